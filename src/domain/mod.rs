@@ -1,0 +1,29 @@
+//! The words of Gridgate: pure values and rules, no I/O and no async.
+//!
+//! Everything else in the crate may use this module; it uses nothing of ours.
+
+pub mod clock;
+pub mod environment;
+pub mod id;
+pub mod key;
+pub mod permission;
+pub mod random;
+pub mod refusal;
+pub mod secret;
+pub mod signal;
+pub mod slug;
+pub mod tenant;
+pub mod token;
+
+pub use clock::{Clock, SystemClock, Timestamp};
+pub use environment::{Environment, EnvironmentCode};
+pub use id::{KeyId, RecordId};
+pub use key::{Binding, Changed, Key, KeyChange, KeyStatus, Secret, SecretState};
+pub use permission::{Permission, Permissions};
+pub use random::{OsRandom, Random};
+pub use refusal::{Reason, Refusal};
+pub use secret::{Digest, Pepper};
+pub use signal::Signal;
+pub use slug::Slug;
+pub use tenant::Tenant;
+pub use token::{Token, TokenError, TokenKind};

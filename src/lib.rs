@@ -1,0 +1,5 @@
+//! Gridgate, the front door for OpenTelemetry.
+
+pub mod catalog;
+pub mod domain;
+pub mod otlp;

@@ -1,0 +1,3 @@
+//! OTLP on the wire: reading, validating and translating payloads without building structs of them.
+
+pub mod wire;
