@@ -1,5 +1,9 @@
 //! Gridgate, the front door for OpenTelemetry.
 
 pub mod catalog;
+pub mod config;
 pub mod domain;
+pub mod ingest;
+pub mod observe;
 pub mod otlp;
+pub mod storage;

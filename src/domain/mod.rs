@@ -2,7 +2,9 @@
 //!
 //! Everything else in the crate may use this module; it uses nothing of ours.
 
+pub mod budget;
 pub mod clock;
+pub mod encoding;
 pub mod environment;
 pub mod id;
 pub mod key;
@@ -15,7 +17,9 @@ pub mod slug;
 pub mod tenant;
 pub mod token;
 
+pub use budget::{Budget, BudgetExceeded, Reservation};
 pub use clock::{Clock, SystemClock, Timestamp};
+pub use encoding::Encoding;
 pub use environment::{Environment, EnvironmentCode};
 pub use id::{KeyId, RecordId};
 pub use key::{Binding, Changed, Key, KeyChange, KeyStatus, Secret, SecretState};

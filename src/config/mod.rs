@@ -1,0 +1,343 @@
+//! Configuration: a file, overridden by the environment, overridden by flags.
+//!
+//! Every option, with its default and why one would change it, is in `config/gridgate.toml`; a test holds that file against
+//! this module.
+
+mod load;
+pub mod pepper;
+mod units;
+
+pub use load::ConfigError;
+pub use units::{Bytes, Span};
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::domain::Slug;
+use crate::observe::logging::LogFormat;
+use crate::observe::metrics::Transport;
+use crate::storage::log::Durability;
+
+/// The configuration of one process.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where everything is kept.
+    pub data: DataConfig,
+    /// The metadata database.
+    pub catalog: CatalogConfig,
+    /// Keys and their cache.
+    pub keys: KeysConfig,
+    /// Where it listens.
+    pub listen: ListenConfig,
+    /// What clients may do.
+    pub limits: LimitsConfig,
+    /// The durable log.
+    pub log: LogConfig,
+    /// Delivery into Parquet files.
+    pub lake: LakeConfig,
+    /// Logs of the gate itself.
+    pub observe: ObserveConfig,
+    /// The end of the process.
+    pub shutdown: ShutdownConfig,
+}
+
+/// `[data]`
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataConfig {
+    /// The folder of everything that has no place of its own.
+    pub folder: PathBuf,
+}
+
+/// `[catalog]`
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CatalogConfig {
+    /// `sqlite:<path>` or `postgres://…`; empty: SQLite in the data folder.
+    pub url: String,
+    /// Connections at the most.
+    pub connections: u32,
+    /// How long connecting may take.
+    pub connect_time: Span,
+    /// How long one statement may take, waiting for a lock included.
+    pub statement_time: Span,
+}
+
+/// `[keys]`
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeysConfig {
+    /// The pepper file; empty: `pepper` in the data folder.
+    pub pepper_file: PathBuf,
+    /// The headers that may carry a token, in order.
+    pub headers: Vec<String>,
+    /// How long a key is served without asking the catalog again.
+    pub cache_ttl: Span,
+    /// How much longer it is served while the catalog does not answer.
+    pub cache_grace: Span,
+    /// Keys held at the most.
+    pub cache_keys: u64,
+    /// How long an unknown id is remembered as such.
+    pub unknown_ttl: Span,
+    /// Unknown ids held at the most.
+    pub unknown_keys: u64,
+    /// How long looking up one key may take.
+    pub lookup_time: Span,
+    /// Look-ups under way at the most.
+    pub lookups: usize,
+}
+
+/// `[listen]`
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListenConfig {
+    /// OTLP/gRPC.
+    pub grpc: SocketAddr,
+    /// OTLP/HTTP.
+    pub http: SocketAddr,
+    /// Admin API, health and metrics.
+    pub admin: SocketAddr,
+    /// The environment whose keys `grpc` and `http` let in.
+    pub environment: Admitted,
+    /// Further ingest listeners.
+    pub more: Vec<ListenerConfig>,
+}
+
+/// `[[listen.more]]`
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListenerConfig {
+    /// Its address.
+    pub address: SocketAddr,
+    /// Its transport.
+    pub transport: Transport,
+    /// The environment whose keys it lets in.
+    pub environment: Admitted,
+}
+
+/// Whose keys a listener lets in: `any`, or the slug of an environment.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Admitted(pub Option<Slug>);
+
+/// `[limits]`
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// What all bodies and connections may hold in memory; 0: a quarter of the machine's.
+    pub memory: Bytes,
+    /// A body on the wire.
+    pub wire_body: Bytes,
+    /// A body once decompressed.
+    pub body: Bytes,
+    /// Items, resources and scopes of one export together.
+    pub items: u64,
+    /// Submessages of any kind of one export.
+    pub submessages: u64,
+    /// Nesting of attribute values.
+    pub depth: u32,
+    /// From the headers to the last byte of a body.
+    pub body_time: Span,
+    /// From the first byte of a request to the end of its headers.
+    pub header_time: Span,
+    /// Header fields of one request together.
+    pub headers: Bytes,
+    /// Connections to all listeners.
+    pub connections: usize,
+    /// Streams of one HTTP/2 connection.
+    pub streams: u32,
+    /// The HTTP/2 flow-control window of one stream.
+    pub stream_window: Bytes,
+    /// The HTTP/2 flow-control window of one connection.
+    pub connection_window: Bytes,
+}
+
+/// `[log]`
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// The folder; empty: `log` in the data folder.
+    pub folder: PathBuf,
+    /// When an export is acknowledged.
+    pub durability: Durability,
+    /// Segments being written at the same time.
+    pub in_flight: usize,
+    /// How long a batch waits for more.
+    pub linger: Span,
+    /// A batch closes at this size.
+    pub segment: Bytes,
+    /// From this much undelivered data on, exports are refused.
+    pub backlog: Bytes,
+}
+
+/// `[lake]`
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LakeConfig {
+    /// The folder; empty: `lake` in the data folder.
+    pub folder: PathBuf,
+    /// The pause between two deliveries.
+    pub interval: Span,
+    /// How much of the log one delivery takes.
+    pub delivery: Bytes,
+}
+
+/// `[observe]`
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ObserveConfig {
+    /// A level, or levels by module.
+    pub log: String,
+    /// The form of a log line.
+    pub format: LogFormat,
+}
+
+/// `[shutdown]`
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ShutdownConfig {
+    /// How long what is in flight may take to finish.
+    pub grace: Span,
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        Self { folder: "gridgate-data".into() }
+    }
+}
+
+impl Default for CatalogConfig {
+    fn default() -> Self {
+        Self { url: String::new(), connections: 8, connect_time: Span::seconds(5), statement_time: Span::seconds(5) }
+    }
+}
+
+impl Default for KeysConfig {
+    fn default() -> Self {
+        Self {
+            pepper_file: PathBuf::new(),
+            headers: ["authorization", "api-key", "x-api-key"].map(str::to_owned).into(),
+            cache_ttl: Span::seconds(30),
+            cache_grace: Span::seconds(300),
+            cache_keys: 100_000,
+            unknown_ttl: Span::seconds(10),
+            unknown_keys: 10_000,
+            lookup_time: Span::millis(250),
+            lookups: 32,
+        }
+    }
+}
+
+impl Default for ListenConfig {
+    fn default() -> Self {
+        let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Self {
+            grpc: loopback(4317),
+            http: loopback(4318),
+            admin: loopback(4319),
+            environment: Admitted(None),
+            more: Vec::new(),
+        }
+    }
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            memory: Bytes(0),
+            wire_body: Bytes::mebi(64),
+            body: Bytes::mebi(64),
+            items: 250_000,
+            submessages: 4_000_000,
+            depth: 24,
+            body_time: Span::seconds(30),
+            header_time: Span::seconds(10),
+            headers: Bytes(16 << 10),
+            connections: 4096,
+            streams: 128,
+            stream_window: Bytes::mebi(1),
+            connection_window: Bytes::mebi(1),
+        }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            folder: PathBuf::new(),
+            durability: Durability::Durable,
+            in_flight: 1,
+            linger: Span::millis(0),
+            segment: Bytes::mebi(16),
+            backlog: Bytes::mebi(8 << 10),
+        }
+    }
+}
+
+impl Default for LakeConfig {
+    fn default() -> Self {
+        Self { folder: PathBuf::new(), interval: Span::seconds(2), delivery: Bytes::mebi(64) }
+    }
+}
+
+impl Default for ObserveConfig {
+    fn default() -> Self {
+        Self { log: "info".to_owned(), format: LogFormat::Auto }
+    }
+}
+
+impl Default for ShutdownConfig {
+    fn default() -> Self {
+        Self { grace: Span::seconds(25) }
+    }
+}
+
+impl TryFrom<String> for Admitted {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text == "any" {
+            return Ok(Self(None));
+        }
+        text.parse()
+            .map(|slug| Self(Some(slug)))
+            .map_err(|error| format!("write \"any\" or the slug of an environment: {error}"))
+    }
+}
+
+impl Config {
+    /// The pepper file.
+    #[must_use]
+    pub fn pepper_file(&self) -> PathBuf {
+        self.or_in_data(&self.keys.pepper_file, "pepper")
+    }
+
+    /// The folder of the log.
+    #[must_use]
+    pub fn log_folder(&self) -> PathBuf {
+        self.or_in_data(&self.log.folder, "log")
+    }
+
+    /// The folder of the lake.
+    #[must_use]
+    pub fn lake_folder(&self) -> PathBuf {
+        self.or_in_data(&self.lake.folder, "lake")
+    }
+
+    /// The catalog's URL.
+    #[must_use]
+    pub fn catalog_url(&self) -> String {
+        if self.catalog.url.is_empty() {
+            format!("sqlite:{}", self.data.folder.join("catalog.sqlite").display())
+        } else {
+            self.catalog.url.clone()
+        }
+    }
+
+    fn or_in_data(&self, path: &std::path::Path, name: &str) -> PathBuf {
+        if path.as_os_str().is_empty() { self.data.folder.join(name) } else { path.to_owned() }
+    }
+}

@@ -1,0 +1,132 @@
+//! Accept: what is known of an export when its headers have arrived, and nothing else.
+
+use std::net::IpAddr;
+
+use http::{HeaderMap, Method, header};
+
+use crate::domain::{Reason, Refusal, Signal, Slug, Timestamp};
+use crate::observe::metrics::Transport;
+
+/// Where an export comes in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entrance {
+    /// The listener's transport.
+    pub transport: Transport,
+    /// The one environment whose keys are let in; `None`: any.
+    pub environment: Option<Slug>,
+}
+
+/// An export whose headers have arrived. Its body has not been touched.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival<'a> {
+    /// The signal that its path names.
+    pub signal: Signal,
+    /// Where it came in.
+    pub entrance: &'a Entrance,
+    /// The address it came from.
+    pub peer: IpAddr,
+    /// When its headers had arrived.
+    pub at: Timestamp,
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+}
+
+/// The signal whose export `path` is. Paths are compared as they are: no case folding, decoding or clean-up, so that no two
+/// parts of the system can disagree about what a path means.
+///
+/// # Errors
+/// [`Reason::PathUnknown`] for any other path.
+pub fn signal(transport: Transport, path: &str) -> Result<Signal, Refusal> {
+    let path_of = match transport {
+        Transport::Grpc => Signal::grpc_path,
+        Transport::Http => Signal::http_path,
+    };
+    Signal::ALL.into_iter().find(|&signal| path_of(signal) == path).ok_or(Refusal::new(Reason::PathUnknown))
+}
+
+/// Exports are sent with POST.
+///
+/// # Errors
+/// [`Reason::MethodNotAllowed`] for any other method.
+pub fn method(method: &Method) -> Result<(), Refusal> {
+    if method == Method::POST { Ok(()) } else { Err(Reason::MethodNotAllowed.into()) }
+}
+
+/// The forms of an OTLP/HTTP body.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    /// `application/x-protobuf`.
+    Protobuf,
+    /// `application/json`.
+    Json,
+}
+
+impl Format {
+    /// The content type, as it is answered.
+    #[must_use]
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Protobuf => "application/x-protobuf",
+            Self::Json => "application/json",
+        }
+    }
+
+    /// The form that the `Content-Type` header names, whatever its case and parameters.
+    #[must_use]
+    pub fn of(headers: &HeaderMap) -> Option<Self> {
+        let value = headers.get(header::CONTENT_TYPE)?.as_bytes();
+        let essence = value.split(|&byte| byte == b';').next()?.trim_ascii();
+        [Self::Protobuf, Self::Json]
+            .into_iter()
+            .find(|form| essence.eq_ignore_ascii_case(form.content_type().as_bytes()))
+    }
+}
+
+/// Whether the `Content-Type` of a gRPC request names protobuf messages (gRPC over HTTP/2, «Content-Type»).
+#[must_use]
+pub fn is_grpc(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
+    let essence = value.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
+    essence.eq_ignore_ascii_case(b"application/grpc") || essence.eq_ignore_ascii_case(b"application/grpc+proto")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    #[test]
+    fn paths_are_taken_literally() {
+        assert_eq!(signal(Transport::Http, "/v1/traces"), Ok(Signal::Traces));
+        assert_eq!(signal(Transport::Http, "/v1development/profiles"), Ok(Signal::Profiles));
+        assert_eq!(signal(Transport::Grpc, Signal::Logs.grpc_path()), Ok(Signal::Logs));
+        for path in
+            ["/", "", "/v1/traces/", "//v1/traces", "/V1/traces", "/v1/%74races", "/v1/spans", Signal::Logs.grpc_path()]
+        {
+            assert_eq!(
+                signal(Transport::Http, path).map_err(|refusal| refusal.reason),
+                Err(Reason::PathUnknown),
+                "{path}"
+            );
+        }
+    }
+
+    /// OTLP specification, «OTLP/HTTP Request»; parameters and case as RFC 9110 section 8.3.1 allows.
+    #[test]
+    fn content_types() {
+        for (value, expected) in [
+            (&b"application/x-protobuf"[..], Some(Format::Protobuf)),
+            (b"APPLICATION/JSON", Some(Format::Json)),
+            (b"application/json; charset=utf-8", Some(Format::Json)),
+            (b"text/plain", None),
+            (b"application/jsonx", None),
+            (b"\xff", None),
+            (b"", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_bytes(value).expect("a header value"));
+            assert_eq!(Format::of(&headers), expected);
+        }
+        assert_eq!(Format::of(&HeaderMap::new()), None);
+    }
+}

@@ -1,0 +1,210 @@
+//! Acknowledge: `Result<Stored, Refusal>` as the OTLP answer of either transport.
+//!
+//! Sources: OTLP specification, «OTLP/gRPC Response» and «OTLP/HTTP Response»; gRPC over HTTP/2, «Responses»;
+//! `google/rpc/status.proto` and `error_details.proto`. A success leaves `partial_success` unset, so its message is empty.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http_body::{Body, Frame, SizeHint};
+use hyper::ext::ReasonPhrase;
+use prost::Message;
+use tonic::metadata::MetadataValue;
+use tonic_types::pb;
+use tonic_types::{ErrorDetails, StatusExt};
+
+use super::accept::Format;
+use super::append::Stored;
+use crate::domain::{Encoding, Reason, Refusal};
+
+/// The domain of our reasons in `google.rpc.ErrorInfo`.
+const DOMAIN: &str = "gridgate";
+
+/// A gRPC message of no bytes: uncompressed, length zero.
+const EMPTY_GRPC_MESSAGE: &[u8] = &[0; 5];
+
+/// The answer over HTTP, in the form that the client used.
+#[must_use]
+pub fn http(result: Result<Stored, &Refusal>, format: Option<Format>) -> Response<Answer> {
+    // Where the form is unknown, JSON can be read by whoever looks.
+    let format = format.unwrap_or(Format::Json);
+    match result {
+        Ok(_) => {
+            let message: &'static [u8] = match format {
+                Format::Protobuf => b"",
+                Format::Json => b"{}",
+            };
+            let mut response = Response::new(Answer::of(Bytes::from_static(message)));
+            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+            response
+        }
+        Err(refusal) => http_refusal(refusal, format),
+    }
+}
+
+fn http_refusal(refusal: &Refusal, format: Format) -> Response<Answer> {
+    let reason = refusal.reason;
+    let body = match format {
+        Format::Protobuf => status(refusal).encode_to_vec(),
+        Format::Json => json_status(refusal).to_string().into_bytes(),
+    };
+    let mut response = Response::new(Answer::of(body.into()));
+    *response.status_mut() = StatusCode::from_u16(reason.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+    if let Some(seconds) = reason.retry_after() {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.get()));
+    }
+    if reason.is_unauthenticated() {
+        // RFC 6750 section 3.1: no error code where nothing was presented.
+        let challenge = match reason {
+            Reason::CredentialsMissing => "Bearer realm=\"otlp\"",
+            _ => "Bearer realm=\"otlp\", error=\"invalid_token\"",
+        };
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
+    match reason {
+        Reason::MethodNotAllowed => {
+            headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+        }
+        Reason::CompressionUnsupported => {
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(Encoding::ACCEPTED));
+        }
+        _ => {}
+    }
+    // Some SDKs show their users nothing of a refusal but the reason phrase of HTTP/1.1 (RFC 9112 section 4).
+    response.extensions_mut().insert(ReasonPhrase::from_static(reason.as_str().as_bytes()));
+    response
+}
+
+/// The answer over gRPC: a message with trailers, or trailers only.
+#[must_use]
+pub fn grpc(result: Result<Stored, &Refusal>) -> Response<Answer> {
+    match result {
+        Ok(_) => {
+            let mut trailers = HeaderMap::with_capacity(1);
+            trailers.insert(GRPC_STATUS, HeaderValue::from_static("0"));
+            let mut response =
+                Response::new(Answer { data: Some(Bytes::from_static(EMPTY_GRPC_MESSAGE)), trailers: Some(trailers) });
+            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+            response
+        }
+        Err(refusal) => grpc_refusal(refusal),
+    }
+}
+
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+
+fn grpc_refusal(refusal: &Refusal) -> Response<Answer> {
+    let reason = refusal.reason;
+    let code = tonic::Code::from_i32(reason.grpc_code() as i32);
+    let mut status = tonic::Status::with_error_details(code, refusal.message(), details(refusal));
+    if let Some(seconds) = reason.retry_after() {
+        // Python reads the hint from a trailer of its own instead of the status details.
+        let retry = pb::RetryInfo { retry_delay: Some(prost_duration(seconds.get())) };
+        let value = MetadataValue::from_bytes(&retry.encode_to_vec());
+        status.metadata_mut().insert_bin("google.rpc.retryinfo-bin", value);
+    }
+    let mut response = status.into_http::<Answer>();
+    let headers = response.headers_mut();
+    match reason {
+        // Not gRPC at all: the status of HTTP is all that such a client understands.
+        Reason::ContentTypeUnsupported => *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Reason::MethodNotAllowed => {
+            headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+            *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+        }
+        Reason::CompressionUnsupported => {
+            let name = HeaderName::from_static("grpc-accept-encoding");
+            headers.insert(name, HeaderValue::from_static(Encoding::ACCEPTED));
+        }
+        _ => {}
+    }
+    response
+}
+
+/// The details that clients and people act on.
+fn details(refusal: &Refusal) -> ErrorDetails {
+    let reason = refusal.reason;
+    let metadata: HashMap<_, _> = refusal.key.map(|key| ("key".to_owned(), key.to_string())).into_iter().collect();
+    let mut details = ErrorDetails::with_error_info(reason.as_str().to_ascii_uppercase(), DOMAIN, metadata);
+    if let Some(seconds) = reason.retry_after() {
+        details.set_retry_info(Some(Duration::from_secs(seconds.get().into())));
+    }
+    if matches!(reason, Reason::BodyUndecodable | Reason::CompressionInvalid) {
+        details.add_bad_request_violation("body", refusal.detail.clone().unwrap_or_default());
+    }
+    details
+}
+
+/// `google.rpc.Status`.
+fn status(refusal: &Refusal) -> pb::Status {
+    let code = tonic::Code::from_i32(refusal.reason.grpc_code() as i32);
+    let status = tonic::Status::with_error_details(code, refusal.message(), details(refusal));
+    pb::Status::decode(status.details()).unwrap_or_else(|_| pb::Status {
+        code: refusal.reason.grpc_code() as i32,
+        message: refusal.message(),
+        details: Vec::new(),
+    })
+}
+
+/// The same in ProtoJSON.
+fn json_status(refusal: &Refusal) -> serde_json::Value {
+    let reason = refusal.reason;
+    let type_of = |name: &str| format!("type.googleapis.com/google.rpc.{name}");
+    let mut details = vec![serde_json::json!({
+        "@type": type_of("ErrorInfo"),
+        "reason": reason.as_str().to_ascii_uppercase(),
+        "domain": DOMAIN,
+        "metadata": refusal.key.map(|key| serde_json::json!({ "key": key.to_string() })).unwrap_or_default(),
+    })];
+    if let Some(seconds) = reason.retry_after() {
+        details.push(serde_json::json!({ "@type": type_of("RetryInfo"), "retryDelay": format!("{seconds}s") }));
+    }
+    if matches!(reason, Reason::BodyUndecodable | Reason::CompressionInvalid) {
+        let violation = serde_json::json!({ "field": "body", "description": refusal.detail });
+        details.push(serde_json::json!({ "@type": type_of("BadRequest"), "fieldViolations": [violation] }));
+    }
+    serde_json::json!({ "code": reason.grpc_code() as i32, "message": refusal.message(), "details": details })
+}
+
+fn prost_duration(seconds: u32) -> prost_types::Duration {
+    prost_types::Duration { seconds: seconds.into(), nanos: 0 }
+}
+
+/// The body of an answer: at most one piece of data, then at most one block of trailers.
+#[derive(Debug, Default)]
+pub struct Answer {
+    data: Option<Bytes>,
+    trailers: Option<HeaderMap>,
+}
+
+impl Answer {
+    /// A body of `bytes`.
+    #[must_use]
+    pub fn of(bytes: Bytes) -> Self {
+        Self { data: (!bytes.is_empty()).then_some(bytes), trailers: None }
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let frame = self.data.take().map(Frame::data).or_else(|| self.trailers.take().map(Frame::trailers));
+        Poll::Ready(frame.map(Ok))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.data.is_none() && self.trailers.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.data.as_ref().map_or(0, |data| data.len() as u64))
+    }
+}

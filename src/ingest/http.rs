@@ -1,0 +1,85 @@
+//! OTLP/HTTP: the first and the last step of an export that comes over HTTP/1.1 or HTTP/2.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::BodyExt;
+
+use super::accept::{self, Arrival, Entrance, Format};
+use super::acknowledge::{self, Answer};
+use super::append::Stored;
+use super::{Ended, Gate, export};
+use crate::domain::{Reason, Refusal, Timestamp};
+use crate::observe::metrics::{Tally, Transport};
+
+/// Answers one request of a client at `peer`.
+pub async fn answer<B>(gate: &Gate, entrance: &Entrance, peer: IpAddr, request: Request<B>) -> Response<Answer>
+where
+    B: Body<Data = Bytes> + Unpin + Send + 'static,
+    B::Error: Send,
+{
+    let at = gate.clock.now();
+    let (parts, mut body) = request.into_parts();
+    let signal = accept::signal(Transport::Http, parts.uri.path());
+    let tally = gate.metrics.begin(Transport::Http, signal.as_ref().ok().copied());
+    let result = match signal.and_then(|signal| accept::method(&parts.method).map(|()| signal)) {
+        Ok(signal) => {
+            let arrival = Arrival { signal, entrance, peer, at, headers: &parts.headers };
+            export(gate, arrival, &mut body).await
+        }
+        Err(refusal) => Err(refusal.into()),
+    };
+    let response = acknowledge::http(outcome(gate, tally, at, &result), Format::of(&parts.headers));
+    if result.is_err() && !body.is_end_stream() {
+        tokio::spawn(drain(body));
+    }
+    response
+}
+
+/// Counts the outcome and returns what the client is told.
+pub(super) fn outcome<'a>(
+    gate: &Gate,
+    tally: Tally,
+    at: Timestamp,
+    result: &'a Result<Stored, Ended>,
+) -> Result<Stored, &'a Refusal> {
+    match result {
+        Ok(stored) => {
+            tally.accepted(stored.items, stored.wire_size, gate.clock.now().since(at));
+            Ok(*stored)
+        }
+        Err(Ended::Refused(refusal)) => {
+            tracing::debug!(reason = refusal.reason.as_str(), key = ?refusal.key, "an export was refused");
+            tally.refused(refusal.reason);
+            Err(refusal)
+        }
+        // Nobody reads this answer. The tally counts the export as gone.
+        Err(Ended::Gone) => Err(&NOBODY),
+    }
+}
+
+static NOBODY: Refusal = Refusal::new(Reason::RequestTimeout);
+
+/// What is read of a body after its export was refused, so that a client that is still sending over HTTP/1.1 can read the answer
+/// instead of finding its connection reset.
+const DRAINED: usize = 256 << 10;
+const DRAIN_TIME: Duration = Duration::from_secs(2);
+
+async fn drain<B>(mut body: B)
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let _ = tokio::time::timeout(DRAIN_TIME, async {
+        let mut drained = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            drained += frame.data_ref().map_or(0, Bytes::len);
+            if drained > DRAINED {
+                break;
+            }
+        }
+    })
+    .await;
+}

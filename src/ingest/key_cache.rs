@@ -1,0 +1,233 @@
+//! The key cache: everything needed to decide about a key, without a query.
+//!
+//! Three rules make it safe.
+//! - *Generations.* Every key id belongs to one of a fixed set of counters. [`KeyCache::forget`] counts up; an entry is good only
+//!   under the count that stood when its query began. A fill that began before a lifecycle change is therefore never
+//!   used, even where it ends after it, and nothing has to be removed in time.
+//! - *Freshness is ours.* Each entry carries its instant and is judged by our clock. `moka` bounds the number of entries and
+//!   lets one caller fill while the others wait.
+//! - *A failing catalog never opens the gate.* A stale entry is served through the grace period, and only if no lifecycle change
+//!   was seen since; an unknown key gets a retryable answer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use moka::future::Cache;
+use moka::ops::compute::{CompResult, Op};
+use tokio::sync::Semaphore;
+
+use crate::catalog::{Catalog, CatalogError};
+use crate::domain::{Binding, Clock, Key, KeyId, Tenant, Timestamp};
+
+/// How the cache behaves.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyCacheSettings {
+    /// How long a key is served without asking the catalog again.
+    pub ttl: Duration,
+    /// How much longer it is served while the catalog does not answer.
+    pub grace: Duration,
+    /// How many keys are held.
+    pub capacity: u64,
+    /// How long an id without a key is remembered as such.
+    pub unknown_ttl: Duration,
+    /// How many such ids are held.
+    pub unknown_capacity: u64,
+    /// How long one look-up may take.
+    pub lookup_time: Duration,
+    /// How many look-ups may be under way at once.
+    pub lookups: usize,
+}
+
+/// Keys as the catalog has them, bounded in number and age.
+pub struct KeyCache {
+    catalog: Arc<dyn Catalog>,
+    clock: Arc<dyn Clock>,
+    settings: KeyCacheSettings,
+    known: Cache<KeyId, Arc<CachedKey>>,
+    unknown: Cache<KeyId, Stamp>,
+    generations: Box<[AtomicU64]>,
+    lookups: Semaphore,
+    /// Until then the catalog is not asked again: it has just failed.
+    ask_again: AtomicI64,
+}
+
+/// A key and when it was looked up.
+#[derive(Debug)]
+pub struct CachedKey {
+    /// The key.
+    pub key: Key,
+    /// The tenant of an ingest key.
+    pub tenant: Option<Arc<Tenant>>,
+    stamp: Stamp,
+}
+
+/// When a look-up began, and under which generation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Stamp {
+    at: Timestamp,
+    generation: u64,
+}
+
+/// The catalog did not answer, and the cache cannot either. The client may try again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the catalog did not answer")]
+pub struct LookupError;
+
+/// Ids that share a counter are looked up again together, which costs a query and nothing else.
+const GENERATIONS: usize = 4096;
+
+/// How long a failing catalog is left alone.
+const PAUSE: Duration = Duration::from_secs(1);
+
+impl KeyCache {
+    /// An empty cache in front of `catalog`.
+    #[must_use]
+    pub fn new(catalog: Arc<dyn Catalog>, clock: Arc<dyn Clock>, settings: KeyCacheSettings) -> Self {
+        Self {
+            catalog,
+            clock,
+            settings,
+            known: Cache::new(settings.capacity),
+            unknown: Cache::new(settings.unknown_capacity),
+            generations: (0..GENERATIONS).map(|_| AtomicU64::new(0)).collect(),
+            lookups: Semaphore::new(settings.lookups.max(1)),
+            ask_again: AtomicI64::new(i64::MIN),
+        }
+    }
+
+    /// The key `id` as it is now, `None` where there is none.
+    ///
+    /// # Errors
+    /// Where neither cache nor catalog can tell.
+    pub async fn get(&self, id: &KeyId) -> Result<Option<Arc<CachedKey>>, LookupError> {
+        let now = self.clock.now();
+        if let Some(found) = self.known.get(id).await
+            && self.is_fresh(id, found.stamp, self.settings.ttl, now)
+        {
+            return Ok(Some(found));
+        }
+        if let Some(stamp) = self.unknown.get(id).await
+            && self.is_fresh(id, stamp, self.settings.unknown_ttl, now)
+        {
+            return Ok(None);
+        }
+        self.fill(id).await
+    }
+
+    /// Whether nothing has happened to the key since `cached` was looked up.
+    #[must_use]
+    pub fn is_current(&self, cached: &CachedKey) -> bool {
+        cached.stamp.generation == self.generation(&cached.key.id)
+    }
+
+    /// From now on nothing that was looked up before is used for `id`. To be called after a change of the key is committed, and
+    /// before anybody is told of it.
+    pub fn forget(&self, id: &KeyId) {
+        self.generations[Self::slot(id)].fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How many keys are held.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.known.entry_count()
+    }
+
+    /// Whether no key is held.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Looks `id` up; of several callers for one id, one asks the catalog and the others wait for its answer.
+    async fn fill(&self, id: &KeyId) -> Result<Option<Arc<CachedKey>>, LookupError> {
+        let filled = self
+            .known
+            .entry(*id)
+            .and_try_compute_with(|held| async {
+                let held = held.map(moka::Entry::into_value);
+                let now = self.clock.now();
+                if held.as_ref().is_some_and(|held| self.is_fresh(id, held.stamp, self.settings.ttl, now)) {
+                    return Ok(Op::Nop);
+                }
+                if let Some(stamp) = self.unknown.get(id).await
+                    && self.is_fresh(id, stamp, self.settings.unknown_ttl, now)
+                {
+                    return Ok(Op::Remove);
+                }
+                let stamp = Stamp { at: now, generation: self.generation(id) };
+                match self.ask(id, now).await {
+                    Ok(Some(key)) => {
+                        let tenant = match &key.binding {
+                            Binding::Tenant(tenant) => Some(Arc::new(tenant.clone())),
+                            Binding::Project(_) | Binding::Installation => None,
+                        };
+                        Ok(Op::Put(Arc::new(CachedKey { key, tenant, stamp })))
+                    }
+                    Ok(None) => {
+                        self.unknown.insert(*id, stamp).await;
+                        Ok(Op::Remove)
+                    }
+                    Err(error) => {
+                        let patience = self.settings.ttl + self.settings.grace;
+                        let usable = held.is_some_and(|held| self.is_fresh(id, held.stamp, patience, now));
+                        if usable { Ok(Op::Nop) } else { Err(error) }
+                    }
+                }
+            })
+            .await?;
+        Ok(match filled {
+            CompResult::Inserted(entry) | CompResult::ReplacedWith(entry) | CompResult::Unchanged(entry) => {
+                Some(entry.into_value())
+            }
+            CompResult::Removed(_) | CompResult::StillNone(_) => None,
+        })
+    }
+
+    /// Asks the catalog, within the look-up time and the number of look-ups.
+    async fn ask(&self, id: &KeyId, now: Timestamp) -> Result<Option<Key>, LookupError> {
+        if now.micros() < self.ask_again.load(Ordering::Relaxed) {
+            return Err(LookupError);
+        }
+        let asked = tokio::time::timeout(self.settings.lookup_time, async {
+            let _permit = self.lookups.acquire().await;
+            self.catalog.key(id).await
+        });
+        match asked.await {
+            Ok(Ok(found)) => Ok(found),
+            // A row that cannot be read is no permission.
+            Ok(Err(error @ CatalogError::Damaged(_))) => {
+                tracing::error!(key = %id, %error, "a key is refused because its row cannot be read");
+                Ok(None)
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "a key could not be looked up");
+                self.ask_again.store(now.after(PAUSE).micros(), Ordering::Relaxed);
+                Err(LookupError)
+            }
+            Err(_) => {
+                tracing::warn!(limit = ?self.settings.lookup_time, "a key was not looked up in time");
+                self.ask_again.store(now.after(PAUSE).micros(), Ordering::Relaxed);
+                Err(LookupError)
+            }
+        }
+    }
+
+    fn is_fresh(&self, id: &KeyId, stamp: Stamp, ttl: Duration, now: Timestamp) -> bool {
+        stamp.generation == self.generation(id) && now.since(stamp.at) < ttl
+    }
+
+    fn generation(&self, id: &KeyId) -> u64 {
+        self.generations[Self::slot(id)].load(Ordering::SeqCst)
+    }
+
+    fn slot(id: &KeyId) -> usize {
+        crc32fast::hash(id.bare().as_bytes()) as usize % GENERATIONS
+    }
+}
+
+impl std::fmt::Debug for KeyCache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeyCache").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

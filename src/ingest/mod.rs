@@ -1,0 +1,104 @@
+//! The data path, read from top to bottom.
+//!
+//! ```text
+//! accept → authenticate → read → scan → admit → append → acknowledge
+//! ```
+//!
+//! Each stage consumes what the one before it built, so that a handler which skips authentication does not compile. The two
+//! transports differ in their first and last step only.
+
+pub mod accept;
+pub mod acknowledge;
+pub mod admit;
+pub mod append;
+pub mod authenticate;
+pub mod grpc;
+pub mod http;
+pub mod key_cache;
+pub mod read;
+pub mod scan;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::HeaderName;
+use bytes::Bytes;
+use http_body::Body;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::secret::Peppers;
+use crate::domain::{Budget, Clock, Random, Refusal};
+use crate::observe::metrics::Metrics;
+use crate::otlp::scan::ScanLimits;
+use crate::storage::log::Log;
+use accept::Arrival;
+use append::Stored;
+use key_cache::KeyCache;
+
+/// Everything that the path of an export needs. There is one of it, shared by all listeners.
+pub struct Gate {
+    /// Keys, as the catalog has them.
+    pub keys: KeyCache,
+    /// The pepper ring of the tokens' digests.
+    pub peppers: Arc<Peppers>,
+    /// The headers that may carry a token, in order.
+    pub credential_headers: Vec<HeaderName>,
+    /// Where accepted exports become durable.
+    pub log: Log,
+    /// What all bodies together may hold in memory.
+    pub budget: Budget,
+    /// What one export may be.
+    pub limits: ExportLimits,
+    /// The present instant.
+    pub clock: Arc<dyn Clock>,
+    /// Ids of records.
+    pub random: Arc<dyn Random>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Cancelled once the process is about to stop.
+    pub stopping: CancellationToken,
+}
+
+/// What one export may be.
+#[derive(Clone, Copy, Debug)]
+pub struct ExportLimits {
+    /// Bytes of a body on the wire.
+    pub wire_bytes: usize,
+    /// Bytes of a body once decompressed.
+    pub body_bytes: usize,
+    /// From the headers to the last byte of the body.
+    pub body_time: Duration,
+    /// Items, submessages and nesting.
+    pub scan: ScanLimits,
+}
+
+/// How the path of an export ends without its being stored.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Ended {
+    /// It was turned away, and its client is told why.
+    Refused(Refusal),
+    /// Its client left while the body was still arriving.
+    Gone,
+}
+
+impl<T: Into<Refusal>> From<T> for Ended {
+    fn from(refusal: T) -> Self {
+        Self::Refused(refusal.into())
+    }
+}
+
+/// The path of one export, from its headers to the moment it may be acknowledged.
+///
+/// # Errors
+/// [`Ended`] where it is not stored.
+pub async fn export<B>(gate: &Gate, arrival: Arrival<'_>, body: B) -> Result<Stored, Ended>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let authenticated = authenticate::authenticate(gate, arrival).await?;
+    admit::before_body(gate, &authenticated)?;
+    let received = read::read(gate, authenticated, body).await?;
+    let scanned = scan::scan(gate, received).await?;
+    let admitted = admit::admit(gate, scanned)?;
+    Ok(append::append(gate, admitted).await?)
+}

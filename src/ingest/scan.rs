@@ -1,0 +1,103 @@
+//! Scan: the payload is validated and its items are counted, over the wire bytes and without decoding.
+
+use bytes::Bytes;
+
+use super::accept::Format;
+use super::authenticate::Authenticated;
+use super::read::{Payload, Received};
+use super::{ExportLimits, Gate};
+use crate::domain::{Budget, Encoding, Reason, Refusal, Reservation, Signal};
+use crate::otlp::compression::{InflateError, with_inflated};
+use crate::otlp::json;
+use crate::otlp::scan;
+
+/// An export whose payload is a valid OTLP request in protobuf.
+#[derive(Debug)]
+pub struct Scanned<'a> {
+    /// Whose it is.
+    pub authenticated: Authenticated<'a>,
+    /// Its payload.
+    pub message: Message,
+}
+
+/// A valid `Export*ServiceRequest` in protobuf.
+#[derive(Debug)]
+pub struct Message {
+    /// Spans, data points, log records or samples.
+    pub items: u64,
+    /// Its bytes: as they were sent, or transcoded from JSON.
+    pub payload: Bytes,
+    /// How they are compressed.
+    pub encoding: Encoding,
+    /// Their number once decompressed.
+    pub decompressed_size: u64,
+    /// The number of bytes that were sent.
+    pub wire_size: u64,
+    /// The memory that the payload holds.
+    pub reservation: Reservation,
+}
+
+/// From this size on a payload is scanned on a thread of its own, so that it does not hold up the other exports of this one.
+const OWN_THREAD: usize = 256 << 10;
+
+/// Validates and counts.
+///
+/// # Errors
+/// The refusal, which says what is wrong and where.
+pub async fn scan<'a>(gate: &Gate, received: Received<'a>) -> Result<Scanned<'a>, Refusal> {
+    let Received { authenticated, payload } = received;
+    let signal = authenticated.arrival.signal;
+    let scanned = if payload.bytes.len() < OWN_THREAD {
+        scan_payload(signal, payload, &gate.limits, &gate.budget)
+    } else {
+        let (limits, budget) = (gate.limits, gate.budget.clone());
+        let task = tokio::task::spawn_blocking(move || scan_payload(signal, payload, &limits, &budget));
+        task.await.unwrap_or(Err(Reason::Overloaded.into()))
+    };
+    let message = scanned.map_err(|refusal| refusal.of_key(authenticated.cached.key.id))?;
+    Ok(Scanned { authenticated, message })
+}
+
+/// Transcoded from JSON, a message is at most this much longer: an array of one-digit 64-bit numbers is the worst.
+const JSON_GROWTH: usize = 4;
+
+fn scan_payload(signal: Signal, payload: Payload, limits: &ExportLimits, budget: &Budget) -> Result<Message, Refusal> {
+    let Payload { format, encoding, bytes, mut reservation } = payload;
+    let wire_size = bytes.len() as u64;
+    // What inflating takes is on top of the body, for as long as it takes.
+    let reserve = |output: usize| {
+        let more = (wire_size + output as u64).saturating_sub(reservation.bytes());
+        reservation.grow(more)
+    };
+    let inflated = with_inflated(encoding, &bytes, limits.body_bytes, reserve, |body| match format {
+        Format::Protobuf => scan_protobuf(signal, body, limits).map(|items| (items, body.len() as u64, None)),
+        Format::Json => {
+            let cap = limits.body_bytes.min(body.len().saturating_mul(JSON_GROWTH));
+            let _transcoding = budget.reserve(cap as u64).map_err(|_| Refusal::new(Reason::Overloaded))?;
+            let body = json::to_protobuf(signal, body, cap).map_err(|error| Refusal::because(error.reason(), error))?;
+            Ok((scan_protobuf(signal, &body, limits)?, body.len() as u64, Some(body)))
+        }
+    });
+    let (items, decompressed_size, transcoded) = inflated.map_err(refuse_inflating)??;
+    let (payload, encoding) = match transcoded {
+        Some(body) => (Bytes::from(body), Encoding::Identity),
+        None => (bytes, encoding),
+    };
+    let held = payload.len() as u64;
+    reservation.shrink_to(held);
+    reservation.grow(held - reservation.bytes()).map_err(|_| Refusal::new(Reason::Overloaded))?;
+    Ok(Message { items, payload, encoding, decompressed_size, wire_size, reservation })
+}
+
+fn scan_protobuf(signal: Signal, body: &[u8], limits: &ExportLimits) -> Result<u64, Refusal> {
+    let scanned = scan::scan(signal, body, &limits.scan).map_err(|error| Refusal::because(error.reason(), error))?;
+    Ok(scanned.items)
+}
+
+fn refuse_inflating(error: InflateError) -> Refusal {
+    match error {
+        InflateError::Damaged => Refusal::because(Reason::CompressionInvalid, error),
+        InflateError::TooLarge { .. } => Refusal::because(Reason::BodyTooLarge, error),
+        InflateError::Budget(_) => Reason::Overloaded.into(),
+    }
+}

@@ -1,0 +1,274 @@
+//! Metrics of the gate, in the Prometheus text format at `/metrics`.
+//!
+//! Every label has a closed set of values, so that no client can make a new time series. The counters of an export are looked
+//! up once, at start-up; counting is one addition.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::domain::{Reason, Signal};
+
+/// Over which transport an export came.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// OTLP/gRPC.
+    Grpc,
+    /// OTLP/HTTP.
+    Http,
+}
+
+impl Transport {
+    /// Every transport, in the order of their discriminants.
+    pub const ALL: [Self; 2] = [Self::Grpc, Self::Http];
+
+    /// The transport's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Grpc => "grpc",
+            Self::Http => "http",
+        }
+    }
+}
+
+type Labels = Vec<(&'static str, &'static str)>;
+
+/// The metrics of one process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// By transport, then by signal; the last is for requests to a path of no signal.
+    exports: Vec<Vec<Exports>>,
+    delivered_segments: Counter,
+    delivered_records: Counter,
+    delivered_files: Counter,
+    quarantined: Counter,
+    delivery_failures: Counter,
+}
+
+/// The counters of one transport and signal.
+#[derive(Debug)]
+struct Exports {
+    received: Counter,
+    accepted: Counter,
+    gone: Counter,
+    refused: Vec<Counter>,
+    items: Counter,
+    bytes: Counter,
+    duration: Histogram,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Metrics that have counted nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("gridgate");
+        let mut counters = |name: &str, help: &str| {
+            let family = Family::<Labels, Counter>::default();
+            registry.register(name, help, family.clone());
+            family
+        };
+        let received = counters("exports_received", "Exports whose headers arrived");
+        let accepted = counters("exports_accepted", "Exports acknowledged");
+        let refused = counters("exports_refused", "Exports refused, by reason");
+        let gone = counters("exports_gone", "Exports whose client left before its answer");
+        let items = counters("items_accepted", "Spans, data points, log records and samples acknowledged");
+        let bytes = counters("payload_bytes_accepted", "Bytes of acknowledged payloads as they were sent");
+        let mut counter = |name: &str, help: &str| {
+            let counter = Counter::default();
+            registry.register(name, help, counter.clone());
+            counter
+        };
+        let delivered_segments = counter("delivered_segments", "Segments delivered and retired");
+        let delivered_records = counter("delivered_records", "Exports written to the lake");
+        let delivered_files = counter("delivered_files", "Files written to the lake");
+        let quarantined = counter("quarantined", "Damaged frames and unreadable records set aside");
+        let delivery_failures = counter("delivery_failures", "Deliveries that failed and were tried again");
+        let duration = Family::<Labels, Histogram>::new_with_constructor(|| {
+            Histogram::new(exponential_buckets(0.000_25, 2.0, 16))
+        });
+        registry.register_with_unit(
+            "export_duration",
+            "From an export's headers to its answer",
+            Unit::Seconds,
+            duration.clone(),
+        );
+        let of = |transport: Transport, signal: Option<Signal>| {
+            let labels = vec![("transport", transport.as_str()), ("signal", signal.map_or("none", Signal::as_str))];
+            let with_reason = |reason: &Reason| [labels.clone(), vec![("reason", reason.as_str())]].concat();
+            Exports {
+                received: received.get_or_create_owned(&labels),
+                accepted: accepted.get_or_create_owned(&labels),
+                gone: gone.get_or_create_owned(&labels),
+                refused: Reason::ALL.iter().map(|reason| refused.get_or_create_owned(&with_reason(reason))).collect(),
+                items: items.get_or_create_owned(&labels),
+                bytes: bytes.get_or_create_owned(&labels),
+                duration: duration.get_or_create_owned(&labels),
+            }
+        };
+        let exports = Transport::ALL
+            .map(|transport| {
+                Signal::ALL.map(Some).into_iter().chain([None]).map(|signal| of(transport, signal)).collect()
+            })
+            .into();
+        Self {
+            registry,
+            exports,
+            delivered_segments,
+            delivered_records,
+            delivered_files,
+            quarantined,
+            delivery_failures,
+        }
+    }
+
+    /// Shows `value()` under `name` at each scrape. For what is counted elsewhere already.
+    pub fn register_gauge(
+        &mut self,
+        name: &'static str,
+        help: &'static str,
+        value: impl Fn() -> u64 + Send + Sync + 'static,
+    ) {
+        self.registry.register_collector(Box::new(GaugeOf { name, help, value: Box::new(value) }));
+    }
+
+    /// An export's headers have arrived: from here on it has one outcome, whatever happens.
+    #[must_use]
+    pub fn begin(self: &Arc<Self>, transport: Transport, signal: Option<Signal>) -> Tally {
+        let signal = signal.map_or(Signal::ALL.len(), Signal::index);
+        let tally = Tally { metrics: Arc::clone(self), transport: transport as usize, signal, decided: false };
+        tally.exports().received.inc();
+        tally
+    }
+
+    /// A delivery is done.
+    pub fn delivered(&self, segments: u64, records: u64, files: u64, quarantined: u64) {
+        self.delivered_segments.inc_by(segments);
+        self.delivered_records.inc_by(records);
+        self.delivered_files.inc_by(files);
+        self.quarantined.inc_by(quarantined);
+    }
+
+    /// A delivery failed.
+    pub fn delivery_failed(&self) {
+        self.delivery_failures.inc();
+    }
+
+    /// Everything in the Prometheus text format of `OpenMetrics` 1.0.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+/// The one outcome of an export. Dropped undecided, the client was gone.
+#[derive(Debug)]
+pub struct Tally {
+    metrics: Arc<Metrics>,
+    transport: usize,
+    signal: usize,
+    decided: bool,
+}
+
+impl Tally {
+    /// The export was accepted.
+    pub fn accepted(mut self, items: u64, payload_bytes: u64, took: Duration) {
+        self.decided = true;
+        let exports = self.exports();
+        exports.accepted.inc();
+        exports.items.inc_by(items);
+        exports.bytes.inc_by(payload_bytes);
+        exports.duration.observe(took.as_secs_f64());
+    }
+
+    /// The export was refused.
+    pub fn refused(mut self, reason: Reason) {
+        self.decided = true;
+        self.exports().refused[reason.index()].inc();
+    }
+
+    fn exports(&self) -> &Exports {
+        &self.metrics.exports[self.transport][self.signal]
+    }
+}
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        if !self.decided {
+            self.exports().gone.inc();
+        }
+    }
+}
+
+/// A gauge that is read where its value lives.
+struct GaugeOf {
+    name: &'static str,
+    help: &'static str,
+    value: Box<dyn Fn() -> u64 + Send + Sync>,
+}
+
+impl std::fmt::Debug for GaugeOf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GaugeOf").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Collector for GaugeOf {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
+        let gauge = ConstGauge::new((self.value)());
+        let encoder = encoder.encode_descriptor(self.name, self.help, None, gauge.metric_type())?;
+        gauge.encode(encoder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_export_has_one_outcome() {
+        let metrics = Arc::new(Metrics::new());
+        let begin = || metrics.begin(Transport::Http, Some(Signal::Logs));
+        begin().accepted(3, 100, Duration::from_millis(1));
+        begin().refused(Reason::KeyRevoked);
+        drop(begin());
+        let text = metrics.render();
+        for line in [
+            "gridgate_exports_received_total{transport=\"http\",signal=\"logs\"} 3",
+            "gridgate_exports_accepted_total{transport=\"http\",signal=\"logs\"} 1",
+            "gridgate_exports_refused_total{transport=\"http\",signal=\"logs\",reason=\"key_revoked\"} 1",
+            "gridgate_exports_gone_total{transport=\"http\",signal=\"logs\"} 1",
+            "gridgate_items_accepted_total{transport=\"http\",signal=\"logs\"} 3",
+            "gridgate_export_duration_seconds_count{transport=\"http\",signal=\"logs\"} 1",
+            "gridgate_exports_received_total{transport=\"grpc\",signal=\"logs\"} 0",
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_gauge_shows_the_value_of_the_moment() {
+        let mut metrics = Metrics::new();
+        metrics.register_gauge("backlog_bytes", "Bytes that wait for delivery", || 42);
+        assert!(metrics.render().contains("gridgate_backlog_bytes 42"));
+    }
+}

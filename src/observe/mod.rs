@@ -1,0 +1,4 @@
+//! Watching the gate itself: structured logs and metrics.
+
+pub mod logging;
+pub mod metrics;

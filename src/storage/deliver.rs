@@ -1,0 +1,286 @@
+//! Delivery: segments into their tenants' destinations, exactly once into the lake.
+//!
+//! A delivery takes the oldest segments and first records in its checkpoint everything that it is about to write: which
+//! records go into which file. Then it writes the files, records that it is done, and removes the segments. Whatever moment a
+//! crash chooses, the next start either finds the plan and carries it out again in full, to the same names, or finds it done.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use tokio_util::sync::CancellationToken;
+
+use super::StorageError;
+use super::backlog::Backlog;
+use super::checkpoint::{Checkpoint, Plan, PlannedFile};
+use super::destination::lake::{LakeFile, LakeRecord};
+use super::log::segment_path;
+use super::record::RecordMeta;
+use super::segment::{self, Stored};
+use crate::domain::{BudgetExceeded, Signal, Tenant};
+use crate::otlp::compression::with_inflated;
+
+/// The name of the lake's checkpoint.
+pub(super) const LAKE: &str = "lake";
+
+/// How delivery runs.
+#[derive(Clone, Copy, Debug)]
+pub struct DeliverSettings {
+    /// The pause between two deliveries: about how long an acknowledged export is not yet visible.
+    pub interval: Duration,
+    /// How many bytes of segments one delivery takes at the most (but at least one segment).
+    pub plan_bytes: u64,
+}
+
+/// What delivery has done since the process started.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Delivered {
+    /// Segments delivered and retired.
+    pub segments: u64,
+    /// Records written to the lake.
+    pub records: u64,
+    /// Files written to the lake.
+    pub files: u64,
+    /// Frames and records set aside because they could not be read.
+    pub quarantined: u64,
+}
+
+/// The background job that delivers to the lake.
+#[derive(Debug)]
+pub struct Deliverer {
+    pub(super) log: Arc<dyn ObjectStore>,
+    pub(super) lake: Arc<dyn ObjectStore>,
+    pub(super) backlog: Backlog,
+    pub(super) settings: DeliverSettings,
+    pub(super) checkpoint: Checkpoint,
+    pub(super) report: Arc<dyn Report>,
+}
+
+/// Who is told what delivery does.
+pub trait Report: Send + Sync + std::fmt::Debug + 'static {
+    /// One delivery is done.
+    fn delivered(&self, done: Delivered);
+    /// A delivery failed and will be tried again.
+    fn failed(&self);
+}
+
+impl Deliverer {
+    /// Delivers until `closed` is cancelled. A failure is logged and tried again after the interval.
+    pub async fn run(&mut self, closed: &CancellationToken) {
+        loop {
+            tokio::select! {
+                () = closed.cancelled() => return,
+                () = async {
+                    self.backlog.changed().await;
+                    tokio::time::sleep(self.settings.interval).await;
+                }, if self.is_idle() => {}
+                () = tokio::time::sleep(self.settings.interval), if !self.is_idle() => {}
+            }
+            if let Err(error) = self.deliver_all(closed).await {
+                self.report.failed();
+                tracing::error!(%error, backlog_bytes = self.backlog.bytes(), "delivery failed; it is tried again");
+            }
+        }
+    }
+
+    /// Delivers everything that is durable by now, unless `closed` is cancelled first.
+    ///
+    /// # Errors
+    /// Where the log or the lake cannot be read or written; what is not delivered stays in the backlog.
+    pub async fn deliver_all(&mut self, closed: &CancellationToken) -> Result<(), StorageError> {
+        while !closed.is_cancelled() && self.deliver_some().await? {}
+        Ok(())
+    }
+
+    fn is_idle(&self) -> bool {
+        self.checkpoint.plan.is_none() && self.backlog.segments() == 0
+    }
+
+    /// One delivery: `false` where there was nothing to deliver.
+    async fn deliver_some(&mut self) -> Result<bool, StorageError> {
+        let (plan, segments) = if let Some(plan) = self.checkpoint.plan.clone() {
+            let segments = self.read(&plan.segments).await?;
+            (plan, segments)
+        } else {
+            let waiting = self.backlog.deliverable(self.settings.plan_bytes);
+            if waiting.is_empty() {
+                return Ok(false);
+            }
+            let sequences: Vec<_> = waiting.iter().map(|waiting| waiting.sequence).collect();
+            let segments = self.read(&sequences).await?;
+            let plan = plan(&self.checkpoint.log, sequences, &segments);
+            self.record(Checkpoint { plan: Some(plan.clone()), ..self.checkpoint.clone() }).await?;
+            (plan, segments)
+        };
+        let mut done = Delivered { segments: plan.segments.len() as u64, ..Delivered::default() };
+        let segments = Arc::new(segments);
+        for file in &plan.files {
+            let (records, quarantined) = self.write(file, &segments).await?;
+            done.records += records;
+            done.files += 1;
+            done.quarantined += quarantined;
+        }
+        for &(sequence, position) in &plan.quarantine {
+            self.quarantine(&segments, sequence, position).await?;
+            done.quarantined += 1;
+        }
+        let delivered = plan.segments.last().copied().unwrap_or(0).max(self.checkpoint.delivered);
+        self.record(Checkpoint { delivered, plan: None, ..self.checkpoint.clone() }).await?;
+        for &sequence in &plan.segments {
+            self.retire(sequence).await;
+        }
+        self.report.delivered(done);
+        Ok(true)
+    }
+
+    /// The checkpoint in memory changes only once the one at rest has.
+    async fn record(&mut self, checkpoint: Checkpoint) -> Result<(), StorageError> {
+        checkpoint.save(&*self.log, LAKE).await?;
+        self.checkpoint = checkpoint;
+        Ok(())
+    }
+
+    async fn read(&self, sequences: &[u64]) -> Result<Segments, StorageError> {
+        let mut segments = Segments::new();
+        for &sequence in sequences {
+            match self.log.get(&segment_path(sequence)).await {
+                Ok(found) => {
+                    segments.insert(sequence, segment::decode(&found.bytes().await?));
+                }
+                // Nobody but delivery removes segments. To stop here for ever would lose what came after it, too.
+                Err(object_store::Error::NotFound { .. }) => {
+                    tracing::error!(segment = sequence, "a segment has disappeared from the log; its records are lost");
+                    segments.insert(sequence, Vec::new());
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(segments)
+    }
+
+    /// Writes one file and returns how many records are in it and how many had to be set aside.
+    async fn write(&self, file: &PlannedFile, segments: &Arc<Segments>) -> Result<(u64, u64), StorageError> {
+        let signal = file.signal()?;
+        let (planned, source) = (file.clone(), Arc::clone(segments));
+        let built = tokio::task::spawn_blocking(move || build(signal, &planned, &source)).await;
+        let built = built.map_err(|error| StorageError::Task(error.to_string()))??;
+        for &(sequence, position) in &built.unreadable {
+            self.quarantine(segments, sequence, position).await?;
+        }
+        if built.records > 0 {
+            self.lake.put(&Path::from(file.path.as_str()), PutPayload::from(built.bytes)).await?;
+        }
+        Ok((built.records, built.unreadable.len() as u64))
+    }
+
+    /// Sets a frame aside, where it can be looked at.
+    async fn quarantine(&self, segments: &Segments, sequence: u64, position: usize) -> Result<(), StorageError> {
+        let Some(stored) = segments.get(&sequence).and_then(|frames| frames.get(position)) else { return Ok(()) };
+        let (bytes, why) = match stored {
+            Stored::Damaged { bytes, damage } => (bytes.clone(), damage.to_string()),
+            Stored::Record { payload, .. } => (payload.clone(), "the record's payload cannot be read".to_owned()),
+        };
+        let path = Path::from(format!("quarantine/{sequence:020}-{position}.bin"));
+        tracing::error!(segment = sequence, frame = position, %path, why, "a damaged frame was set aside; the rest is delivered");
+        self.log.put(&path, PutPayload::from(bytes)).await?;
+        Ok(())
+    }
+
+    /// Removes a delivered segment. Where that fails the next start does it.
+    async fn retire(&self, sequence: u64) {
+        match self.log.delete(&segment_path(sequence)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+            Err(error) => tracing::warn!(segment = sequence, %error, "a delivered segment could not be removed"),
+        }
+        self.backlog.retire(sequence);
+    }
+}
+
+/// The frames of each segment, by its sequence number.
+type Segments = BTreeMap<u64, Vec<Stored>>;
+
+/// Decides which record goes into which file: one file for each tenant, signal and hour of arrival.
+fn plan(log: &str, sequences: Vec<u64>, segments: &Segments) -> Plan {
+    let (first, last) = (sequences.first().copied().unwrap_or(0), sequences.last().copied().unwrap_or(0));
+    let name = format!("{log}-{first:020}-{last:020}");
+    let mut files: BTreeMap<String, PlannedFile> = BTreeMap::new();
+    let mut quarantine = Vec::new();
+    for (&sequence, frames) in segments {
+        for (position, frame) in frames.iter().enumerate() {
+            let Stored::Record { meta, .. } = frame else {
+                quarantine.push((sequence, position));
+                continue;
+            };
+            let path = file_path(meta, &name);
+            let file = files.entry(path.clone()).or_insert_with(|| PlannedFile {
+                path,
+                signal: meta.signal.to_string(),
+                records: Vec::new(),
+            });
+            match file.records.last_mut() {
+                Some((of, positions)) if *of == sequence => positions.push(position),
+                _ => file.records.push((sequence, vec![position])),
+            }
+        }
+    }
+    Plan { segments: sequences, files: files.into_values().collect(), quarantine }
+}
+
+/// Where a record's file goes: the folder comes from the tenant and the hour of arrival alone.
+fn file_path(meta: &RecordMeta, name: &str) -> String {
+    format!("{}/{name}.parquet", folder(&meta.tenant, meta.signal, meta))
+}
+
+fn folder(tenant: &Tenant, signal: Signal, meta: &RecordMeta) -> String {
+    let (date, hour) = (meta.arrival.date(), meta.arrival.hour());
+    format!("{tenant}/{signal}/date={:04}-{:02}-{:02}/hour={hour:02}", date.year, date.month, date.day)
+}
+
+/// A file's bytes, and what could not go into it.
+struct Built {
+    bytes: Vec<u8>,
+    records: u64,
+    unreadable: Vec<(u64, usize)>,
+}
+
+/// Builds a file from its records. A record that cannot be read is left out, and the file begun anew without it.
+fn build(signal: Signal, planned: &PlannedFile, segments: &Segments) -> Result<Built, StorageError> {
+    let mut unreadable = Vec::new();
+    'again: loop {
+        let mut file = LakeFile::new(signal)?;
+        let mut records = 0;
+        for (sequence, positions) in &planned.records {
+            for &position in positions {
+                let place = (*sequence, position);
+                if unreadable.contains(&place) {
+                    continue;
+                }
+                let Some(Stored::Record { meta, payload }) = segments.get(sequence).and_then(|all| all.get(position))
+                else {
+                    tracing::error!(segment = sequence, frame = position, "a planned record has been damaged since");
+                    unreadable.push(place);
+                    continue;
+                };
+                if let Err(error) = append(&mut file, meta, payload) {
+                    tracing::error!(record = %meta.id, tenant = %meta.tenant, %error, "a record cannot be read");
+                    unreadable.push(place);
+                    continue 'again;
+                }
+                records += 1;
+            }
+        }
+        return Ok(Built { bytes: file.finish()?, records, unreadable });
+    }
+}
+
+fn append(file: &mut LakeFile, meta: &RecordMeta, payload: &Bytes) -> Result<(), StorageError> {
+    let cap = usize::try_from(meta.decompressed_size).unwrap_or(usize::MAX);
+    let unlimited = |_| Ok::<_, BudgetExceeded>(());
+    with_inflated(meta.encoding, payload, cap, unlimited, |payload| {
+        file.append(&LakeRecord { record: meta.id, key: meta.key, arrival: meta.arrival, payload })
+    })??;
+    Ok(())
+}
