@@ -3,6 +3,8 @@
 //! Both databases stand behind one trait and pass one contract suite. `sqlx` appears nowhere but here. Times are stored as
 //! integers (microseconds UTC), ids as text.
 
+pub mod issue;
+
 use async_trait::async_trait;
 
 use crate::domain::{
