@@ -1,6 +1,8 @@
 //! Gridgate, the front door for OpenTelemetry.
 
+pub mod admin;
 pub mod catalog;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod ingest;

@@ -2,6 +2,21 @@
 //!
 //! Both databases stand behind one trait and pass one contract suite. `sqlx` appears nowhere but here. Times are stored as
 //! integers (microseconds UTC), ids as text.
+//!
+//! [`migrate`] brings a database to this version's schema, [`connect`] opens one that is there already. Behind the trait is
+//! one implementation with one text per statement (`store`); what differs between the databases is in `dialect` and in the
+//! two folders of `migrations`.
+
+mod cursor;
+mod dialect;
+mod error;
+mod open;
+mod rows;
+mod store;
+
+pub use open::{CatalogSettings, OpenError, connect, migrate};
+
+pub mod issue;
 
 use async_trait::async_trait;
 

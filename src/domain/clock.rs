@@ -1,6 +1,7 @@
 //! Time as a parameter: every state that depends on it can be tested without sleeping.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -83,6 +84,90 @@ impl Timestamp {
     }
 }
 
+/// The text is not an RFC 3339 instant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("an instant is written as RFC 3339 says, for example 2026-11-21T10:22:00Z or 2026-11-21T11:22:00.5+01:00")]
+pub struct TimestampError;
+
+/// Reads RFC 3339 section 5.6, `date-time`, with any offset. Digits below a microsecond are cut off; leap seconds are
+/// refused, because the count of microseconds has no place for them.
+impl FromStr for Timestamp {
+    type Err = TimestampError;
+
+    fn from_str(text: &str) -> Result<Self, TimestampError> {
+        parse_rfc_3339(text.as_bytes()).ok_or(TimestampError)
+    }
+}
+
+fn parse_rfc_3339(mut rest: &[u8]) -> Option<Timestamp> {
+    let rest = &mut rest;
+    let year = number(rest, 4)?;
+    mark(rest, b"-")?;
+    let month = number(rest, 2).filter(|month| (1..=12).contains(month))?;
+    mark(rest, b"-")?;
+    let day = number(rest, 2).filter(|day| (1..=31).contains(day))?;
+    mark(rest, b"Tt")?;
+    let hour = number(rest, 2).filter(|&hour| hour < 24)?;
+    mark(rest, b":")?;
+    let minute = number(rest, 2).filter(|&minute| minute < 60)?;
+    mark(rest, b":")?;
+    let second = number(rest, 2).filter(|&second| second < 60)?;
+    let micros = if mark(rest, b".").is_some() { fraction(rest)? } else { 0 };
+    let offset = match mark(rest, b"Zz+-")? {
+        sign @ (b'+' | b'-') => {
+            let hours = number(rest, 2).filter(|&hours| hours < 24)?;
+            mark(rest, b":")?;
+            let minutes = hours * 60 + number(rest, 2).filter(|&minutes| minutes < 60)?;
+            if sign == b'+' { minutes } else { -minutes }
+        }
+        _ => 0,
+    };
+    let midnight = Timestamp(Date { year, month, day }.days() * MICROS_PER_DAY);
+    let exists = midnight.date() == Date { year, month, day };
+    let minutes = hour * 60 + minute - offset;
+    (rest.is_empty() && exists).then(|| Timestamp(midnight.0 + (minutes * 60 + second) * 1_000_000 + micros))
+}
+
+impl Date {
+    /// Days since the Unix epoch; the inverse of [`Timestamp::date`]. A day that its month does not have runs on into the
+    /// next month.
+    const fn days(self) -> i64 {
+        let (year, month_from_march) =
+            if self.month > 2 { (self.year, self.month - 3) } else { (self.year - 1, self.month + 9) };
+        let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+        let day_of_year = (153 * month_from_march + 2) / 5 + self.day - 1;
+        era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+    }
+}
+
+/// Takes exactly `length` decimal digits.
+fn number(rest: &mut &[u8], length: usize) -> Option<i64> {
+    let (digits, after) = rest.split_at_checked(length)?;
+    let value = digits.iter().try_fold(0, |value, byte| Some(value * 10 + digit(*byte)?))?;
+    *rest = after;
+    Some(value)
+}
+
+/// Takes all following decimal digits, at least one, as a fraction of a second in microseconds.
+fn fraction(rest: &mut &[u8]) -> Option<i64> {
+    let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, after) = rest.split_at_checked(length).filter(|_| length > 0)?;
+    *rest = after;
+    let padded = digits.iter().copied().chain(std::iter::repeat(b'0')).take(6);
+    Some(padded.filter_map(digit).fold(0, |value, digit| value * 10 + digit))
+}
+
+fn digit(byte: u8) -> Option<i64> {
+    byte.is_ascii_digit().then(|| i64::from(byte - b'0'))
+}
+
+/// Takes one byte that is in `allowed`.
+fn mark(rest: &mut &[u8], allowed: &[u8]) -> Option<u8> {
+    let (&first, after) = rest.split_first().filter(|(first, _)| allowed.contains(first))?;
+    *rest = after;
+    Some(first)
+}
+
 /// Where the present instant comes from.
 pub trait Clock: Send + Sync + 'static {
     /// The present instant.
@@ -127,6 +212,7 @@ impl Clock for ManualClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn an_instant_prints_as_rfc_3339() {
@@ -147,5 +233,56 @@ mod tests {
         let last = Timestamp::from_micros(i64::MAX);
         assert_eq!(last.after(Duration::from_secs(1)), last);
         assert_eq!(Timestamp::from_micros(0).since(last), Duration::ZERO);
+    }
+
+    #[test]
+    fn rfc_3339_is_read() {
+        for (text, micros) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("2026-11-21T10:22:00Z", 1_795_256_520_000_000),
+            ("2026-11-21t11:22:00.5+01:00", 1_795_256_520_500_000),
+            ("2026-11-20T22:52:00.1234569-11:30", 1_795_256_520_123_456),
+            ("2000-02-29T00:00:00Z", 951_782_400_000_000),
+        ] {
+            assert_eq!(text.parse(), Ok(Timestamp::from_micros(micros)), "{text}");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        for text in [
+            "",
+            "2026-11-21",
+            "2026-11-21T10:22:00",
+            "2026-11-21 10:22:00Z",
+            "2026-11-21T10:22Z",
+            "2026-11-21T10:22:00.Z",
+            "2026-11-21T10:22:00Z ",
+            "2026-13-01T00:00:00Z",
+            "2026-00-01T00:00:00Z",
+            "2026-02-29T00:00:00Z",
+            "2026-04-31T00:00:00Z",
+            "2026-11-21T24:00:00Z",
+            "2026-11-21T10:22:60Z",
+            "2026-11-21T10:22:00+24:00",
+            "2026-11-21T10:22:00+0100",
+            "+026-11-21T10:22:00Z",
+            "20é6-11-21T10:22:00Z",
+        ] {
+            assert_eq!(text.parse::<Timestamp>(), Err(TimestampError), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_printed_is_read_back(micros in -62_167_219_200_000_000_i64..253_402_300_800_000_000) {
+            let instant = Timestamp::from_micros(micros);
+            prop_assert_eq!(instant.to_string().parse(), Ok(instant));
+        }
+
+        #[test]
+        fn reading_never_panics(text in "[-0-9TZtz:.+ é]{0,40}") {
+            let _ = text.parse::<Timestamp>();
+        }
     }
 }

@@ -1,0 +1,90 @@
+//! Checking the parts of a request one by one and telling all that is wrong at once.
+
+use super::problem::{FieldError, Place, Problem};
+use crate::domain::{Slug, Timestamp};
+
+/// The longest name of a project, grid or key, in characters.
+const MAX_NAME_LENGTH: usize = 100;
+
+/// What was found wrong with a request so far.
+#[derive(Default)]
+pub(super) struct Check(Vec<FieldError>);
+
+impl Check {
+    /// Notes that something is wrong at `place`, and what is allowed there.
+    pub(super) fn refuse(&mut self, place: Place, detail: impl Into<String>, fix: impl Into<String>) {
+        self.0.push(FieldError { place, detail: detail.into(), fix: fix.into() });
+    }
+
+    /// A slug that may be absent.
+    pub(super) fn slug(&mut self, place: Place, text: Option<&str>) -> Option<Slug> {
+        match text?.parse() {
+            Ok(slug) => Some(slug),
+            Err(error) => {
+                self.refuse(place, format!("{error}"), "1 to 40 characters of a-z, 0-9 and single '-' between them");
+                None
+            }
+        }
+    }
+
+    /// A slug that must be there.
+    pub(super) fn required_slug(&mut self, place: Place, text: Option<&str>) -> Option<Slug> {
+        if text.is_none() {
+            self.missing(place.clone());
+        }
+        self.slug(place, text)
+    }
+
+    /// A name for people that must be there, without the white space around it.
+    pub(super) fn name(&mut self, place: Place, text: Option<&str>) -> Option<String> {
+        let fix = "1 to 100 characters without control characters";
+        let Some(text) = text.map(str::trim) else {
+            self.missing(place);
+            return None;
+        };
+        if text.is_empty() {
+            self.refuse(place, "the name is empty", fix);
+        } else if text.chars().count() > MAX_NAME_LENGTH {
+            self.refuse(place, "the name has more than 100 characters", fix);
+        } else if let Some(position) = text.chars().position(char::is_control) {
+            self.refuse(place, format!("character {} of the name is a control character", position + 1), fix);
+        } else {
+            return Some(text.to_owned());
+        }
+        None
+    }
+
+    /// The fields `slug` and `name` of a new project or grid; without a name the slug is shown to people.
+    pub(super) fn slug_and_name(&mut self, slug: Option<&str>, name: Option<&str>) -> Option<(Slug, String)> {
+        let slug = self.required_slug(Place::field("slug"), slug);
+        let name = match name {
+            Some(name) => self.name(Place::field("name"), Some(name)),
+            None => slug.as_ref().map(ToString::to_string),
+        };
+        slug.zip(name)
+    }
+
+    /// An instant after `now` that may be absent.
+    pub(super) fn future(&mut self, place: Place, text: Option<&str>, now: Timestamp) -> Option<Timestamp> {
+        let fix = "an RFC 3339 instant in the future, for example 2036-11-21T10:22:00Z, or leave it out";
+        match text?.parse::<Timestamp>() {
+            Ok(instant) if instant > now => return Some(instant),
+            Ok(_) => self.refuse(place, "the instant is not in the future", fix),
+            Err(error) => self.refuse(place, error.to_string(), fix),
+        }
+        None
+    }
+
+    /// Notes that a field is missing.
+    pub(super) fn missing(&mut self, place: Place) {
+        self.refuse(place, "it is missing", "it is required");
+    }
+
+    /// The checked value, or everything that was found wrong. `value` is `None` only where something was.
+    pub(super) fn finish<T>(self, value: Option<T>) -> Result<T, Problem> {
+        match value {
+            Some(value) if self.0.is_empty() => Ok(value),
+            _ => Err(Problem::invalid(self.0)),
+        }
+    }
+}

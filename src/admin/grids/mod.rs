@@ -1,0 +1,32 @@
+//! Grids: the applications of a project.
+
+pub mod create;
+pub(super) mod list;
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::Grid;
+
+/// A grid in answers.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct GridView {
+    /// The project it belongs to.
+    pub project: String,
+    /// Unique inside its project, and immutable.
+    pub slug: String,
+    /// Free text for people.
+    pub name: String,
+    /// When it was created, RFC 3339.
+    pub created_at: String,
+}
+
+impl From<Grid> for GridView {
+    fn from(grid: Grid) -> Self {
+        Self {
+            project: grid.project.to_string(),
+            slug: grid.slug.to_string(),
+            name: grid.name,
+            created_at: grid.created_at.to_string(),
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! `POST /keys`
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use http::{StatusCode, header};
+use serde::{Deserialize, Serialize};
+
+use super::{KeyView, to_the_end};
+use crate::admin::AdminState;
+use crate::admin::body;
+use crate::admin::caller::Caller;
+use crate::admin::check::Check;
+use crate::admin::problem::{Code, Place, Problem};
+use crate::catalog::issue::{self, IssueError, issue_key};
+use crate::catalog::{CatalogError, Entity};
+use crate::domain::{Binding, Permission, Permissions, Tenant, Timestamp, TokenKind};
+
+/// The body.
+#[derive(Default, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewKey {
+    /// Free text for people, unique among the keys with the same binding that are not revoked.
+    pub name: Option<String>,
+    /// `ingest` unless told otherwise, or `admin`.
+    pub kind: Option<String>,
+    /// The project; an admin key without one is of the whole installation.
+    pub project: Option<String>,
+    /// The grid of an ingest key.
+    pub grid: Option<String>,
+    /// The environment of an ingest key.
+    pub environment: Option<String>,
+    /// What it may do. Unless told otherwise an ingest key exports every signal and an admin key only looks.
+    pub permissions: Option<Vec<String>>,
+    /// RFC 3339; never unless told otherwise.
+    pub expires_at: Option<String>,
+}
+
+/// The answer: the only one that ever shows the token.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct IssuedKey {
+    /// The new key.
+    pub key: KeyView,
+    /// Its token.
+    pub token: String,
+}
+
+/// Creates a key and shows its token, once.
+pub(in crate::admin) async fn handler(
+    State(state): State<AdminState>,
+    caller: Caller,
+    body::Json(new): body::Json<NewKey>,
+) -> Result<impl IntoResponse, Problem> {
+    caller.require(Permission::KeyCreate)?;
+    let new = read(&new, &caller, state.clock.now())?;
+    require_rights(&caller, &new)?;
+    let clock = state.clock.clone();
+    let (key, token) = to_the_end(async move {
+        let issued = issue_key(&*state.catalog, &*state.clock, &*state.random, &state.peppers, new).await;
+        if let Ok((key, _)) = &issued {
+            (state.key_changed)(key.id);
+        }
+        issued
+    })
+    .await?
+    .map_err(refused)?;
+    let location = format!("/api/v1/keys/{}", key.id);
+    let issued = IssuedKey { key: KeyView::new(&key, clock.now()), token: token.reveal().to_owned() };
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(issued)))
+}
+
+/// Nobody reaches beyond what they administer, and nobody grants what they lack. Exporting is no right of an admin key, so
+/// for ingest keys the right to create keys in the project is the right to let them export.
+fn require_rights(caller: &Caller, new: &issue::NewKey) -> Result<(), Problem> {
+    match new.binding.project() {
+        Some(project) => caller.require_sight(project).map_err(|problem| point(problem, "project"))?,
+        None => caller.require_installation()?,
+    }
+    let granted = (new.binding.kind() == TokenKind::Admin).then_some(&new.permissions);
+    match granted.and_then(|granted| caller.permissions.first_missing(granted)) {
+        None => Ok(()),
+        Some(missing) => {
+            let detail = format!("{} lacks the permission {missing} and so cannot grant it", caller.key);
+            Err(Problem::new(Code::GrantRefused, detail))
+        }
+    }
+}
+
+fn read(new: &NewKey, caller: &Caller, now: Timestamp) -> Result<issue::NewKey, Problem> {
+    let mut check = Check::default();
+    let name = check.name(Place::field("name"), new.name.as_deref());
+    let kind = match new.kind.as_deref() {
+        None | Some("ingest") => Some(TokenKind::Ingest),
+        Some("admin") => Some(TokenKind::Admin),
+        Some(_) => {
+            check.refuse(Place::field("kind"), "there is no such kind of key", "ingest or admin");
+            None
+        }
+    };
+    let binding = kind.and_then(|kind| binding(&mut check, kind, new));
+    let permissions = kind.and_then(|kind| permissions(&mut check, kind, new.permissions.as_deref()));
+    let expires_at = check.future(Place::field("expires_at"), new.expires_at.as_deref(), now);
+    let required = name.zip(binding).zip(permissions);
+    check.finish(required.map(|((name, binding), permissions)| issue::NewKey {
+        name,
+        binding,
+        permissions,
+        expires_at,
+        created_by: Some(caller.key),
+    }))
+}
+
+fn binding(check: &mut Check, kind: TokenKind, new: &NewKey) -> Option<Binding> {
+    let [project, grid, environment] = ["project", "grid", "environment"].map(Place::field);
+    match kind {
+        TokenKind::Ingest => {
+            let project = check.required_slug(project, new.project.as_deref());
+            let grid = check.required_slug(grid, new.grid.as_deref());
+            let environment = check.required_slug(environment, new.environment.as_deref());
+            Some(Binding::Tenant(Tenant { project: project?, grid: grid?, environment: environment? }))
+        }
+        TokenKind::Admin => {
+            for (place, value) in [(grid, &new.grid), (environment, &new.environment)] {
+                if value.is_some() {
+                    check.refuse(place, "an admin key has none", "leave it out, or create an ingest key");
+                }
+            }
+            match &new.project {
+                None => Some(Binding::Installation),
+                Some(project_slug) => check.slug(project, Some(project_slug)).map(Binding::Project),
+            }
+        }
+    }
+}
+
+fn permissions(check: &mut Check, kind: TokenKind, names: Option<&[String]>) -> Option<Permissions> {
+    let Some(names) = names else {
+        return Some(match kind {
+            TokenKind::Ingest => Permissions::ingest(),
+            TokenKind::Admin => VIEW.into_iter().collect(),
+        });
+    };
+    let fitting = || Permission::ALL.iter().filter(|one| one.is_telemetry_write() == (kind == TokenKind::Ingest));
+    let fix = || format!("one or more of {}", fitting().map(|one| one.as_str()).collect::<Vec<_>>().join(", "));
+    if names.is_empty() {
+        check.refuse(Place::field("permissions"), "the list is empty", fix());
+    }
+    let mut known = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        if let Some(permission) = fitting().find(|one| one.as_str() == name) {
+            known.push(*permission);
+        } else {
+            let detail = format!("{} keys have no such permission", kind.as_str());
+            check.refuse(Place::Pointer(format!("/permissions/{index}")), detail, fix());
+        }
+    }
+    (known.len() == names.len()).then(|| known.into_iter().collect())
+}
+
+/// What an admin key may do unless told otherwise: little, because more should be said.
+const VIEW: [Permission; 3] = [Permission::KeyView, Permission::ProjectView, Permission::GridView];
+
+fn refused(error: IssueError) -> Problem {
+    match error {
+        IssueError::Random(error) => error.into(),
+        IssueError::Catalog(error) => {
+            let field = match &error {
+                CatalogError::Missing(Entity::Project) => Some("project"),
+                CatalogError::Missing(Entity::Grid) => Some("grid"),
+                CatalogError::Missing(Entity::Environment) => Some("environment"),
+                CatalogError::Exists(Entity::Key) => Some("name"),
+                _ => None,
+            };
+            match field {
+                Some(field) => point(error.into(), field),
+                None => error.into(),
+            }
+        }
+    }
+}
+
+fn point(problem: Problem, field: &str) -> Problem {
+    let fix = match field {
+        "name" => "choose another name, or revoke the key that has it".to_owned(),
+        field => format!("the slug of a {field} that exists; create it first, or list those there are"),
+    };
+    problem.at(Place::field(field), fix)
+}

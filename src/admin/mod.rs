@@ -1,0 +1,122 @@
+//! The admin API under `/api/v1`: projects, grids, environments and keys, by admin key.
+//!
+//! Every handler reads the same way: the caller is known (or the request is refused before its body is read), the permission
+//! is required, the path is looked up within what the caller may see, the body is checked as a whole, and then one call of
+//! the catalog does the work. One verb, one file. `docs/api.md` describes it from outside.
+
+mod body;
+mod caller;
+mod check;
+pub mod environments;
+pub mod grids;
+pub mod keys;
+pub mod page;
+pub mod problem;
+pub mod projects;
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{get, post};
+use http::{HeaderValue, header};
+
+use crate::catalog::Catalog;
+use crate::domain::secret::Peppers;
+use crate::domain::{Clock, KeyId, Random};
+use problem::{Code, Problem};
+
+/// What the admin API works with.
+#[derive(Clone)]
+pub struct AdminState {
+    /// Where everything is kept.
+    pub catalog: Arc<dyn Catalog>,
+    /// The present instant.
+    pub clock: Arc<dyn Clock>,
+    /// Ids, tokens and request ids come from here.
+    pub random: Arc<dyn Random>,
+    /// What digests are taken under.
+    pub peppers: Arc<Peppers>,
+    /// Called with each key that was made or changed: after the commit and before the answer, so that what the answer says
+    /// already holds at the gate.
+    pub key_changed: Arc<dyn Fn(KeyId) + Send + Sync>,
+}
+
+/// The largest body of a request, in bytes.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// The routes under `/api/v1`, with a problem for every other path and method below it.
+pub fn router(state: AdminState) -> Router {
+    let routes = Router::new()
+        .route("/environments", get(environments::list::handler))
+        .route("/projects", get(projects::list::handler).post(projects::create::handler))
+        .route("/projects/{project}", get(projects::show::handler))
+        .route("/projects/{project}/grids", get(grids::list::handler).post(grids::create::handler))
+        .route("/keys", get(keys::list::handler).post(keys::create::handler))
+        .route("/keys/{id}", get(keys::show::handler))
+        .route("/keys/{id}/disable", post(keys::disable::handler))
+        .route("/keys/{id}/enable", post(keys::enable::handler))
+        .route("/keys/{id}/revoke", post(keys::revoke::handler))
+        .fallback(async || Problem::new(Code::PathUnknown, "the admin API has no such path; docs/api.md lists all"))
+        .method_not_allowed_fallback(async || {
+            Problem::new(Code::MethodNotAllowed, "this path has no such method; the allow header lists those it has")
+        })
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(middleware::from_fn_with_state(state.clone(), answer));
+    Router::new().nest("/api/v1", routes).with_state(state)
+}
+
+/// The outermost layer: gives each request its id, writes the body of problems and logs each of them, once.
+///
+/// Neither path nor query is logged, but the route: a token that was pasted into a path by mistake stays out of the log.
+async fn answer(State(state): State<AdminState>, request: Request, next: Next) -> Response {
+    let request_id = request_id(&*state.random);
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        let route = route.as_ref().map_or("none", MatchedPath::as_str);
+        let (status, code) = (problem.code.status(), problem.code.as_str());
+        if status.is_server_error() {
+            let cause = problem.cause.as_deref().unwrap_or_default();
+            tracing::error!(%method, route, status = status.as_u16(), code, request_id, cause, "admin request failed");
+        } else {
+            tracing::info!(%method, route, status = status.as_u16(), code, request_id, "admin request refused");
+        }
+        write_body(&mut response, &problem, &request_id);
+    }
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&request_id) {
+        headers.insert("x-request-id", id);
+    }
+    // Tokens are shown in answers, and what lists show is not for shared caches either.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+fn write_body(response: &mut Response, problem: &Problem, request_id: &str) {
+    // A view holds nothing but text and numbers, which are always JSON.
+    let body = serde_json::to_vec(&problem.view(request_id)).unwrap_or_default();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    *response.body_mut() = Body::from(body);
+}
+
+/// 32 hexadecimal digits; all zero where there is no randomness, which must not keep an answer back.
+fn request_id(random: &dyn Random) -> String {
+    let mut bytes = [0; 16];
+    if random.fill(&mut bytes).is_err() {
+        bytes = [0; 16];
+    }
+    bytes.iter().fold(String::with_capacity(32), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

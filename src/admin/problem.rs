@@ -1,0 +1,355 @@
+//! Errors of the admin API: RFC 9457 problem details. Ingest answers otherwise, see the domain's refusals.
+
+use std::fmt;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::{CatalogError, Entity};
+use crate::domain::key::ChangeRefused;
+use crate::domain::random::RandomError;
+
+/// Declares [`Code`] with its whole answer in one row: label, HTTP status, title.
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $label:literal, $status:ident, $title:literal;)*) => {
+        /// Why a request to the admin API is not served.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum Code {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The `code` of the answer; part of the API.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $label,)* }
+            }
+
+            /// The HTTP status.
+            #[must_use]
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$variant => StatusCode::$status,)* }
+            }
+
+            /// The `title` of the answer: the same for every problem with this code.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// No route has this path.
+    PathUnknown = "path_unknown", NOT_FOUND, "Unknown path";
+    /// The path has no such method.
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed";
+    /// No credential at all.
+    CredentialsMissing = "credentials_missing", UNAUTHORIZED, "Credentials missing";
+    /// Two different credentials.
+    CredentialsAmbiguous = "credentials_ambiguous", BAD_REQUEST, "Two different credentials";
+    /// The credential does not have the form of a token.
+    CredentialsMalformed = "credentials_malformed", UNAUTHORIZED, "Malformed credentials";
+    /// An ingest token, which exports and never administers.
+    CredentialsIngest = "credentials_ingest", UNAUTHORIZED, "Ingest token";
+    /// No such key, or the wrong secret: which of both is not told.
+    CredentialsInvalid = "credentials_invalid", UNAUTHORIZED, "Invalid credentials";
+    /// The caller's secret was replaced.
+    CredentialsRetired = "credentials_retired", UNAUTHORIZED, "Retired credentials";
+    /// The caller's key is revoked.
+    CredentialsRevoked = "credentials_revoked", UNAUTHORIZED, "Revoked credentials";
+    /// The caller's key has expired.
+    CredentialsExpired = "credentials_expired", UNAUTHORIZED, "Expired credentials";
+    /// The caller's key is disabled.
+    CredentialsDisabled = "credentials_disabled", UNAUTHORIZED, "Disabled credentials";
+    /// The caller's key lacks the permission for this.
+    PermissionDenied = "permission_denied", FORBIDDEN, "Permission denied";
+    /// Only keys of the whole installation may do this.
+    InstallationOnly = "installation_only", FORBIDDEN, "Only for the installation's admins";
+    /// The caller would grant what it lacks.
+    GrantRefused = "grant_refused", FORBIDDEN, "Cannot grant what is not held";
+    /// No such project, or none that the caller may see.
+    ProjectNotFound = "project_not_found", NOT_FOUND, "Project not found";
+    /// No such grid, or none that the caller may see.
+    GridNotFound = "grid_not_found", NOT_FOUND, "Grid not found";
+    /// No such environment.
+    EnvironmentNotFound = "environment_not_found", NOT_FOUND, "Environment not found";
+    /// No such key, or none that the caller may see.
+    KeyNotFound = "key_not_found", NOT_FOUND, "Key not found";
+    /// The project's slug is taken.
+    ProjectExists = "project_exists", CONFLICT, "Project exists already";
+    /// The grid's slug is taken.
+    GridExists = "grid_exists", CONFLICT, "Grid exists already";
+    /// The environment's slug or code is taken.
+    EnvironmentExists = "environment_exists", CONFLICT, "Environment exists already";
+    /// The key's name is taken.
+    KeyExists = "key_exists", CONFLICT, "Key name taken";
+    /// The key is revoked, which is permanent.
+    KeyRevoked = "key_revoked", CONFLICT, "Key is revoked";
+    /// The key has expired.
+    KeyExpired = "key_expired", CONFLICT, "Key has expired";
+    /// The body is not JSON.
+    BodyMalformed = "body_malformed", BAD_REQUEST, "Malformed JSON";
+    /// The body did not arrive whole.
+    BodyIncomplete = "body_incomplete", BAD_REQUEST, "Incomplete body";
+    /// The body has more bytes than any request needs.
+    BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "Body too large";
+    /// The body is declared as something else than JSON.
+    ContentTypeUnsupported = "content_type_unsupported", UNSUPPORTED_MEDIA_TYPE, "Unsupported content type";
+    /// Fields or parameters are out of range, unknown, repeated or missing; `errors` names each.
+    Invalid = "invalid", UNPROCESSABLE_ENTITY, "Invalid request";
+    /// The catalog's database does not answer.
+    CatalogUnavailable = "catalog_unavailable", SERVICE_UNAVAILABLE, "Catalog unavailable";
+    /// A fault of Gridgate's own.
+    Internal = "internal", INTERNAL_SERVER_ERROR, "Internal error";
+}
+
+impl Code {
+    /// After how many seconds the same request can succeed; `None`: not without a change.
+    #[must_use]
+    pub const fn retry_after(self) -> Option<u32> {
+        match self {
+            Self::CatalogUnavailable => Some(5),
+            _ => None,
+        }
+    }
+
+    /// The `www-authenticate` challenge of a 401 (RFC 6750 section 3): without an error where nothing was presented.
+    const fn challenge(self) -> Option<HeaderValue> {
+        match self {
+            Self::CredentialsMissing => Some(HeaderValue::from_static("Bearer realm=\"gridgate-admin\"")),
+            _ if self.status().as_u16() == StatusCode::UNAUTHORIZED.as_u16() => {
+                Some(HeaderValue::from_static("Bearer realm=\"gridgate-admin\", error=\"invalid_token\""))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A request that is not served: what the client is told, and apart from it what only the log is told.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// Why.
+    pub code: Code,
+    /// What was wrong, in words for the caller. Never part of a credential, never a message of the database.
+    pub detail: String,
+    /// What was wrong where.
+    pub errors: Vec<FieldError>,
+    /// For the log.
+    pub cause: Option<String>,
+}
+
+/// One thing that is wrong with a request.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FieldError {
+    /// Where.
+    #[serde(flatten)]
+    pub place: Place,
+    /// What is wrong.
+    pub detail: String,
+    /// What is allowed.
+    pub fix: String,
+}
+
+/// A place in a request.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Place {
+    /// A JSON pointer (RFC 6901) into the body.
+    Pointer(String),
+    /// A parameter of the query.
+    Parameter(String),
+}
+
+impl Place {
+    /// The field `name` of the body.
+    #[must_use]
+    pub fn field(name: &str) -> Self {
+        Self::Pointer(format!("/{name}"))
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pointer(pointer) if pointer.is_empty() => f.write_str("the body"),
+            Self::Pointer(pointer) => f.write_str(pointer),
+            Self::Parameter(name) => write!(f, "?{name}"),
+        }
+    }
+}
+
+/// The JSON form of a problem.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ProblemView {
+    /// `urn:gridgate:problem:` and the code.
+    pub r#type: String,
+    /// A short text per code.
+    pub title: String,
+    /// The HTTP status, repeated.
+    pub status: u16,
+    /// What was wrong, in words.
+    pub detail: String,
+    /// The code to tell problems apart by.
+    pub code: String,
+    /// The `x-request-id` of the answer, repeated.
+    pub request_id: String,
+    /// What was wrong where.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+impl Problem {
+    /// A problem with `code`; `detail` says what was wrong.
+    #[must_use]
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), errors: Vec::new(), cause: None }
+    }
+
+    /// A request with `errors` in its fields or parameters.
+    #[must_use]
+    pub fn invalid(errors: Vec<FieldError>) -> Self {
+        let detail = match errors.as_slice() {
+            [one] => format!("{}: {}", one.place, one.detail),
+            several => format!("{} fields or parameters are not as they must be", several.len()),
+        };
+        Self { errors, ..Self::new(Code::Invalid, detail) }
+    }
+
+    /// A fault of Gridgate's own; `cause` goes to the log only.
+    #[must_use]
+    pub fn internal(cause: impl fmt::Display) -> Self {
+        Self {
+            cause: Some(cause.to_string()),
+            ..Self::new(Code::Internal, "the request failed inside Gridgate; its log tells more under the request id")
+        }
+    }
+
+    /// The same problem, pointing at the place in the request that caused it.
+    #[must_use]
+    pub fn at(mut self, place: Place, fix: impl Into<String>) -> Self {
+        self.errors.push(FieldError { place, detail: self.detail.clone(), fix: fix.into() });
+        self
+    }
+
+    /// The JSON form in the answer with `request_id`.
+    #[must_use]
+    pub fn view(&self, request_id: &str) -> ProblemView {
+        ProblemView {
+            r#type: format!("urn:gridgate:problem:{}", self.code.as_str()),
+            title: self.code.title().to_owned(),
+            status: self.code.status().as_u16(),
+            detail: self.detail.clone(),
+            code: self.code.as_str().to_owned(),
+            request_id: request_id.to_owned(),
+            errors: self.errors.clone(),
+        }
+    }
+}
+
+/// Status and headers. The body is written by the router's outermost layer, which knows the request id, from the problem
+/// that travels in the response's extensions.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.code.status().into_response();
+        let headers = response.headers_mut();
+        if let Some(challenge) = self.code.challenge() {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(seconds) = self.code.retry_after() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<CatalogError> for Problem {
+    fn from(error: CatalogError) -> Self {
+        let detail = error.to_string();
+        match error {
+            CatalogError::Missing(entity) => Self::not_found(entity),
+            CatalogError::Exists(Entity::Project) => Self::new(Code::ProjectExists, detail),
+            CatalogError::Exists(Entity::Grid) => Self::new(Code::GridExists, detail),
+            CatalogError::Exists(Entity::Environment) => Self::new(Code::EnvironmentExists, detail),
+            CatalogError::Exists(Entity::Key) => Self::new(Code::KeyExists, detail),
+            CatalogError::ChangeRefused(ChangeRefused::Revoked) => Self::new(Code::KeyRevoked, detail),
+            CatalogError::ChangeRefused(ChangeRefused::Expired) => Self::new(Code::KeyExpired, detail),
+            CatalogError::Cursor => Self::invalid(vec![FieldError {
+                place: Place::Parameter("cursor".to_owned()),
+                detail,
+                fix: "pass the next_cursor of the page before, unchanged, or leave it out".to_owned(),
+            }]),
+            CatalogError::Damaged(_) => Self::internal(detail),
+            CatalogError::Unavailable(_) => Self {
+                cause: Some(detail),
+                ..Self::new(
+                    Code::CatalogUnavailable,
+                    "the catalog's database does not answer; nothing is known to have changed",
+                )
+            },
+        }
+    }
+}
+
+impl Problem {
+    /// What does not exist, or what the caller may not see: both look the same.
+    #[must_use]
+    pub fn not_found(entity: Entity) -> Self {
+        match entity {
+            Entity::Project => Self::new(Code::ProjectNotFound, "there is no such project that this key may see"),
+            Entity::Grid => Self::new(Code::GridNotFound, "there is no such grid in the project"),
+            Entity::Environment => Self::new(Code::EnvironmentNotFound, "there is no such environment"),
+            Entity::Key => Self::new(Code::KeyNotFound, "there is no such key that this key may see"),
+        }
+    }
+}
+
+impl From<RandomError> for Problem {
+    fn from(error: RandomError) -> Self {
+        Self::internal(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn codes_are_distinct_and_answer_with_an_error() {
+        let labels: HashSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(labels.len(), Code::ALL.len());
+        for code in Code::ALL {
+            assert!(code.status().is_client_error() || code.status().is_server_error(), "{code:?}");
+            assert_eq!(code.challenge().is_some(), code.status() == StatusCode::UNAUTHORIZED, "{code:?}");
+            assert_eq!(code.retry_after().is_some(), code.status() == StatusCode::SERVICE_UNAVAILABLE, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn every_code_is_in_the_documentation() {
+        let document = include_str!("../../docs/api.md");
+        for code in Code::ALL {
+            let row = format!("| `{}` | {} |", code.as_str(), code.status().as_u16());
+            assert!(document.contains(&row), "docs/api.md lacks {row}");
+        }
+    }
+
+    #[test]
+    fn the_database_is_not_quoted() {
+        for error in
+            [CatalogError::Unavailable("db.internal:5432".to_owned()), CatalogError::Damaged("row 7".to_owned())]
+        {
+            let problem = Problem::from(error);
+            let shown = serde_json::to_string(&problem.view("r")).expect("a view is JSON");
+            assert!(!shown.contains("5432") && !shown.contains("row 7"), "{shown}");
+            assert!(problem.cause.is_some());
+        }
+    }
+}

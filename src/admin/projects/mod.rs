@@ -1,0 +1,36 @@
+//! Projects.
+
+pub mod create;
+pub(super) mod list;
+pub(super) mod show;
+
+use serde::{Deserialize, Serialize};
+
+use super::AdminState;
+use super::caller::Caller;
+use super::problem::Problem;
+use crate::catalog::{Entity, Project};
+use crate::domain::Slug;
+
+/// A project in answers.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ProjectView {
+    /// Unique and immutable.
+    pub slug: String,
+    /// Free text for people.
+    pub name: String,
+    /// When it was created, RFC 3339.
+    pub created_at: String,
+}
+
+impl From<Project> for ProjectView {
+    fn from(project: Project) -> Self {
+        Self { slug: project.slug.to_string(), name: project.name, created_at: project.created_at.to_string() }
+    }
+}
+
+/// The project `slug`, if it exists and the caller may see it.
+pub(super) async fn visible(state: &AdminState, caller: &Caller, slug: &Slug) -> Result<Project, Problem> {
+    caller.require_sight(slug)?;
+    state.catalog.project(slug).await?.ok_or_else(|| Problem::not_found(Entity::Project))
+}

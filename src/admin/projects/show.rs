@@ -1,0 +1,21 @@
+//! `GET /projects/{project}`
+
+use axum::Json;
+use axum::extract::State;
+
+use super::{ProjectView, visible};
+use crate::admin::AdminState;
+use crate::admin::body::ProjectPath;
+use crate::admin::caller::Caller;
+use crate::admin::problem::Problem;
+use crate::domain::Permission;
+
+/// One project.
+pub(in crate::admin) async fn handler(
+    State(state): State<AdminState>,
+    caller: Caller,
+    ProjectPath(slug): ProjectPath,
+) -> Result<Json<ProjectView>, Problem> {
+    caller.require(Permission::ProjectView)?;
+    Ok(Json(visible(&state, &caller, &slug).await?.into()))
+}

@@ -1,0 +1,113 @@
+//! What differs between the two databases.
+
+use std::time::Duration;
+
+use sqlx::SqlSafeStr as _;
+use sqlx::migrate::{Migration, MigrationType};
+
+/// A database that the catalog can live in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+impl Dialect {
+    /// The statement that opens a transaction that will write. SQLite takes its one write lock here, where the busy timeout
+    /// applies; taken later, after a read, it could only fail.
+    pub(super) const fn begin_write(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN",
+        }
+    }
+
+    /// The statement that locks the key `$1` until the transaction ends, where the transaction alone does not.
+    pub(super) const fn lock_key(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some("SELECT id FROM keys WHERE id = $1 FOR UPDATE"),
+        }
+    }
+
+    /// What every new connection that serves requests is set to.
+    pub(super) fn serving_session(self, statement_timeout: Duration) -> String {
+        let millis = statement_timeout.as_millis();
+        match self {
+            Self::Sqlite => sqlite_session(millis),
+            // A node that dies or hangs inside of a transaction must not keep a key's row locked.
+            Self::Postgres => {
+                format!("SET statement_timeout = {millis}; SET idle_in_transaction_session_timeout = {millis}")
+            }
+        }
+    }
+
+    /// What a connection that migrates is set to. On PostgreSQL nothing: a large table may take its time, and so may the
+    /// wait for another migrator.
+    pub(super) fn migrating_session(self, statement_timeout: Duration) -> String {
+        match self {
+            Self::Sqlite => sqlite_session(statement_timeout.as_millis()),
+            Self::Postgres => String::new(),
+        }
+    }
+
+    /// The statement that gives a row where sqlx's table of applied migrations exists.
+    pub(super) const fn has_migrations(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'",
+            Self::Postgres => {
+                "SELECT to_regclass('_sqlx_migrations')::TEXT WHERE to_regclass('_sqlx_migrations') IS NOT NULL"
+            }
+        }
+    }
+
+    /// This version's migrations, in order.
+    pub(super) fn migrations(self) -> Vec<Migration> {
+        let files = match self {
+            Self::Sqlite => SQLITE,
+            Self::Postgres => POSTGRES,
+        };
+        let migration = |((title, sql), version): (&(&'static str, &'static str), i64)| {
+            Migration::new(version, (*title).into(), MigrationType::Simple, sql.into_sql_str(), false)
+        };
+        files.iter().zip(1..).map(migration).collect()
+    }
+}
+
+/// `FULL`: a change that was answered survives the loss of power. The busy timeout comes first, because changing the journal
+/// needs the lock.
+fn sqlite_session(busy_millis: u128) -> String {
+    format!(
+        "PRAGMA busy_timeout = {busy_millis}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+         PRAGMA foreign_keys = ON"
+    )
+}
+
+type Files = &'static [(&'static str, &'static str)];
+
+/// Title and text, in order; the first has the number 1.
+const SQLITE: Files = &[("first", include_str!("migrations/sqlite/0001_first.sql"))];
+const POSTGRES: Files = &[("first", include_str!("migrations/postgres/0001_first.sql"))];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_is_listed_under_its_number() {
+        for (folder, files) in [("sqlite", SQLITE), ("postgres", POSTGRES)] {
+            let path = format!("{}/src/catalog/migrations/{folder}", env!("CARGO_MANIFEST_DIR"));
+            let mut names: Vec<_> = std::fs::read_dir(&path)
+                .expect("the folder")
+                .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
+                .collect();
+            names.sort();
+            let listed: Vec<_> =
+                files.iter().zip(1..).map(|((title, _), number)| format!("{number:04}_{title}.sql")).collect();
+            assert_eq!(names, listed);
+            for (name, (_, sql)) in names.iter().zip(files) {
+                assert_eq!(&std::fs::read_to_string(format!("{path}/{name}")).expect("the file"), sql);
+            }
+        }
+    }
+}
