@@ -8,4 +8,6 @@ pub mod domain;
 pub mod ingest;
 pub mod observe;
 pub mod otlp;
+pub mod server;
+pub mod shutdown;
 pub mod storage;

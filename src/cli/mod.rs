@@ -2,11 +2,15 @@
 //!
 //! stdout carries data, stderr carries talk. Exit codes say what kind of end it was, see [`Exit`].
 
+mod bootstrap;
 mod client;
 mod grids;
 mod keys;
+mod migrate;
 mod output;
 mod projects;
+mod quickstart;
+mod serve;
 mod terminal;
 
 use std::process::ExitCode;
@@ -28,6 +32,14 @@ pub struct Cli {
 /// What can be done.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Start the whole product on embedded defaults, and print the first keys.
+    Quickstart(serve::Installation),
+    /// Serve an installation that was bootstrapped.
+    Serve(serve::Installation),
+    /// Make a new installation's pepper, catalog and first admin key.
+    Bootstrap(bootstrap::Bootstrap),
+    /// Bring the catalog's schema to this version's.
+    Migrate(serve::Installation),
     /// Create and list projects.
     Projects(projects::Projects),
     /// Create and list grids, the applications of a project.
@@ -80,6 +92,10 @@ impl From<Exit> for ExitCode {
 /// Runs one command to its end: reads and writes on `terminal`, and says there what went wrong.
 pub async fn run(command: Command, terminal: &mut Terminal<'_>) -> Exit {
     let ended = match command {
+        Command::Quickstart(installation) => quickstart::run(&installation, terminal).await,
+        Command::Serve(installation) => serve::run(&installation).await,
+        Command::Bootstrap(bootstrap) => bootstrap::run(&bootstrap, terminal).await,
+        Command::Migrate(installation) => migrate::run(&installation, terminal).await,
         Command::Projects(projects) => projects.run(terminal).await,
         Command::Grids(grids) => grids.run(terminal).await,
         Command::Keys(keys) => keys.run(terminal).await,

@@ -3,11 +3,15 @@
 //! Export is a service of our own, not one that tonic generates: tonic inflates and refuses a message before a codec sees it,
 //! with codes that are not OTLP's, and before anybody is authenticated.
 
+use std::convert::Infallible;
 use std::net::IpAddr;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
+use http_body_util::Either;
+use tonic::service::Routes;
+use tower::ServiceExt;
 
 use super::accept::{self, Arrival, Entrance};
 use super::acknowledge::{self, Answer};
@@ -15,14 +19,33 @@ use super::http::outcome;
 use super::{Gate, export};
 use crate::observe::metrics::Transport;
 
-/// Whether `path` is one that [`answer`] serves, rather than another gRPC service.
-#[must_use]
-pub fn is_export(path: &str) -> bool {
-    accept::signal(Transport::Grpc, path).is_ok()
+/// Answers one call: exports here, everything else that gRPC clients ask for (health) by `others`.
+///
+/// # Errors
+/// Never: what goes wrong is an answer.
+pub async fn route<B>(
+    gate: &Gate,
+    entrance: &Entrance,
+    peer: IpAddr,
+    request: Request<B>,
+    others: Routes,
+) -> Result<Response<Either<Answer, tonic::body::Body>>, Infallible>
+where
+    B: Body<Data = Bytes> + Unpin + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    if request.uri().path().starts_with(HEALTH) {
+        let response = others.oneshot(request.map(tonic::body::Body::new)).await?;
+        return Ok(response.map(Either::Right));
+    }
+    Ok(answer(gate, entrance, peer, request).await.map(Either::Left))
 }
 
+/// The paths of the gRPC health checking protocol. They need no key: a load balancer has none.
+const HEALTH: &str = "/grpc.health.v1.Health/";
+
 /// Answers one call of a client at `peer`.
-pub async fn answer<B>(gate: &Gate, entrance: &Entrance, peer: IpAddr, request: Request<B>) -> Response<Answer>
+async fn answer<B>(gate: &Gate, entrance: &Entrance, peer: IpAddr, request: Request<B>) -> Response<Answer>
 where
     B: Body<Data = Bytes> + Unpin,
 {

@@ -38,7 +38,7 @@ use key_cache::KeyCache;
 /// Everything that the path of an export needs. There is one of it, shared by all listeners.
 pub struct Gate {
     /// Keys, as the catalog has them.
-    pub keys: KeyCache,
+    pub keys: Arc<KeyCache>,
     /// The pepper ring of the tokens' digests.
     pub peppers: Arc<Peppers>,
     /// The headers that may carry a token, in order.

@@ -3,7 +3,7 @@
 //! Every label has a closed set of values, so that no client can make a new time series. The counters of an export are looked
 //! up once, at start-up; counting is one addition.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::collector::Collector;
@@ -46,7 +46,7 @@ type Labels = Vec<(&'static str, &'static str)>;
 /// The metrics of one process.
 #[derive(Debug)]
 pub struct Metrics {
-    registry: Registry,
+    registry: Mutex<Registry>,
     /// By transport, then by signal; the last is for requests to a path of no signal.
     exports: Vec<Vec<Exports>>,
     delivered_segments: Counter,
@@ -128,7 +128,7 @@ impl Metrics {
             })
             .into();
         Self {
-            registry,
+            registry: Mutex::new(registry),
             exports,
             delivered_segments,
             delivered_records,
@@ -139,13 +139,8 @@ impl Metrics {
     }
 
     /// Shows `value()` under `name` at each scrape. For what is counted elsewhere already.
-    pub fn register_gauge(
-        &mut self,
-        name: &'static str,
-        help: &'static str,
-        value: impl Fn() -> u64 + Send + Sync + 'static,
-    ) {
-        self.registry.register_collector(Box::new(GaugeOf { name, help, value: Box::new(value) }));
+    pub fn gauge(&self, name: &'static str, help: &'static str, value: impl Fn() -> u64 + Send + Sync + 'static) {
+        self.registry().register_collector(Box::new(GaugeOf { name, help, value: Box::new(value) }));
     }
 
     /// An export's headers have arrived: from here on it has one outcome, whatever happens.
@@ -175,8 +170,12 @@ impl Metrics {
     pub fn render(&self) -> String {
         let mut text = String::new();
         // Writing to a String does not fail.
-        let _ = encode(&mut text, &self.registry);
+        let _ = encode(&mut text, &self.registry());
         text
+    }
+
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -267,8 +266,8 @@ mod tests {
 
     #[test]
     fn a_gauge_shows_the_value_of_the_moment() {
-        let mut metrics = Metrics::new();
-        metrics.register_gauge("backlog_bytes", "Bytes that wait for delivery", || 42);
+        let metrics = Metrics::new();
+        metrics.gauge("backlog_bytes", "Bytes that wait for delivery", || 42);
         assert!(metrics.render().contains("gridgate_backlog_bytes 42"));
     }
 }

@@ -1,0 +1,98 @@
+//! `gridgate quickstart`: the whole product in one command, on an embedded default.
+
+use anyhow::{Context, Result};
+
+use super::bootstrap::{self, Opened};
+use super::serve::{Installation, world};
+use super::{Exit, Failure, Terminal};
+use crate::catalog::issue::NewKey;
+use crate::catalog::{CatalogError, Grid, Project};
+use crate::domain::{Binding, Permissions, Slug, Tenant, Timestamp, Token};
+use crate::observe::logging;
+use crate::observe::metrics::Transport;
+use crate::server::{self, Server, World};
+use crate::shutdown;
+
+/// The project and the grid that it makes.
+const DEMO: &str = "demo";
+/// The environment of its ingest key.
+const DEVELOPMENT: &str = "development";
+
+/// Makes what is missing, prints the keys once, and serves.
+pub(super) async fn run(installation: &Installation, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    let config = installation.config()?;
+    logging::init(&config.observe.log, config.observe.format)
+        .map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+    let world = world();
+    let lock = server::lock(&config, &*world.clock)?;
+    let stop = shutdown::on_signal().context("signals")?;
+    let opened = bootstrap::open(&config, &*world.random).await?;
+    let first = !bootstrap::has_keys(&*opened.catalog).await?;
+    let (data, lake) = (config.data.folder.display().to_string(), config.lake_folder().display().to_string());
+    // The listeners are bound before the keys are made: a token that is shown once must not be lost to a port in use.
+    let server = Server::start(config, lock, world.clone(), stop).await?;
+    let (admin, grpc) = (server.admin_address()?, server.ingest_address(Transport::Grpc)?);
+    let http = server.ingest_address(Transport::Http)?;
+    let keys = if first { Some(demo(&opened, &world).await?) } else { None };
+    drop(opened);
+
+    terminal.data(&format!("GRIDGATE_ADMIN_URL=http://{admin}"))?;
+    if let Some(keys) = &keys {
+        terminal.data(&format!("GRIDGATE_ADMIN_KEY={}", keys.admin.reveal()))?;
+    }
+    terminal.data(&format!("OTEL_EXPORTER_OTLP_ENDPOINT=http://{grpc}"))?;
+    terminal.data("OTEL_EXPORTER_OTLP_PROTOCOL=grpc")?;
+    if let Some(keys) = &keys {
+        terminal.data(&format!("OTEL_EXPORTER_OTLP_HEADERS=api-key={}", keys.ingest.reveal()))?;
+    }
+    terminal.say(&format!(
+        "\n\
+         data        {data}\n\
+         OTLP/gRPC   http://{grpc}\n\
+         OTLP/HTTP   http://{http}   (OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf)\n\
+         admin API   http://{admin}\n\
+         your data   {lake}/{DEMO}/{DEMO}/{DEVELOPMENT}/   (Parquet, a few seconds after each export)\n"
+    ));
+    terminal.say(if keys.is_some() {
+        "The two keys above are shown this once. Paste the OTEL_ lines where your service starts; Ctrl-C stops the gate.\n"
+    } else {
+        "The keys were shown at the first start. `gridgate keys create` makes another; Ctrl-C stops the gate.\n"
+    });
+    Ok(server.run().await?)
+}
+
+/// The tokens of the demo.
+struct Keys {
+    admin: Token,
+    ingest: Token,
+}
+
+async fn demo(opened: &Opened, world: &World) -> Result<Keys> {
+    let demo: Slug = DEMO.parse()?;
+    let now = world.clock.now();
+    make(opened, &demo, now).await.context("the demo project")?;
+    let (_, admin) = opened.first_admin(world, now).await?;
+    let tenant = Tenant { project: demo.clone(), grid: demo, environment: DEVELOPMENT.parse()? };
+    let new = NewKey {
+        name: "quickstart".to_owned(),
+        binding: Binding::Tenant(tenant),
+        permissions: Permissions::ingest(),
+        expires_at: None,
+        created_by: None,
+    };
+    let (_, ingest) = opened.issue(world, new).await?;
+    Ok(Keys { admin, ingest })
+}
+
+/// The demo's project and grid; what is there from a start that was cut short stays.
+async fn make(opened: &Opened, demo: &Slug, now: Timestamp) -> Result<(), CatalogError> {
+    let project = Project { slug: demo.clone(), name: "Demo".to_owned(), created_at: now };
+    let grid = Grid { project: demo.clone(), slug: demo.clone(), name: "Demo".to_owned(), created_at: now };
+    for made in [opened.catalog.create_project(&project).await, opened.catalog.create_grid(&grid).await] {
+        match made {
+            Ok(()) | Err(CatalogError::Exists(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,209 @@
+//! Connections: accepted within limits, served until they are done, and asked to finish when the process stops.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::Service;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::domain::Budget;
+
+/// What a connection may be.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionLimits {
+    /// From the first byte of a request to the end of its headers.
+    pub header_time: Duration,
+    /// Header fields of one request together, in bytes.
+    pub header_bytes: u32,
+    /// Streams of one HTTP/2 connection.
+    pub streams: u32,
+    /// The HTTP/2 flow-control window of one stream, in bytes.
+    pub stream_window: u32,
+    /// The HTTP/2 flow-control window of one connection, in bytes; every connection reserves it from the memory budget.
+    pub connection_window: u32,
+}
+
+/// Everything that the listeners of a process share.
+#[derive(Clone, Debug)]
+pub struct Connections {
+    limits: ConnectionLimits,
+    /// Connections that are still free.
+    slots: Arc<Semaphore>,
+    /// What is left for bodies and connections.
+    memory: Budget,
+    /// Cancelled when connections should finish.
+    stop: CancellationToken,
+    open: TaskTracker,
+}
+
+/// Which versions of HTTP a listener speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Versions {
+    /// HTTP/2 with prior knowledge, as gRPC does.
+    Two,
+    /// HTTP/1.1, or HTTP/2 where the client begins with its preface.
+    OneOrTwo,
+}
+
+/// How every HTTP/2 connection begins (RFC 9113 section 3.4).
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// An HTTP/1.1 connection reads up to this much at once; measured, 128 to 400 KiB are best.
+const READ_BUFFER: usize = 256 << 10;
+
+/// A connection of HTTP/2 without traffic is asked after this time whether it is still there.
+const PING_INTERVAL: Duration = Duration::from_secs(60);
+const PING_TIME: Duration = Duration::from_secs(20);
+
+impl Connections {
+    /// Connections within `limits`, at most `most` of them, which reserve memory from `memory` and finish when `stop` is
+    /// cancelled.
+    #[must_use]
+    pub fn new(limits: ConnectionLimits, most: usize, memory: Budget, stop: CancellationToken) -> Self {
+        Self { limits, slots: Arc::new(Semaphore::new(most)), memory, stop, open: TaskTracker::new() }
+    }
+
+    /// Accepts connections until the process stops, and serves each with what `service` makes for its client.
+    pub async fn accept<S, B>(self, listener: TcpListener, versions: Versions, service: impl Fn(IpAddr) -> S)
+    where
+        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+        S::Future: Send,
+        S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = self.stop.cancelled() => return,
+            };
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of file descriptors, or a client that left in the queue: the loop must survive both.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            self.open(stream, peer, versions, service(peer.ip()));
+        }
+    }
+
+    /// Waits until every connection is closed.
+    pub async fn closed(&self) {
+        self.open.close();
+        self.open.wait().await;
+    }
+
+    /// The number of open connections.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.open.len()
+    }
+
+    fn open<S, B>(&self, stream: TcpStream, peer: SocketAddr, versions: Versions, service: S)
+    where
+        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+        S::Future: Send,
+        S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
+            tracing::warn!(%peer, "a connection was refused: limits.connections is reached");
+            return;
+        };
+        let window = u64::from(self.limits.connection_window);
+        let Ok(memory) = self.memory.reserve(window) else {
+            tracing::warn!(%peer, "a connection was refused: half of limits.memory is taken by connections");
+            return;
+        };
+        let (limits, stop) = (self.limits, self.stop.clone());
+        self.open.spawn(async move {
+            let _held = (slot, memory);
+            if let Err(error) = serve(stream, versions, service, limits, stop).await {
+                tracing::debug!(%peer, error, "a connection ended early");
+            }
+        });
+    }
+}
+
+async fn serve<S, B>(
+    stream: TcpStream,
+    versions: Versions,
+    service: S,
+    limits: ConnectionLimits,
+    stop: CancellationToken,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>>
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    stream.set_nodelay(true)?;
+    let two = match versions {
+        Versions::Two => true,
+        Versions::OneOrTwo => tokio::select! {
+            begins = tokio::time::timeout(limits.header_time, begins_with_preface(&stream)) => begins??,
+            () = stop.cancelled() => return Ok(()),
+        },
+    };
+    if two {
+        let connection = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .initial_stream_window_size(limits.stream_window)
+            .initial_connection_window_size(limits.connection_window)
+            .max_concurrent_streams(limits.streams)
+            .max_header_list_size(limits.header_bytes)
+            .keep_alive_interval(PING_INTERVAL)
+            .keep_alive_timeout(PING_TIME)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut connection = std::pin::pin!(connection);
+        tokio::select! {
+            done = connection.as_mut() => return Ok(done?),
+            () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+        }
+        Ok(connection.await?)
+    } else {
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.header_time)
+            .max_buf_size(READ_BUFFER)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut connection = std::pin::pin!(connection);
+        tokio::select! {
+            done = connection.as_mut() => return Ok(done?),
+            () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+        }
+        Ok(connection.await?)
+    }
+}
+
+/// Whether the client begins with HTTP/2's preface. Nothing is taken from the stream.
+async fn begins_with_preface(stream: &TcpStream) -> std::io::Result<bool> {
+    let mut seen = [0; PREFACE.len()];
+    loop {
+        let count = stream.peek(&mut seen).await?;
+        if count == 0 || seen[..count] != PREFACE[..count] {
+            return Ok(false);
+        }
+        if count == PREFACE.len() {
+            return Ok(true);
+        }
+        // A part of the preface: peeking again at once would only spin.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

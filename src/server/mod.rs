@@ -1,0 +1,385 @@
+//! The composition root: from a configuration to running listeners, and back to nothing in the right order.
+
+mod connections;
+mod health;
+mod memory;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use http::HeaderName;
+use hyper::service::service_fn;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic::service::Routes;
+
+use crate::admin::{self, AdminState};
+use crate::catalog::{self, Catalog, CatalogSettings};
+use crate::config::{Config, ListenerConfig, pepper};
+use crate::domain::{Budget, Clock, Random};
+use crate::ingest::accept::Entrance;
+use crate::ingest::key_cache::{KeyCache, KeyCacheSettings};
+use crate::ingest::{ExportLimits, Gate};
+use crate::observe::metrics::{Metrics, Transport};
+use crate::otlp::scan::ScanLimits;
+use crate::shutdown::essential;
+use crate::storage::deliver::{DeliverSettings, Delivered, Deliverer, Report};
+use crate::storage::lock::FolderLock;
+use crate::storage::log::{Committer, LogSettings};
+use crate::storage::open::{Storage, StorageSettings};
+use connections::{ConnectionLimits, Connections, Versions};
+
+/// What the outside world gives to a process; tests give something else.
+#[derive(Clone)]
+pub struct World {
+    /// The present instant.
+    pub clock: Arc<dyn Clock>,
+    /// Random bytes.
+    pub random: Arc<dyn Random>,
+}
+
+/// A gate whose listeners are bound. Nothing is served until [`Server::run`].
+pub struct Server {
+    config: Config,
+    gate: Arc<Gate>,
+    catalog: Arc<dyn Catalog>,
+    admin: AdminState,
+    committer: Committer,
+    deliverer: Deliverer,
+    connections: Connections,
+    ingest: Vec<(TcpListener, Entrance)>,
+    admin_listener: TcpListener,
+    stop: CancellationToken,
+    _lock: FolderLock,
+}
+
+/// Locks the data folder, which is created where it is missing.
+///
+/// # Errors
+/// Where the folder cannot be used, or another process has it.
+pub fn lock(config: &Config, clock: &dyn Clock) -> Result<FolderLock> {
+    let folder = &config.data.folder;
+    std::fs::create_dir_all(folder).with_context(|| format!("data.folder: {} cannot be created", folder.display()))?;
+    FolderLock::acquire(folder, clock.now()).context("data.folder")
+}
+
+/// How the catalog is reached.
+#[must_use]
+pub fn catalog_settings(config: &Config) -> CatalogSettings {
+    CatalogSettings {
+        url: config.catalog_url(),
+        max_connections: config.catalog.connections,
+        connect_timeout: config.catalog.connect_time.0,
+        statement_timeout: config.catalog.statement_time.0,
+    }
+}
+
+impl Server {
+    /// Opens everything and binds every listener. `stop` stops it later.
+    ///
+    /// # Errors
+    /// Where anything cannot be opened; the message names the option.
+    pub async fn start(config: Config, lock: FolderLock, world: World, stop: CancellationToken) -> Result<Self> {
+        let World { clock, random } = world;
+        let peppers = Arc::new(pepper::read(&config.pepper_file()).context("keys.pepper_file")?);
+        let catalog = catalog::connect(&catalog_settings(&config)).await.context("catalog.url")?;
+        check_environments(&config, &*catalog).await?;
+
+        let total = memory::limit(config.limits.memory.0);
+        let connection_memory = Budget::new(total / 2);
+        let body_memory = Budget::new(total - total / 2);
+        let metrics = Arc::new(Metrics::new());
+        let report = Arc::new(Reported(Arc::clone(&metrics)));
+        let Storage { log, committer, deliverer, backlog } =
+            crate::storage::open::open(&storage_settings(&config), &*random, report).await.context("log.folder")?;
+        let connections = Connections::new(
+            connection_limits(&config),
+            config.limits.connections,
+            connection_memory.clone(),
+            stop.clone(),
+        );
+        let keys = Arc::new(KeyCache::new(Arc::clone(&catalog), Arc::clone(&clock), key_cache_settings(&config)));
+        let gate = Arc::new(Gate {
+            keys: Arc::clone(&keys),
+            peppers: Arc::clone(&peppers),
+            credential_headers: credential_headers(&config)?,
+            log,
+            budget: body_memory.clone(),
+            limits: export_limits(&config),
+            clock: Arc::clone(&clock),
+            random: Arc::clone(&random),
+            metrics: Arc::clone(&metrics),
+            stopping: stop.clone(),
+        });
+        let open = connections.clone();
+        metrics.gauge("backlog_bytes", "Bytes of segments that wait for delivery", move || backlog.bytes());
+        metrics.gauge("body_memory_bytes", "Memory reserved by bodies in flight", move || body_memory.used());
+        metrics.gauge("connection_memory_bytes", "Memory reserved by connections", move || connection_memory.used());
+        metrics.gauge("connections", "Open connections", move || open.count() as u64);
+        let cached = Arc::clone(&keys);
+        metrics.gauge("cached_keys", "Keys in the cache", move || cached.len());
+
+        let admin = AdminState {
+            catalog: Arc::clone(&catalog),
+            clock,
+            random,
+            peppers,
+            key_changed: Arc::new(move |id| keys.forget(&id)),
+        };
+        let mut ingest = Vec::new();
+        for (option, listener) in ingest_listeners(&config) {
+            let bound = bind(option, listener.address).await?;
+            ingest.push((bound, Entrance { transport: listener.transport, environment: listener.environment.0 }));
+        }
+        let admin_listener = bind("listen.admin", config.listen.admin).await?;
+        Ok(Self {
+            config,
+            gate,
+            catalog,
+            admin,
+            committer,
+            deliverer,
+            connections,
+            ingest,
+            admin_listener,
+            stop,
+            _lock: lock,
+        })
+    }
+
+    /// The address of the first listener of `transport`, with the port that was really bound.
+    ///
+    /// # Errors
+    /// Where the operating system does not tell.
+    pub fn ingest_address(&self, transport: Transport) -> Result<SocketAddr> {
+        let found = self.ingest.iter().find(|(_, entrance)| entrance.transport == transport);
+        Ok(found.context("there is no such listener")?.0.local_addr()?)
+    }
+
+    /// The addresses of the listeners of `listen.more`, in their order.
+    ///
+    /// # Errors
+    /// Where the operating system does not tell.
+    pub fn more_addresses(&self) -> Result<Vec<SocketAddr>> {
+        self.ingest.iter().skip(2).map(|(listener, _)| Ok(listener.local_addr()?)).collect()
+    }
+
+    /// The address of the admin listener.
+    ///
+    /// # Errors
+    /// Where the operating system does not tell.
+    pub fn admin_address(&self) -> Result<SocketAddr> {
+        Ok(self.admin_listener.local_addr()?)
+    }
+
+    /// Serves until `stop` is cancelled; then finishes what is in flight, makes it durable, delivers it as far as the grace
+    /// period allows, and returns.
+    ///
+    /// # Errors
+    /// Where a task that the gate cannot do without has ended by itself.
+    pub async fn run(self) -> Result<()> {
+        let Self {
+            config,
+            gate,
+            catalog,
+            admin,
+            committer,
+            mut deliverer,
+            connections,
+            ingest,
+            admin_listener,
+            stop,
+            _lock,
+        } = self;
+        let deadline = config.shutdown.grace.0;
+        let crashed = CancellationToken::new();
+        let (log_closed, delivery_closed) = (CancellationToken::new(), CancellationToken::new());
+        let committing = tokio::spawn(essential("log", crashed.clone(), committer.run(log_closed.clone())));
+        let (told, failed) = (delivery_closed.clone(), crashed.clone());
+        let delivering = tokio::spawn(async move {
+            essential("delivery", failed, deliverer.run(&told)).await;
+            deliverer
+        });
+
+        let listeners = TaskTracker::new();
+        let (health, health_service) = tonic_health::server::health_reporter();
+        let health_service = Routes::new(health_service);
+        for (listener, entrance) in ingest {
+            let (gate, connections) = (Arc::clone(&gate), connections.clone());
+            match entrance.transport {
+                Transport::Http => listeners.spawn(serve_http(connections, listener, gate, entrance)),
+                Transport::Grpc => {
+                    listeners.spawn(serve_grpc(connections, listener, gate, entrance, health_service.clone()))
+                }
+            };
+        }
+        let router = admin::router(admin).merge(health::router(health::Health { gate: Arc::clone(&gate), catalog }));
+        let admin_service = TowerToHyperService::new(router);
+        listeners.spawn(connections.clone().accept(admin_listener, Versions::OneOrTwo, move |_| admin_service.clone()));
+        tracing::info!("serving");
+
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = crashed.cancelled() => stop.cancel(),
+        }
+        let by_itself = crashed.is_cancelled();
+        health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+        listeners.close();
+        listeners.wait().await;
+        let grace = tokio::time::Instant::now() + deadline;
+        if tokio::time::timeout_at(grace, connections.closed()).await.is_err() {
+            tracing::warn!(connections = connections.count(), "the grace period is over; connections are cut");
+        }
+        log_closed.cancel();
+        let committed = committing.await;
+        delivery_closed.cancel();
+        if let Ok(mut deliverer) = delivering.await {
+            match tokio::time::timeout_at(grace, deliverer.deliver_all(&CancellationToken::new())).await {
+                Ok(Ok(())) => tracing::info!("stopped; everything is delivered"),
+                Ok(Err(error)) => tracing::warn!(%error, "stopped; the rest is delivered at the next start"),
+                Err(_) => {
+                    tracing::warn!("stopped at the end of the grace period; the rest is delivered at the next start")
+                }
+            }
+        }
+        if by_itself || committed.is_err() {
+            bail!("a task that the gate cannot do without has ended by itself");
+        }
+        Ok(())
+    }
+}
+
+async fn serve_http(connections: Connections, listener: TcpListener, gate: Arc<Gate>, entrance: Entrance) {
+    let entrance = Arc::new(entrance);
+    let service = move |peer| {
+        let (gate, entrance) = (Arc::clone(&gate), Arc::clone(&entrance));
+        service_fn(move |request| {
+            let (gate, entrance) = (Arc::clone(&gate), Arc::clone(&entrance));
+            async move {
+                Ok::<_, std::convert::Infallible>(crate::ingest::http::answer(&gate, &entrance, peer, request).await)
+            }
+        })
+    };
+    connections.accept(listener, Versions::OneOrTwo, service).await;
+}
+
+async fn serve_grpc(
+    connections: Connections,
+    listener: TcpListener,
+    gate: Arc<Gate>,
+    entrance: Entrance,
+    others: Routes,
+) {
+    let entrance = Arc::new(entrance);
+    let service = move |peer| {
+        let (gate, entrance, others) = (Arc::clone(&gate), Arc::clone(&entrance), others.clone());
+        service_fn(move |request| {
+            let (gate, entrance, others) = (Arc::clone(&gate), Arc::clone(&entrance), others.clone());
+            async move { crate::ingest::grpc::route(&gate, &entrance, peer, request, others).await }
+        })
+    };
+    connections.accept(listener, Versions::Two, service).await;
+}
+
+/// Every ingest listener with the option that names it.
+fn ingest_listeners(config: &Config) -> Vec<(&'static str, ListenerConfig)> {
+    let listen = &config.listen;
+    let of = |address, transport| ListenerConfig { address, transport, environment: listen.environment.clone() };
+    let more = listen.more.iter().map(|listener| ("listen.more", listener.clone()));
+    [("listen.grpc", of(listen.grpc, Transport::Grpc)), ("listen.http", of(listen.http, Transport::Http))]
+        .into_iter()
+        .chain(more)
+        .collect()
+}
+
+async fn bind(option: &'static str, address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("{option}: cannot listen on {address}"))
+}
+
+/// A listener that is bound to an environment which does not exist would refuse every key.
+async fn check_environments(config: &Config, catalog: &dyn Catalog) -> Result<()> {
+    let known = catalog.environments().await.context("catalog.url")?;
+    for (option, listener) in ingest_listeners(config) {
+        if let Some(slug) = &listener.environment.0
+            && !known.iter().any(|environment| environment.slug == *slug)
+        {
+            let known: Vec<_> = known.iter().map(|environment| environment.slug.as_str()).collect();
+            bail!("{option}: there is no environment {slug}; there are {}", known.join(", "));
+        }
+    }
+    Ok(())
+}
+
+fn credential_headers(config: &Config) -> Result<Vec<HeaderName>> {
+    let name = |name: &String| name.parse().with_context(|| format!("keys.headers: {name:?} is not a header's name"));
+    let headers = config.keys.headers.iter().map(name).collect::<Result<Vec<_>>>()?;
+    if headers.is_empty() {
+        bail!("keys.headers: without a header no export could carry its token");
+    }
+    Ok(headers)
+}
+
+fn storage_settings(config: &Config) -> StorageSettings {
+    StorageSettings {
+        log_folder: config.log_folder(),
+        lake_folder: config.lake_folder(),
+        log: LogSettings {
+            durability: config.log.durability,
+            in_flight: config.log.in_flight,
+            linger: config.log.linger.0,
+            segment_bytes: config.log.segment.as_usize(),
+        },
+        deliver: DeliverSettings { interval: config.lake.interval.0, plan_bytes: config.lake.delivery.0 },
+        backlog_bytes: config.log.backlog.0,
+    }
+}
+
+fn key_cache_settings(config: &Config) -> KeyCacheSettings {
+    KeyCacheSettings {
+        ttl: config.keys.cache_ttl.0,
+        grace: config.keys.cache_grace.0,
+        capacity: config.keys.cache_keys,
+        unknown_ttl: config.keys.unknown_ttl.0,
+        unknown_capacity: config.keys.unknown_keys,
+        lookup_time: config.keys.lookup_time.0,
+        lookups: config.keys.lookups,
+    }
+}
+
+fn export_limits(config: &Config) -> ExportLimits {
+    let limits = &config.limits;
+    ExportLimits {
+        wire_bytes: limits.wire_body.as_usize(),
+        body_bytes: limits.body.as_usize(),
+        body_time: limits.body_time.0,
+        scan: ScanLimits { items: limits.items, submessages: limits.submessages, depth: limits.depth },
+    }
+}
+
+fn connection_limits(config: &Config) -> ConnectionLimits {
+    let limits = &config.limits;
+    ConnectionLimits {
+        header_time: limits.header_time.0,
+        header_bytes: limits.headers.as_u32(),
+        streams: limits.streams,
+        stream_window: limits.stream_window.as_u32(),
+        connection_window: limits.connection_window.as_u32(),
+    }
+}
+
+/// What delivery does, in the metrics.
+#[derive(Debug)]
+struct Reported(Arc<Metrics>);
+
+impl Report for Reported {
+    fn delivered(&self, done: Delivered) {
+        self.0.delivered(done.segments, done.records, done.files, done.quarantined);
+    }
+
+    fn failed(&self) {
+        self.0.delivery_failed();
+    }
+}
