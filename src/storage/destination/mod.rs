@@ -1,0 +1,3 @@
+//! Where a tenant's data ends up.
+
+pub mod lake;
