@@ -2,7 +2,7 @@
 
 # Lists the commands.
 default:
-    @just --list --unsorted
+    @{{ just_executable() }} --list --unsorted
 
 # Everything that CI checks, exactly as CI does.
 check:
@@ -26,7 +26,7 @@ doc:
 
 # What may enter the dependency tree.
 deny:
-    cargo deny --locked check bans licenses sources
+    ./scripts/deny
 
 # The benchmarks; arguments choose among them.
 bench *arguments:
