@@ -22,7 +22,7 @@ pub struct CatalogSettings {
     /// `sqlite:<path>` (relative to the working directory, or absolute), or `postgres://user:password@host:port/database` with
     /// the usual parameters. It may hold a password: `Debug` leaves it out.
     pub url: String,
-    /// The largest number of connections.
+    /// The largest number of connections, at least 1.
     pub max_connections: u32,
     /// How long to wait for a connection, new or pooled.
     pub connect_timeout: Duration,
@@ -89,7 +89,7 @@ pub async fn connect(settings: &CatalogSettings) -> Result<Arc<dyn Catalog>, Ope
             Box::pin(async move { session.execute(connection).await.map(|_| ()) })
         })
         .connect_lazy_with(place.options);
-    let limit = settings.connect_timeout + settings.statement_timeout + Duration::from_secs(1);
+    let limit = patience(settings).saturating_add(Duration::from_secs(1));
     Ok(Arc::new(Store { pool, dialect: place.dialect, limit }))
 }
 
@@ -120,6 +120,11 @@ impl fmt::Debug for CatalogSettings {
             .field("statement_timeout", &self.statement_timeout)
             .finish()
     }
+}
+
+/// The longest that getting a connection and waiting for one statement may take together.
+const fn patience(settings: &CatalogSettings) -> Duration {
+    settings.connect_timeout.saturating_add(settings.statement_timeout)
 }
 
 /// The table of applied migrations, in the form of sqlx's own tools.
@@ -154,8 +159,11 @@ impl Place {
         // Resolved here, because a URL's `..` is taken off without regard to symbolic links.
         let folder = folder.canonicalize().map_err(|error| OpenError::File { path: folder.to_path_buf(), error })?;
         let file = folder.join(name);
-        let url: String = file.as_os_str().as_encoded_bytes().iter().map(|byte| format!("%{byte:02X}")).collect();
-        let options = Self::options(&format!("sqlite:{url}"))?;
+        let mut url = "sqlite:".to_owned();
+        for byte in file.as_os_str().as_encoded_bytes() {
+            url.push_str(&format!("%{byte:02X}"));
+        }
+        let options = Self::options(&url)?;
         Ok(Self { dialect: Dialect::Sqlite, address: file.display().to_string(), file: Some(file), options })
     }
 
@@ -180,7 +188,7 @@ impl Place {
             Ok(connection)
         };
         // The session of SQLite may itself wait for another writer.
-        let limit = settings.connect_timeout + settings.statement_timeout;
+        let limit = patience(settings);
         match tokio::time::timeout(limit, connected).await {
             Ok(connected) => connected.map_err(|error: sqlx::Error| self.unavailable(&error)),
             Err(_) => Err(self.unavailable(&format!("no answer in {} s", limit.as_secs_f64()))),
