@@ -79,13 +79,9 @@ fn millis(timeout: Duration) -> i32 {
     i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX).max(1)
 }
 
-/// `FULL`: a change that was answered survives the loss of power. The busy timeout comes first, because changing the journal
-/// needs the lock.
+/// `FULL`: a change that was answered survives the loss of power.
 fn sqlite_session(busy_millis: i32) -> String {
-    format!(
-        "PRAGMA busy_timeout = {busy_millis}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-         PRAGMA foreign_keys = ON"
-    )
+    format!("PRAGMA busy_timeout = {busy_millis}; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
 }
 
 type Files = &'static [(&'static str, &'static str)];

@@ -1,6 +1,5 @@
 //! The catalog on either database: one text per statement.
 
-use std::future::Future;
 use std::time::Duration;
 
 use async_trait::async_trait;
