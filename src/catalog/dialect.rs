@@ -32,7 +32,7 @@ impl Dialect {
 
     /// What every new connection that serves requests is set to.
     pub(super) fn serving_session(self, statement_timeout: Duration) -> String {
-        let millis = statement_timeout.as_millis();
+        let millis = millis(statement_timeout);
         match self {
             Self::Sqlite => sqlite_session(millis),
             // A node that dies or hangs inside of a transaction must not keep a key's row locked.
@@ -46,7 +46,7 @@ impl Dialect {
     /// wait for another migrator.
     pub(super) fn migrating_session(self, statement_timeout: Duration) -> String {
         match self {
-            Self::Sqlite => sqlite_session(statement_timeout.as_millis()),
+            Self::Sqlite => sqlite_session(millis(statement_timeout)),
             Self::Postgres => String::new(),
         }
     }
@@ -74,13 +74,14 @@ impl Dialect {
     }
 }
 
-/// `FULL`: a change that was answered survives the loss of power. The busy timeout comes first, because changing the journal
-/// needs the lock.
-fn sqlite_session(busy_millis: u128) -> String {
-    format!(
-        "PRAGMA busy_timeout = {busy_millis}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-         PRAGMA foreign_keys = ON"
-    )
+/// Milliseconds that both databases take. Zero is none of them: PostgreSQL would wait for ever.
+fn millis(timeout: Duration) -> i32 {
+    i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX).max(1)
+}
+
+/// `FULL`: a change that was answered survives the loss of power.
+fn sqlite_session(busy_millis: i32) -> String {
+    format!("PRAGMA busy_timeout = {busy_millis}; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
 }
 
 type Files = &'static [(&'static str, &'static str)];
@@ -92,6 +93,13 @@ const POSTGRES: Files = &[("first", include_str!("migrations/postgres/0001_first
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_time_out_is_out_of_range() {
+        assert_eq!(millis(Duration::ZERO), 1);
+        assert_eq!(millis(Duration::from_millis(250)), 250);
+        assert_eq!(millis(Duration::MAX), i32::MAX);
+    }
 
     #[test]
     fn every_file_is_listed_under_its_number() {

@@ -5,12 +5,13 @@ use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, install_default_drivers};
 use sqlx::migrate::{AppliedMigration, Migrate as _, MigrateError, Migration};
 use sqlx::{AnyConnection, AssertSqlSafe, ConnectOptions as _, Connection as _, query, raw_sql};
+use tokio::time::Instant;
 
 use super::Catalog;
 use super::dialect::Dialect;
@@ -22,7 +23,7 @@ pub struct CatalogSettings {
     /// `sqlite:<path>` (relative to the working directory, or absolute), or `postgres://user:password@host:port/database` with
     /// the usual parameters. It may hold a password: `Debug` leaves it out.
     pub url: String,
-    /// The largest number of connections.
+    /// The largest number of connections, at least 1.
     pub max_connections: u32,
     /// How long to wait for a connection, new or pooled.
     pub connect_timeout: Duration,
@@ -74,13 +75,17 @@ pub async fn connect(settings: &CatalogSettings) -> Result<Arc<dyn Catalog>, Ope
     }
     let session = place.dialect.serving_session(settings.statement_timeout);
     // One connection of its own before the pool: its error says what is wrong, the pool's only that there was none in time.
-    let mut connection = place.connection(settings, &session).await?;
-    if !place.missing(&mut connection).await?.is_empty() {
+    let look = async {
+        let mut connection = place.connection(&session).await?;
+        let missing = place.missing(&mut connection).await?;
+        connection.close().await.map_err(|error| place.unavailable(&error))?;
+        Ok(missing)
+    };
+    let patience = settings.connect_timeout.saturating_add(settings.statement_timeout);
+    if !place.in_time(patience, look).await?.is_empty() {
         let why = "lacks migrations of this version; apply them by `gridgate migrate`".to_owned();
         return Err(place.schema(why));
     }
-    connection.close().await.map_err(|error| place.unavailable(&error))?;
-
     let pool = AnyPoolOptions::new()
         .max_connections(settings.max_connections)
         .acquire_timeout(settings.connect_timeout)
@@ -89,11 +94,11 @@ pub async fn connect(settings: &CatalogSettings) -> Result<Arc<dyn Catalog>, Ope
             Box::pin(async move { session.execute(connection).await.map(|_| ()) })
         })
         .connect_lazy_with(place.options);
-    let limit = settings.connect_timeout + settings.statement_timeout + Duration::from_secs(1);
+    let limit = patience.saturating_add(Duration::from_secs(1));
     Ok(Arc::new(Store { pool, dialect: place.dialect, limit }))
 }
 
-/// Brings the catalog's schema to this version's; a new `SQLite` file is created in its existing folder, readable and
+/// Brings the catalog's schema to this version's; a new SQLite file is created in its existing folder, readable and
 /// writable by its owner alone. What has been applied already stays. Concurrent calls wait for each other.
 ///
 /// # Errors
@@ -105,14 +110,22 @@ pub async fn migrate(settings: &CatalogSettings) -> Result<(), OpenError> {
         create_private(file).map_err(|error| OpenError::File { path: file.clone(), error })?;
     }
     let session = place.dialect.migrating_session(settings.statement_timeout);
-    let mut connection = place.connection(settings, &session).await?;
+    let mut connection = place.in_time(settings.connect_timeout, place.connection(&session)).await?;
+    if place.dialect == Dialect::Sqlite {
+        let set = write_ahead(&mut connection, settings.statement_timeout).await;
+        set.map_err(|error| place.unavailable(&error))?;
+    }
     place.apply_missing(&mut connection).await?;
     connection.close().await.map_err(|error| place.unavailable(&error))
 }
 
 impl fmt::Debug for CatalogSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let address = Place::of(&self.url).map_or_else(|_| "(not usable)".to_owned(), |place| place.address);
+        let address = if self.url.starts_with("sqlite:") {
+            self.url.clone()
+        } else {
+            Place::of(&self.url).map_or_else(|_| "(not usable)".to_owned(), |place| place.address)
+        };
         f.debug_struct("CatalogSettings")
             .field("url", &address)
             .field("max_connections", &self.max_connections)
@@ -130,7 +143,7 @@ struct Place {
     dialect: Dialect,
     /// For people: the file, or host and port.
     address: String,
-    /// `SQLite`'s file.
+    /// SQLite's file.
     file: Option<PathBuf>,
     options: AnyConnectOptions,
 }
@@ -154,8 +167,11 @@ impl Place {
         // Resolved here, because a URL's `..` is taken off without regard to symbolic links.
         let folder = folder.canonicalize().map_err(|error| OpenError::File { path: folder.to_path_buf(), error })?;
         let file = folder.join(name);
-        let url: String = file.as_os_str().as_encoded_bytes().iter().map(|byte| format!("%{byte:02X}")).collect();
-        let options = Self::options(&format!("sqlite:{url}"))?;
+        let mut url = "sqlite:".to_owned();
+        for byte in file.as_os_str().as_encoded_bytes() {
+            url.push_str(&format!("%{byte:02X}"));
+        }
+        let options = Self::options(&url)?;
         Ok(Self { dialect: Dialect::Sqlite, address: file.display().to_string(), file: Some(file), options })
     }
 
@@ -172,19 +188,23 @@ impl Place {
     }
 
     /// A new connection, after `session`.
-    async fn connection(&self, settings: &CatalogSettings, session: &str) -> Result<AnyConnection, OpenError> {
+    async fn connection(&self, session: &str) -> Result<AnyConnection, OpenError> {
         install_default_drivers();
         let connected = async {
             let mut connection = self.options.connect().await?;
             raw_sql(AssertSqlSafe(session.to_owned())).execute(&mut connection).await?;
             Ok(connection)
         };
-        // The session of SQLite may itself wait for another writer.
-        let limit = settings.connect_timeout + settings.statement_timeout;
-        match tokio::time::timeout(limit, connected).await {
-            Ok(connected) => connected.map_err(|error: sqlx::Error| self.unavailable(&error)),
-            Err(_) => Err(self.unavailable(&format!("no answer in {} s", limit.as_secs_f64()))),
-        }
+        connected.await.map_err(|error: sqlx::Error| self.unavailable(&error))
+    }
+
+    async fn in_time<T>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = Result<T, OpenError>>,
+    ) -> Result<T, OpenError> {
+        let late = |_| Err(self.unavailable(&format!("no answer in {} s", limit.as_secs_f64())));
+        tokio::time::timeout(limit, work).await.unwrap_or_else(late)
     }
 
     /// Applies what is missing. Concurrent migrators wait for each other: on PostgreSQL by an advisory lock, on SQLite by
@@ -255,10 +275,29 @@ impl Place {
     }
 }
 
-/// Creates the file where there is none, for its owner alone. `SQLite` gives the files beside it the same mode.
+/// Creates the file where there is none, for its owner alone. SQLite gives the files beside it the same mode.
 fn create_private(file: &Path) -> io::Result<()> {
+    // One at a time: closing a file takes from the whole process the locks that another thread's SQLite may hold on it.
+    static CREATING: Mutex<()> = Mutex::new(());
+    let _turn = CREATING.lock().unwrap_or_else(PoisonError::into_inner);
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
+    }
+}
+
+/// Sets the journal's mode, which stays with the file. SQLite waits for no lock here, so that we do.
+async fn write_ahead(connection: &mut AnyConnection, timeout: Duration) -> Result<(), sqlx::Error> {
+    const BUSY: &str = "5";
+    let started = Instant::now();
+    loop {
+        match raw_sql("PRAGMA journal_mode = WAL").execute(&mut *connection).await {
+            Err(sqlx::Error::Database(error))
+                if error.code().as_deref() == Some(BUSY) && started.elapsed() < timeout =>
+            {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            other => return other.map(|_| ()),
+        }
     }
 }

@@ -1,6 +1,5 @@
 //! The catalog on either database: one text per statement.
 
-use std::future::Future;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,7 +8,9 @@ use sqlx::{AnyConnection, AnyPool, query};
 
 use super::dialect::Dialect;
 use super::{Catalog, CatalogError, Entity, Grid, KeyFilter, Page, Paging, Project, cursor, rows};
-use crate::domain::{Binding, Changed, Environment, Key, KeyChange, KeyId, KeyStatus, Slug, Tenant, Timestamp};
+use crate::domain::{
+    Binding, Changed, Environment, Key, KeyChange, KeyId, KeyStatus, Slug, Tenant, Timestamp, TokenKind,
+};
 
 /// Keys of `$which` with their secrets, in the order of lists: one statement, so that a key is never seen with the secrets
 /// of another moment.
@@ -182,7 +183,7 @@ impl Catalog for Store {
         .bind(filter.project.as_ref().map(Slug::as_str))
         .bind(filter.grid.as_ref().map(Slug::as_str))
         .bind(filter.environment.as_ref().map(Slug::as_str))
-        .bind(filter.kind.map(|kind| kind.as_str()))
+        .bind(filter.kind.map(TokenKind::as_str))
         .bind(now.micros());
         for status in KeyStatus::ALL {
             let wanted = filter.statuses.is_empty() || filter.statuses.contains(&status);

@@ -1,3 +1,5 @@
 //! The integration tests: one binary, one module per subject.
 
+// `cfg(test)` tells Clippy that helpers are tests too, in which `expect` is allowed.
+#[cfg(test)]
 mod catalog;

@@ -22,7 +22,7 @@ macro_rules! on_both {
         mod sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
             async fn $case() {
-                crate::catalog::run(crate::catalog::Fresh::sqlite().await, super::$case).await;
+                crate::catalog::run(crate::catalog::Fresh::sqlite(), super::$case).await;
             })*
         }
         mod postgres {
@@ -48,7 +48,7 @@ enum Home {
 
 impl Fresh {
     /// A database without a schema.
-    pub(crate) async fn sqlite() -> Self {
+    pub(crate) fn sqlite() -> Self {
         install_default_drivers();
         let folder = tempfile::tempdir().expect("a folder");
         let settings = settings(format!("sqlite:{}/catalog.db", folder.path().display()));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gridgate::catalog::{CatalogError, Entity, Page, Paging};
+use gridgate::catalog::{CatalogError, Entity, KeyFilter, Page, Paging};
 use gridgate::domain::{Environment, environment::BUILT_IN};
 
 use super::{Fresh, at, grid, on_both, project, slug};
@@ -119,7 +119,7 @@ async fn a_foreign_cursor_is_refused(fresh: Arc<Fresh>) {
         let errors = [
             catalog.projects(&paging).await.expect_err(text),
             catalog.grids(&slug("shop"), &paging).await.expect_err(text),
-            catalog.keys(&Default::default(), at(0), &paging).await.expect_err(text),
+            catalog.keys(&KeyFilter::default(), at(0), &paging).await.expect_err(text),
         ];
         assert!(errors.iter().all(|error| matches!(error, CatalogError::Cursor)), "{text:?}: {errors:?}");
     }

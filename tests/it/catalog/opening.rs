@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gridgate::catalog::{CatalogError, CatalogSettings, OpenError, connect, migrate};
+use gridgate::catalog::{CatalogError, CatalogSettings, KeyFilter, OpenError, Paging, connect, migrate};
 use gridgate::domain::Binding;
 use sqlx::Connection as _;
 
@@ -119,7 +119,7 @@ async fn a_writer_that_waits_too_long_is_told(fresh: Arc<Fresh>) {
 
 #[tokio::test]
 async fn the_file_of_sqlite_is_its_owners_alone() {
-    let fresh = Fresh::sqlite().await;
+    let fresh = Fresh::sqlite();
     let catalog = fresh.migrated().await;
     catalog.create_project(&project("shop")).await.expect("a project");
     let file = fresh.settings.url.strip_prefix("sqlite:").expect("a path");
@@ -205,9 +205,36 @@ async fn a_postgres_that_goes_away_is_unavailable() {
         fresh.drop_database().await;
         let answer = catalog.ping().await;
         assert!(matches!(answer, Err(CatalogError::Unavailable(_))), "{answer:?}");
-        let answer =
-            catalog.keys(&Default::default(), at(0), &gridgate::catalog::Paging { limit: 1, after: None }).await;
+        let answer = catalog.keys(&KeyFilter::default(), at(0), &Paging { limit: 1, after: None }).await;
         assert!(matches!(answer, Err(CatalogError::Unavailable(_))), "{answer:?}");
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_postgres_that_comes_back_is_used_again() {
+    super::run(Fresh::postgres().await, |fresh| async move {
+        let catalog = fresh.migrated().await;
+        catalog.create_project(&project("shop")).await.expect("a project");
+        fresh
+            .execute(
+                "DO $$ BEGIN
+                     PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+                     WHERE datname = current_database() AND pid <> pg_backend_pid();
+                 END $$",
+            )
+            .await;
+        assert_eq!(catalog.project(&slug("shop")).await.expect("an answer"), Some(project("shop")));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sqlite_writes_ahead() {
+    let fresh = Fresh::sqlite();
+    fresh.migrated().await;
+    // The mode stays with the file, so that another session sees it.
+    let mode: String =
+        sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut fresh.raw().await).await.expect("the mode");
+    assert_eq!(mode, "wal");
 }
