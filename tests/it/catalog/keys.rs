@@ -186,6 +186,7 @@ async fn pages_of_keys_are_full_and_miss_none(fresh: Arc<Fresh>) {
             assert!(next.is_none() || items.len() == limit as usize, "full");
             assert!(items.iter().all(|key| key.secrets.len() == 2 && key.secrets[0].version == 2), "newest first");
             found.extend(items.iter().map(|key| key.id.bare().trim_start_matches('0').to_owned()));
+            assert!(found.len() <= expected.len(), "the pages come to an end");
             after = next;
             if after.is_none() {
                 break;

@@ -77,6 +77,7 @@ async fn projects_come_in_pages_by_slug(fresh: Arc<Fresh>) {
             assert!(!items.is_empty());
             assert!(next.is_none() || items.len() == limit as usize);
             found.extend(items);
+            assert!(found.len() <= sorted.len(), "the pages come to an end");
             after = next;
             if after.is_none() {
                 break;
