@@ -1,6 +1,7 @@
 //! A change is announced after its commit and before its answer, whatever the client or the database does meanwhile.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use gridgate::admin::router;
 use http::{Method, Request};
@@ -45,9 +46,12 @@ async fn a_client_that_leaves_does_not_stop_a_change_halfway() {
     assert!(events(&server).is_empty());
 
     server.watched.changes.add_permits(1);
-    while events(&server).len() < 2 {
-        tokio::task::yield_now().await;
-    }
+    let announced = async {
+        while events(&server).len() < 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), announced).await.expect("the change is made and announced");
     assert_eq!(events(&server), [format!("changed {id}"), format!("announced {id}")]);
     server.watched.changes.add_permits(1);
     assert_eq!(server.get(&format!("/keys/{id}")).await.expect(200)["status"], "revoked");
