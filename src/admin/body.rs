@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, header};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_path_to_error::{Path as JsonPath, Segment};
 
 use super::AdminState;
@@ -28,6 +28,12 @@ impl<T: DeserializeOwned> FromRequest<AdminState> for Json<T> {
             return Err(Problem::new(Code::ContentTypeUnsupported, detail));
         }
         let bytes = Bytes::from_request(request, state).await.map_err(|rejection| unread(&rejection))?;
+        // serde would also fill a struct from an array, by position.
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            serde_json::from_slice::<IgnoredAny>(&bytes).map_err(|error| undecodable(String::new(), &error))?;
+            let (detail, fix) = ("the body is not a JSON object".to_owned(), "send an object".to_owned());
+            return Err(Problem::invalid(vec![FieldError { place: Place::Pointer(String::new()), detail, fix }]));
+        }
         let mut source = serde_json::Deserializer::from_slice(&bytes);
         let value = serde_path_to_error::deserialize(&mut source).map_err(|error| {
             let pointer = pointer(error.path());

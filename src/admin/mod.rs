@@ -22,7 +22,7 @@ use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use http::{HeaderValue, header};
 
 use crate::catalog::Catalog;
@@ -51,6 +51,7 @@ pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// The routes under `/api/v1`, with a problem for every other path and method below it.
 pub fn router(state: AdminState) -> Router {
+    let answer = middleware::from_fn_with_state(state.clone(), answer);
     let routes = Router::new()
         .route("/environments", get(environments::list::handler))
         .route("/projects", get(projects::list::handler).post(projects::create::handler))
@@ -61,13 +62,18 @@ pub fn router(state: AdminState) -> Router {
         .route("/keys/{id}/disable", post(keys::disable::handler))
         .route("/keys/{id}/enable", post(keys::enable::handler))
         .route("/keys/{id}/revoke", post(keys::revoke::handler))
-        .fallback(async || Problem::new(Code::PathUnknown, "the admin API has no such path; docs/api.md lists all"))
+        .fallback(path_unknown)
         .method_not_allowed_fallback(async || {
             Problem::new(Code::MethodNotAllowed, "this path has no such method; the allow header lists those it has")
         })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(middleware::from_fn_with_state(state.clone(), answer));
-    Router::new().nest("/api/v1", routes).with_state(state)
+        .layer(answer.clone());
+    // Nesting leaves out the prefix with a slash and nothing behind it.
+    Router::new().route("/api/v1/", any(path_unknown).layer(answer)).nest("/api/v1", routes).with_state(state)
+}
+
+async fn path_unknown() -> Problem {
+    Problem::new(Code::PathUnknown, "the admin API has no such path; docs/api.md lists all")
 }
 
 /// The outermost layer: gives each request its id, writes the body of problems and logs each of them, once.

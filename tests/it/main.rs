@@ -2,4 +2,8 @@
 
 // `cfg(test)` tells Clippy that helpers are tests too, in which `expect` is allowed.
 #[cfg(test)]
+mod admin;
+#[cfg(test)]
 mod catalog;
+#[cfg(test)]
+mod cli;

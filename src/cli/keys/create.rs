@@ -18,13 +18,13 @@ pub(super) struct Create {
     #[arg(long, value_enum, default_value = "ingest")]
     kind: Kind,
     /// The project. An admin key without one is of the whole installation.
-    #[arg(long, required_if_eq("kind", "ingest"))]
+    #[arg(long, required_unless_present = "kind", required_if_eq("kind", "ingest"))]
     project: Option<Slug>,
     /// The grid of an ingest key.
-    #[arg(long, required_if_eq("kind", "ingest"))]
+    #[arg(long, required_unless_present = "kind", required_if_eq("kind", "ingest"))]
     grid: Option<Slug>,
     /// The environment of an ingest key.
-    #[arg(long, required_if_eq("kind", "ingest"))]
+    #[arg(long, required_unless_present = "kind", required_if_eq("kind", "ingest"))]
     environment: Option<Slug>,
     /// What the key may do, once per permission. Without it an ingest key exports every signal and an admin key only looks.
     #[arg(long = "permission", value_name = "PERMISSION")]

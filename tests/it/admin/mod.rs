@@ -1,0 +1,224 @@
+//! The admin API over real sockets on a real SQLite catalog, with time and randomness under control.
+
+mod authentication;
+mod commit;
+mod input;
+mod isolation;
+mod keys;
+mod permissions;
+mod projects;
+mod secrecy;
+mod watched;
+
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use gridgate::admin::{AdminState, router};
+use gridgate::catalog::Catalog;
+use gridgate::catalog::issue::{NewKey, issue_key};
+use gridgate::domain::clock::ManualClock;
+use gridgate::domain::random::SeededRandom;
+use gridgate::domain::secret::Peppers;
+use gridgate::domain::{Binding, Key, Pepper, Permissions, Timestamp};
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::catalog::{Fresh, slug};
+use watched::Watched;
+
+/// 2026-11-21T10:22:00Z, where every test's clock begins.
+pub(crate) const START: Timestamp = Timestamp::from_micros(1_795_256_520_000_000);
+/// The same as the API shows it.
+pub(crate) const START_TEXT: &str = "2026-11-21T10:22:00.000000Z";
+
+/// What happened in which order: commits, announcements, answers.
+pub(crate) type Events = Arc<Mutex<Vec<String>>>;
+
+/// A running admin API. Its owner is an admin key of the installation.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) owner: Admin,
+    pub(crate) events: Events,
+    watched: Arc<Watched>,
+    state: AdminState,
+    _fresh: Fresh,
+}
+
+/// An admin key with its token.
+#[derive(Clone)]
+pub(crate) struct Admin {
+    pub(crate) id: String,
+    pub(crate) token: String,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        let fresh = Fresh::sqlite();
+        let events = Events::default();
+        let watched = Arc::new(Watched::new(fresh.migrated().await, Arc::clone(&events)));
+        let clock = Arc::new(ManualClock::new(START));
+        let random = Arc::new(SeededRandom::new(7));
+        let pepper = Pepper::random(1, &*random).expect("a pepper");
+        let peppers = Arc::new(Peppers::new(vec![pepper]).expect("a ring"));
+        let announced = Arc::clone(&events);
+        let state = AdminState {
+            catalog: Arc::clone(&watched) as Arc<dyn Catalog>,
+            clock: Arc::clone(&clock) as _,
+            random,
+            peppers,
+            key_changed: Arc::new(move |id| announced.lock().expect("events").push(format!("announced {id}"))),
+        };
+        let owner = issue(&state, "owner", Binding::Installation, Permissions::owner()).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(serve(listener, router(state.clone())));
+        events.lock().expect("events").clear();
+        Self { address, clock, owner, events, watched, state, _fresh: fresh }
+    }
+
+    /// The same with the projects `shop` and `bank`, each with the grid `web`.
+    pub(crate) async fn with_two_projects() -> Self {
+        let server = Self::start().await;
+        for project in ["shop", "bank"] {
+            server.post("/projects", &json!({"slug": project})).await.expect(201);
+            server.post(&format!("/projects/{project}/grids"), &json!({"slug": "web"})).await.expect(201);
+        }
+        server
+    }
+
+    /// An admin key made past the API.
+    pub(crate) async fn admin(&self, name: &str, project: Option<&str>, permissions: Permissions) -> Admin {
+        let binding = project.map_or(Binding::Installation, |project| Binding::Project(slug(project)));
+        issue(&self.state, name, binding, permissions).await
+    }
+
+    /// An ingest key of the grid `web` in production, made by the owner through the API: its answer's JSON.
+    pub(crate) async fn ingest_key(&self, project: &str, name: &str) -> Value {
+        self.post("/keys", &ingest(project, name)).await.expect(201)
+    }
+
+    /// From now on every call of the catalog fails.
+    pub(crate) fn take_database_away(&self) {
+        self.watched.down.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.call(&self.owner, Method::GET, path, None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.call(&self.owner, Method::POST, path, Some(body)).await
+    }
+
+    /// A request under `/api/v1` by `admin`.
+    pub(crate) async fn call(&self, admin: &Admin, method: Method, path: &str, body: Option<&Value>) -> Answer {
+        let request = self.request(method, path).header("authorization", format!("Bearer {}", admin.token));
+        let request = if body.is_some() { request.header("content-type", "application/json") } else { request };
+        self.send(request, body.map(Value::to_string).unwrap_or_default()).await
+    }
+
+    /// The beginning of a request under `/api/v1`.
+    pub(crate) fn request(&self, method: Method, path: &str) -> http::request::Builder {
+        Request::builder().method(method).uri(format!("http://{}/api/v1{path}", self.address))
+    }
+
+    pub(crate) async fn send(&self, request: http::request::Builder, body: impl Into<Bytes>) -> Answer {
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let request = request.body(Full::new(body.into())).expect("a request");
+        let (parts, body) = client.request(request).await.expect("an answer").into_parts();
+        let bytes = body.collect().await.expect("a body").to_bytes();
+        let text = String::from_utf8(bytes.to_vec()).expect("text");
+        Answer { status: parts.status, headers: parts.headers, text }
+    }
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).expect(&self.text)
+    }
+
+    /// The JSON of an answer that must have this status.
+    pub(crate) fn expect(&self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        self.json()
+    }
+
+    /// The header's value.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().expect("a text"))
+    }
+
+    /// The problem of an answer that must have this status and code, without its request id, which is checked here.
+    pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
+        let mut problem = self.expect(status);
+        assert_eq!(problem["code"], code, "{}", self.text);
+        assert_eq!(problem["status"], status);
+        assert_eq!(problem["type"], format!("urn:gridgate:problem:{code}"));
+        assert_eq!(self.header("content-type"), Some("application/problem+json"));
+        let request_id = problem.as_object_mut().expect("an object").remove("request_id").expect("a request id");
+        assert_eq!(request_id.as_str(), self.header("x-request-id"));
+        problem
+    }
+}
+
+/// The body that creates an ingest key.
+pub(crate) fn ingest(project: &str, name: &str) -> Value {
+    json!({"name": name, "project": project, "grid": "web", "environment": "production"})
+}
+
+/// What an ingest key of `web` in production looks like right after the owner created it.
+pub(crate) fn ingest_view(server: &Server, id: &Value, project: &str, name: &str) -> Value {
+    json!({
+        "id": id,
+        "kind": "ingest",
+        "name": name,
+        "project": project,
+        "grid": "web",
+        "environment": "production",
+        "permissions": [
+            "telemetry.traces.write", "telemetry.metrics.write", "telemetry.logs.write", "telemetry.profiles.write",
+        ],
+        "status": "active",
+        "created_at": START_TEXT,
+        "created_by": server.owner.id,
+        "expires_at": null,
+        "disabled_at": null,
+        "revoked_at": null,
+        "secrets": [{"version": 1, "state": "current", "created_at": START_TEXT, "retires_at": null}],
+    })
+}
+
+async fn serve(listener: TcpListener, service: axum::Router) {
+    loop {
+        let (socket, _) = listener.accept().await.expect("a connection");
+        let service = TowerToHyperService::new(service.clone());
+        tokio::spawn(async move {
+            // How a connection ends is the client's business.
+            let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(socket), service).await;
+        });
+    }
+}
+
+async fn issue(state: &AdminState, name: &str, binding: Binding, permissions: Permissions) -> Admin {
+    let new = NewKey { name: name.to_owned(), binding, permissions, expires_at: None, created_by: None };
+    let issued = issue_key(&*state.catalog, &*state.clock, &*state.random, &state.peppers, new).await;
+    let (key, token): (Key, _) = issued.expect("a key");
+    Admin { id: key.id.to_string(), token: token.reveal().to_owned() }
+}

@@ -1,0 +1,93 @@
+//! Projects, grids and environments.
+
+use serde_json::{Value, json};
+
+use super::{START_TEXT, Server};
+
+fn project(slug: &str, name: &str) -> Value {
+    json!({"slug": slug, "name": name, "created_at": START_TEXT})
+}
+
+fn grid(project: &str, slug: &str, name: &str) -> Value {
+    json!({"project": project, "slug": slug, "name": name, "created_at": START_TEXT})
+}
+
+#[tokio::test]
+async fn a_project_is_created_listed_and_shown() {
+    let server = Server::start().await;
+    let answer = server.post("/projects", &json!({"slug": "shop", "name": "  The Shop "})).await;
+    assert_eq!(answer.expect(201), project("shop", "The Shop"));
+    assert_eq!(answer.header("location"), Some("/api/v1/projects/shop"));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(answer.header("x-request-id").map(str::len), Some(32));
+    let answer = server.post("/projects", &json!({"slug": "bank"})).await;
+    assert_eq!(answer.expect(201), project("bank", "bank"));
+
+    assert_eq!(server.get("/projects/shop").await.expect(200), project("shop", "The Shop"));
+    let list = json!({
+        "data": [project("bank", "bank"), project("shop", "The Shop")],
+        "next_cursor": null,
+        "has_more": false,
+    });
+    assert_eq!(server.get("/projects").await.expect(200), list);
+}
+
+#[tokio::test]
+async fn a_taken_slug_is_a_conflict() {
+    let server = Server::with_two_projects().await;
+    let expected = json!({
+        "type": "urn:gridgate:problem:project_exists",
+        "title": "Project exists already",
+        "status": 409,
+        "detail": "the project exists already",
+        "code": "project_exists",
+    });
+    assert_eq!(server.post("/projects", &json!({"slug": "shop"})).await.problem(409, "project_exists"), expected);
+    server.post("/projects/shop/grids", &json!({"slug": "web"})).await.problem(409, "grid_exists");
+}
+
+#[tokio::test]
+async fn an_unknown_project_is_not_found() {
+    let server = Server::start().await;
+    for path in ["/projects/shop", "/projects/No%20slug", "/projects/%ff", "/projects/shop/grids", "/keys?project=shop"]
+    {
+        server.get(path).await.problem(404, "project_not_found");
+    }
+    server.post("/projects/shop/grids", &json!({"slug": "web"})).await.problem(404, "project_not_found");
+}
+
+#[tokio::test]
+async fn a_grid_is_created_and_listed() {
+    let server = Server::with_two_projects().await;
+    let answer = server.post("/projects/shop/grids", &json!({"slug": "app", "name": "App"})).await;
+    assert_eq!(answer.expect(201), grid("shop", "app", "App"));
+    let list = json!({"data": [grid("shop", "app", "App"), grid("shop", "web", "web")], "next_cursor": null, "has_more": false});
+    assert_eq!(server.get("/projects/shop/grids").await.expect(200), list);
+}
+
+#[tokio::test]
+async fn lists_come_in_pages() {
+    let server = Server::start().await;
+    for slug in ["a", "b", "c", "d", "e"] {
+        server.post("/projects", &json!({"slug": slug})).await.expect(201);
+    }
+    let mut seen = Vec::new();
+    let mut path = "/projects?limit=2".to_owned();
+    loop {
+        let page = server.get(&path).await.expect(200);
+        seen.push(page["data"].as_array().expect("rows").iter().map(|row| row["slug"].clone()).collect::<Vec<_>>());
+        assert_eq!(page["has_more"], page["next_cursor"].is_string());
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        path = format!("/projects?limit=2&cursor={cursor}");
+    }
+    assert_eq!(json!(seen), json!([["a", "b"], ["c", "d"], ["e"]]));
+}
+
+#[tokio::test]
+async fn environments_are_listed() {
+    let server = Server::start().await;
+    let list = server.get("/environments").await.expect(200);
+    let rows: Vec<_> = list["data"].as_array().expect("rows").iter().map(|row| [&row["slug"], &row["code"]]).collect();
+    assert_eq!(json!(rows), json!([["development", "dev"], ["production", "prd"], ["staging", "stg"]]));
+    assert_eq!((&list["next_cursor"], &list["has_more"]), (&Value::Null, &Value::Bool(false)));
+}

@@ -1,0 +1,107 @@
+//! The real catalog, watched: commits are noted, a change can be held up before it, and the database can be taken away.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use gridgate::catalog::{Catalog, CatalogError, Grid, KeyFilter, Page, Paging, Project};
+use gridgate::domain::{Changed, Environment, Key, KeyChange, KeyId, Slug, Timestamp};
+use tokio::sync::Semaphore;
+
+use super::Events;
+
+pub(super) struct Watched {
+    inner: Arc<dyn Catalog>,
+    events: Events,
+    /// Every call fails as if the database were gone.
+    pub(super) down: AtomicBool,
+    /// Changes wait for a permit here.
+    pub(super) changes: Semaphore,
+    /// Gets a permit for each change that has begun.
+    pub(super) begun: Semaphore,
+}
+
+impl Watched {
+    pub(super) fn new(inner: Arc<dyn Catalog>, events: Events) -> Self {
+        let changes = Semaphore::new(Semaphore::MAX_PERMITS);
+        Self { inner, events, down: AtomicBool::new(false), changes, begun: Semaphore::new(0) }
+    }
+
+    fn inner(&self) -> Result<&dyn Catalog, CatalogError> {
+        if self.down.load(Ordering::SeqCst) {
+            Err(CatalogError::Unavailable("db.internal:5432 refused the connection".to_owned()))
+        } else {
+            Ok(&*self.inner)
+        }
+    }
+
+    fn committed(&self, what: &str, id: &KeyId) {
+        self.events.lock().expect("events").push(format!("{what} {id}"));
+    }
+}
+
+#[async_trait]
+impl Catalog for Watched {
+    async fn ping(&self) -> Result<(), CatalogError> {
+        self.inner()?.ping().await
+    }
+
+    async fn environments(&self) -> Result<Vec<Environment>, CatalogError> {
+        self.inner()?.environments().await
+    }
+
+    async fn create_environment(&self, environment: &Environment) -> Result<(), CatalogError> {
+        self.inner()?.create_environment(environment).await
+    }
+
+    async fn create_project(&self, project: &Project) -> Result<(), CatalogError> {
+        self.inner()?.create_project(project).await
+    }
+
+    async fn project(&self, slug: &Slug) -> Result<Option<Project>, CatalogError> {
+        self.inner()?.project(slug).await
+    }
+
+    async fn projects(&self, paging: &Paging) -> Result<Page<Project>, CatalogError> {
+        self.inner()?.projects(paging).await
+    }
+
+    async fn create_grid(&self, grid: &Grid) -> Result<(), CatalogError> {
+        self.inner()?.create_grid(grid).await
+    }
+
+    async fn grid(&self, project: &Slug, slug: &Slug) -> Result<Option<Grid>, CatalogError> {
+        self.inner()?.grid(project, slug).await
+    }
+
+    async fn grids(&self, project: &Slug, paging: &Paging) -> Result<Page<Grid>, CatalogError> {
+        self.inner()?.grids(project, paging).await
+    }
+
+    async fn create_key(&self, key: &Key) -> Result<(), CatalogError> {
+        self.inner()?.create_key(key).await?;
+        self.committed("created", &key.id);
+        Ok(())
+    }
+
+    async fn key(&self, id: &KeyId) -> Result<Option<Key>, CatalogError> {
+        self.inner()?.key(id).await
+    }
+
+    async fn keys(&self, filter: &KeyFilter, now: Timestamp, paging: &Paging) -> Result<Page<Key>, CatalogError> {
+        self.inner()?.keys(filter, now, paging).await
+    }
+
+    async fn change_key(
+        &self,
+        id: &KeyId,
+        change: KeyChange,
+        now: Timestamp,
+    ) -> Result<Option<(Key, Changed)>, CatalogError> {
+        self.begun.add_permits(1);
+        self.changes.acquire().await.expect("it is never closed").forget();
+        let changed = self.inner()?.change_key(id, change, now).await?;
+        self.committed("changed", id);
+        Ok(changed)
+    }
+}
