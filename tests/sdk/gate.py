@@ -23,7 +23,7 @@ _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def eventually(what, condition):
-    """The first true value that `condition` gives; a failure that says `what` was waited for once the deadline is over."""
+    """The first true value that `condition` gives. Once the deadline is over, a failure that says `what` was awaited."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while not (value := condition()):
         assert time.monotonic() < deadline, f"not within {DEADLINE_SECONDS} s: {what}"
