@@ -23,7 +23,7 @@ _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def eventually(what, condition):
-    """The first true value that `condition` gives; a failure that says `what` was waited for once the deadline is over."""
+    """The first true value that `condition` gives. Once the deadline is over, a failure that says `what` was awaited."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while not (value := condition()):
         assert time.monotonic() < deadline, f"not within {DEADLINE_SECONDS} s: {what}"
@@ -54,6 +54,7 @@ class Gate:
             )
         try:
             eventually("the gate is ready", self._is_ready)
+            eventually("the gate has printed its keys", self._has_printed_keys)
             self.variables = _variables(self._stdout.read_text())
         except BaseException:
             self._process.kill()
@@ -137,6 +138,9 @@ class Gate:
                 return answer.status == 200
         except OSError:
             return False
+
+    def _has_printed_keys(self):
+        return b"api-key=" in self._stdout.read_bytes().rpartition(b"\n")[0]
 
 
 def key_id(token):

@@ -109,6 +109,22 @@ def test_metrics(gate, service, transport, compression):
     assert row["positive_bucket_counts"] == list(exponential.positive.bucket_counts)
 
 
+def test_profiles(gate, service):
+    request = telemetry.profiles(service)
+    status, answer = gate.post("/v1development/profiles", request, content_type="application/x-protobuf")
+    assert status == 200, answer
+
+    [row] = gate.rows(DEMO, "profiles", service)
+    assert (row["sample_type"], row["sample_unit"]) == ("samples", "count")
+    assert (row["period_type"], row["period_unit"], row["period"]) == ("cpu", "nanoseconds", 10_000_000)
+    assert row["time_unix_nano"] == 1_700_000_000_000_000_001
+    assert (row["values"], row["timestamps_unix_nano"]) == ([BEYOND], [1_700_000_000_000_000_002])
+    assert attributes(row["attributes"]) == {"thread.id": BEYOND}
+    assert (row["trace_id"], row["span_id"]) == (bytes(range(16)).hex(), bytes(range(8)).hex())
+    frames = [(line["function_name"], line["line"]) for location in row["stack"] for line in location["lines"]]
+    assert frames == [("work", 5), ("main", 10)]
+
+
 def test_each_tenant_has_its_own_data_only(gate, service):
     gate.run("grids", "create", "other", "--project", "demo")
     tokens = {
