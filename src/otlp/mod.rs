@@ -1,3 +1,6 @@
 //! OTLP on the wire: reading, validating and translating payloads without building structs of them.
 
+pub mod json;
+pub mod scan;
+pub mod schema;
 pub mod wire;
