@@ -1,7 +1,5 @@
 //! What it costs to check a body: the scan against decoding it into structs, and JSON to wire bytes against JSON to structs.
 
-#![expect(missing_docs, reason = "a benchmark has no interface")]
-
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

@@ -343,14 +343,11 @@ impl<'de> Visitor<'de> for FieldSeed<'_> {
         let is_packed = wire_type(field.kind) != wire_type(Kind::Bytes);
         let open = is_packed.then(|| context.output.begin(field.number));
         for index in 0.. {
-            let element = match field.kind {
-                Kind::Message(message) => {
-                    elements.next_element_seed(MessageSeed { context, message, number: Some(field.number), depth })
-                }
-                _ => {
-                    let form = if is_packed { Form::Packed } else { Form::Element };
-                    elements.next_element_seed(ScalarSeed { context, field, form })
-                }
+            let element = if let Kind::Message(message) = field.kind {
+                elements.next_element_seed(MessageSeed { context, message, number: Some(field.number), depth })
+            } else {
+                let form = if is_packed { Form::Packed } else { Form::Element };
+                elements.next_element_seed(ScalarSeed { context, field, form })
             };
             match context.locate(element, Segment::Index(index))? {
                 Some(true) => {}

@@ -54,6 +54,7 @@ impl Output {
         Open { start, length: self.lengths.len() - 1, length_bytes: self.length_bytes }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "what is ended cannot be ended again")]
     pub(super) fn end(&mut self, open: Open) {
         let Some(length) = self.lengths.get_mut(open.length) else { return };
         length.value = self.bytes.len() - length.at + self.length_bytes - open.length_bytes;
@@ -88,10 +89,10 @@ impl Output {
 
 fn put_varint(bytes: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
-        bytes.push(value as u8 | 0x80);
+        bytes.push(value.to_le_bytes()[0] | 0x80);
         value >>= 7;
     }
-    bytes.push(value as u8);
+    bytes.push(value.to_le_bytes()[0]);
 }
 
 const fn varint_width(value: u64) -> usize {

@@ -48,7 +48,7 @@ impl<'de> DeserializeSeed<'de> for ScalarSeed<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for ScalarSeed<'_> {
+impl Visitor<'_> for ScalarSeed<'_> {
     type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -78,11 +78,13 @@ impl<'de> Visitor<'de> for ScalarSeed<'_> {
         self.done(fits)
     }
 
+    #[expect(clippy::cast_precision_loss, reason = "an integer is a number too, and becomes the nearest one")]
     fn visit_i64<E: Error>(mut self, value: i64) -> Result<bool, E> {
         let fits = self.put_number(i128::from(value), value as f64);
         self.done(fits)
     }
 
+    #[expect(clippy::cast_precision_loss, reason = "an integer is a number too, and becomes the nearest one")]
     fn visit_u64<E: Error>(mut self, value: u64) -> Result<bool, E> {
         let fits = self.put_number(i128::from(value), value as f64);
         self.done(fits)
@@ -90,7 +92,10 @@ impl<'de> Visitor<'de> for ScalarSeed<'_> {
 
     fn visit_f64<E: Error>(mut self, value: f64) -> Result<bool, E> {
         let fits = match self.field.kind {
-            Kind::Double => Some(self.put_double(value)),
+            Kind::Double => {
+                self.put_double(value);
+                Some(())
+            }
             _ => exact_integer(value).and_then(|value| self.put_integer(value)),
         };
         self.done(fits)
@@ -133,17 +138,24 @@ impl ScalarSeed<'_> {
 
     fn put_number(&mut self, integer: i128, double: f64) -> Option<()> {
         match self.field.kind {
-            Kind::Double => Some(self.put_double(double)),
+            Kind::Double => {
+                self.put_double(double);
+                Some(())
+            }
             _ => self.put_integer(integer),
         }
     }
 
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the value is in the kind's range, and in two's complement its lowest bits are the same at every width"
+    )]
     fn put_integer(&mut self, value: i128) -> Option<()> {
         let (least, greatest) = range(self.field.kind)?;
         if !(least..=greatest).contains(&value) {
             return None;
         }
-        // In two's complement the lowest bits are the same at every width.
         let bits = value as u64;
         match self.field.kind {
             Kind::Fixed64 | Kind::Sfixed64 => self.put_fixed(bits == 0, &bits.to_le_bytes()),
@@ -202,7 +214,7 @@ const fn range(kind: Kind) -> Option<(i128, i128)> {
 
 /// The zigzag form of `value`: small also where it is negative.
 const fn zigzag(value: i32) -> u64 {
-    (value << 1 ^ value >> 31) as u32 as u64
+    (value << 1 ^ value >> 31).cast_unsigned() as u64
 }
 
 /// An integer in a string, in any notation of JSON.
@@ -230,6 +242,7 @@ fn begins_like_a_number(text: &str) -> bool {
 }
 
 /// The integer that `value` is, if it is one beyond doubt: from 2^53 on, several integers share one floating-point number.
+#[expect(clippy::cast_possible_truncation, reason = "it has no fraction and 53 bits")]
 fn exact_integer(value: f64) -> Option<i128> {
     (value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0).then_some(value as i128)
 }

@@ -132,6 +132,7 @@ impl Message {
             .find(|field| if as_declared { is_snake_case_of(name, field.name) } else { field.name == name })
     }
 
+    #[expect(clippy::cast_possible_truncation, reason = "no message has 256 fields")]
     const fn new(name: &'static str, role: Role, fields: &'static [Field]) -> Self {
         let mut positions = [ABSENT; MAX_FIELD_NUMBER + 1];
         let mut position = 0;

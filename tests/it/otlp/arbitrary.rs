@@ -1,5 +1,7 @@
 //! Arbitrary requests with all their fields, made from the published descriptors, and their JSON in every allowed spelling.
 
+#![expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "any bits will do")]
+
 use std::sync::LazyLock;
 
 use base64::Engine;
@@ -120,13 +122,11 @@ fn double(entropy: &mut Entropy<'_>) -> f64 {
 fn text(entropy: &mut Entropy<'_>) -> String {
     const TEXTS: [&str; 8] =
         ["", "service.name", "grün", "\u{10ffff}", "\"\\/\u{8}\u{0}\n", "日本語のテキスト", "host.name", "a"];
-    match TEXTS.get(entropy.below(12)) {
-        Some(&text) => text.to_owned(),
-        None => {
-            let length = entropy.below(200);
-            (0..length).map(|_| char::from(entropy.byte())).collect()
-        }
+    if let Some(&text) = TEXTS.get(entropy.below(12)) {
+        return text.to_owned();
     }
+    let length = entropy.below(200);
+    (0..length).map(|_| char::from(entropy.byte())).collect()
 }
 
 /// The message in JSON, spelled one way or another.

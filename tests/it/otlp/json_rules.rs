@@ -7,6 +7,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequ
 use opentelemetry_proto::tonic::collector::profiles::v1development::ExportProfilesServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{ArrayValue, KeyValueList};
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::{HistogramDataPoint, number_data_point};
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -169,8 +170,8 @@ fn what_is_zero_and_yet_there_is_written() {
         (r#"{"intValue":"0"}"#, Value::IntValue(0)),
         (r#"{"doubleValue":0}"#, Value::DoubleValue(0.0)),
         (r#"{"bytesValue":""}"#, Value::BytesValue(Vec::new())),
-        (r#"{"intValue":null,"arrayValue":{}}"#, Value::ArrayValue(Default::default())),
-        (r#"{"kvlistValue":{"values":[]}}"#, Value::KvlistValue(Default::default())),
+        (r#"{"intValue":null,"arrayValue":{}}"#, Value::ArrayValue(ArrayValue::default())),
+        (r#"{"kvlistValue":{"values":[]}}"#, Value::KvlistValue(KeyValueList::default())),
     ];
     for (json, expected) in zeros {
         assert_eq!(value(json), Ok(Some(expected)), "{json}");

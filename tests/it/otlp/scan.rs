@@ -47,8 +47,15 @@ fn same_verdict(signal: Signal, body: &[u8]) -> Result<(), TestCaseError> {
             prop_assert!(scan.items >= decoded.items as u64);
             prop_assert_eq!(scan.resources, decoded.resources as u64);
         }
-        (Err(ScanError::IdLength { .. } | ScanError::TooDeep { .. }), Ok(_)) | (Err(_), Err(_)) => {}
-        (Err(ScanError::Wire { cause: WireError::Depth, .. }), Ok(_)) => {}
+        (
+            Err(
+                ScanError::IdLength { .. }
+                | ScanError::TooDeep { .. }
+                | ScanError::Wire { cause: WireError::Depth, .. },
+            ),
+            Ok(_),
+        )
+        | (Err(_), Err(_)) => {}
         (scan, decoded) => {
             let decoded = decoded.map(|decoded| decoded.items);
             return Err(TestCaseError::fail(format!("scan: {scan:?}, decoder: {decoded:?}, body: {body:02x?}")));
