@@ -3,4 +3,5 @@
 pub mod compression;
 pub mod json;
 pub mod scan;
+pub mod schema;
 pub mod wire;

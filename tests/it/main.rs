@@ -7,3 +7,5 @@ mod admin;
 mod catalog;
 #[cfg(test)]
 mod cli;
+#[cfg(test)]
+mod otlp;

@@ -1,0 +1,225 @@
+//! The scan agrees with a decoder, and refuses what a decoder would choke on.
+
+use gridgate::domain::{Reason, Signal};
+use gridgate::otlp::scan::{Scan, ScanError, ScanLimits, scan};
+use gridgate::otlp::wire::WireError;
+use proptest::prelude::*;
+use prost::Message;
+
+use super::arbitrary::{self, Entropy};
+use super::{bodies, reference};
+
+fn scan_default(signal: Signal, body: &[u8]) -> Result<Scan<'_>, ScanError> {
+    scan(signal, body, &ScanLimits::default())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn every_valid_request_is_accepted_and_counted((signal, entropy) in arbitrary::signal_and_entropy()) {
+        let body = arbitrary::request(signal, &mut Entropy::new(&entropy)).encode_to_vec();
+        let decoded = reference::decode(signal, &body).expect("it is valid");
+        let scan = scan_default(signal, &body).expect("it is valid");
+        prop_assert_eq!((scan.items, scan.resources), (decoded.items as u64, decoded.resources as u64));
+    }
+
+    #[test]
+    fn damaged_requests_get_the_decoders_verdict(
+        (signal, entropy) in arbitrary::signal_and_entropy(),
+        mutations in prop::collection::vec(arbitrary::mutations(), 8),
+        other in prop::sample::select(&Signal::ALL[..]),
+    ) {
+        let valid = arbitrary::request(signal, &mut Entropy::new(&entropy)).encode_to_vec();
+        for mutations in mutations {
+            let mut body = valid.clone();
+            arbitrary::mutate(&mut body, &mutations);
+            same_verdict(signal, &body)?;
+        }
+        same_verdict(other, &valid)?;
+    }
+}
+
+fn same_verdict(signal: Signal, body: &[u8]) -> Result<(), TestCaseError> {
+    match (scan_default(signal, body), reference::decode(signal, body)) {
+        (Ok(scan), Ok(decoded)) => {
+            // A decoder keeps only the last of two members of a oneof.
+            prop_assert!(scan.items >= decoded.items as u64);
+            prop_assert_eq!(scan.resources, decoded.resources as u64);
+        }
+        (
+            Err(
+                ScanError::IdLength { .. }
+                | ScanError::TooDeep { .. }
+                | ScanError::Wire { cause: WireError::Depth, .. },
+            ),
+            Ok(_),
+        )
+        | (Err(_), Err(_)) => {}
+        (scan, decoded) => {
+            let decoded = decoded.map(|decoded| decoded.items);
+            return Err(TestCaseError::fail(format!("scan: {scan:?}, decoder: {decoded:?}, body: {body:02x?}")));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn nothing_is_a_valid_export() {
+    for signal in Signal::ALL {
+        assert_eq!(scan_default(signal, &[]), Ok(Scan::default()));
+    }
+}
+
+#[test]
+fn who_sends_is_told() {
+    let body = bodies::traces().encode_to_vec();
+    let expected = Scan {
+        items: 100,
+        resources: 1,
+        service_name: Some("checkout"),
+        host_name: Some("ip-10-12-3-77.eu-central-1.compute.internal"),
+        deployment_environment: Some("production"),
+    };
+    assert_eq!(scan_default(Signal::Traces, &body), Ok(expected));
+    let counts = [
+        (Signal::Metrics, bodies::metrics().encode_to_vec(), 100),
+        (Signal::Logs, bodies::logs().encode_to_vec(), 100),
+        (Signal::Profiles, bodies::profiles().encode_to_vec(), 200),
+    ];
+    for (signal, body, items) in counts {
+        assert_eq!(scan_default(signal, &body), Ok(Scan { items, ..expected }));
+    }
+}
+
+/// Field `number` of wire type 2.
+fn bytes(number: u8, content: &[u8]) -> Vec<u8> {
+    let mut field = vec![number << 3 | 2];
+    prost::encode_length_delimiter(content.len(), &mut field).expect("a vector grows");
+    field.extend_from_slice(content);
+    field
+}
+
+fn attribute(key: &str, value: &[u8]) -> Vec<u8> {
+    [bytes(1, key.as_bytes()), bytes(2, value)].concat()
+}
+
+/// A request with one resource of these attributes.
+fn of_resource(attributes: &[Vec<u8>]) -> Vec<u8> {
+    let attributes: Vec<_> = attributes.iter().map(|attribute| bytes(1, attribute)).collect();
+    bytes(1, &bytes(1, &attributes.concat()))
+}
+
+#[test]
+fn the_first_resource_that_knows_tells() {
+    let text = |text: &str| bytes(1, text.as_bytes());
+    let body = [
+        of_resource(&[attribute("service.name", &[0x18, 1]), attribute("host.name", &text("a"))]),
+        of_resource(&[attribute("service.name", &text("")), attribute("deployment.environment", &text("old"))]),
+        of_resource(&[
+            attribute("deployment.environment.name", &text("new")),
+            attribute("service.name", &text("bücher")),
+            attribute("host.name", &text("b")),
+        ]),
+    ]
+    .concat();
+    let scan = scan_default(Signal::Logs, &body).expect("it is valid");
+    assert_eq!((scan.items, scan.resources), (0, 3));
+    assert_eq!(scan.service_name, Some("bücher"));
+    assert_eq!(scan.host_name, Some("a"));
+    assert_eq!(scan.deployment_environment, Some("old"));
+
+    let both =
+        [attribute("deployment.environment", &text("old")), attribute("deployment.environment.name", &text("new"))];
+    let body = of_resource(&both);
+    assert_eq!(scan_default(Signal::Logs, &body).expect("it is valid").deployment_environment, Some("new"));
+}
+
+/// A request with one span of these fields.
+fn of_span(fields: &[u8]) -> Vec<u8> {
+    bytes(1, &bytes(2, &bytes(2, fields)))
+}
+
+#[test]
+fn what_is_wrong_and_where() {
+    let cases = [
+        (of_span(&[0x0a]), "not protobuf: the bytes end inside a field (Span at byte 6)"),
+        (of_span(&bytes(1, &[7; 15])), "Span.traceId has 15 bytes instead of 16 or none (at byte 6)"),
+        (of_span(&bytes(4, &[7; 9])), "Span.parentSpanId has 9 bytes instead of 8 or none (at byte 6)"),
+        (of_span(&bytes(5, b"\xff")), "Span.name is not UTF-8 (at byte 6)"),
+        (of_span(&[0x28, 1]), "not OTLP of this signal: Span.name has another wire type (at byte 6)"),
+        (of_span(&[0x0b, 0x0c]), "not OTLP of this signal: Span.traceId has another wire type (at byte 6)"),
+    ];
+    for (body, expected) in cases {
+        let error = scan_default(Signal::Traces, &body).expect_err(expected);
+        assert_eq!((error.to_string().as_str(), error.reason()), (expected, Reason::BodyUndecodable));
+    }
+    for fields in [bytes(1, &[7; 16]), bytes(2, &[]), bytes(2, &[7; 8]), vec![0xf8, 0xff, 0xff, 0xff, 0x0f, 1]] {
+        assert_eq!(scan_default(Signal::Traces, &of_span(&fields)).map(|scan| scan.items), Ok(1), "{fields:?}");
+    }
+}
+
+#[test]
+fn packed_and_single_numbers_are_both_accepted() {
+    // ScopeMetrics, Metric, ExponentialHistogram, data point, Buckets.
+    let buckets = |content: &[u8]| {
+        let metric = bytes(2, &bytes(10, &bytes(1, &bytes(8, content))));
+        scan_default(Signal::Metrics, &bytes(1, &bytes(2, &metric)))
+            .map(|scan| scan.items)
+            .map_err(|error| error.reason())
+    };
+    assert_eq!(buckets(&[0x10, 0x80, 0x01, 0x12, 3, 1, 0x80, 0x01, 0x08, 5]), Ok(1));
+    assert_eq!(buckets(&[0x12, 2, 1, 0x80]), Err(Reason::BodyUndecodable));
+    assert_eq!(buckets(&[0x0a, 1, 1]), Err(Reason::BodyUndecodable));
+}
+
+/// The span attribute's value nested `depth` deep, arrays and lists by turns.
+fn nested(depth: usize) -> Vec<u8> {
+    let value = (1..depth).fold(vec![0x10, 1], |inner, level| {
+        if level % 2 == 0 { bytes(5, &bytes(1, &inner)) } else { bytes(6, &bytes(1, &attribute("k", &inner))) }
+    });
+    of_span(&bytes(9, &attribute("k", &value)))
+}
+
+#[test]
+fn values_nest_24_deep_and_no_deeper() {
+    assert_eq!(scan_default(Signal::Traces, &nested(24)).map(|scan| scan.items), Ok(1));
+    for depth in [25, 200, 10_000] {
+        let error = scan_default(Signal::Traces, &nested(depth)).expect_err("too deep");
+        assert!(matches!(error, ScanError::TooDeep { limit: 24, .. }), "{error}");
+        assert_eq!(error.reason(), Reason::BodyUndecodable);
+    }
+    let limits = ScanLimits { depth: 1, ..ScanLimits::default() };
+    assert!(scan(Signal::Traces, &nested(1), &limits).is_ok());
+    assert!(matches!(scan(Signal::Traces, &nested(2), &limits), Err(ScanError::TooDeep { limit: 1, .. })));
+}
+
+#[test]
+fn bombs_of_empty_messages_are_refused() {
+    let resources = [0x0a, 0].repeat(2 << 20);
+    let error = scan_default(Signal::Traces, &resources).expect_err("too many resources");
+    assert_eq!((error, error.reason()), (ScanError::TooManyItems { limit: 250_000 }, Reason::TooManyItems));
+    let attributes = of_span(&[0x4a, 0].repeat(4_000_000));
+    let error = scan_default(Signal::Traces, &attributes).expect_err("too many attributes");
+    assert_eq!((error, error.reason()), (ScanError::TooManySubmessages { limit: 4_000_000 }, Reason::TooManyItems));
+    let groups = vec![0x0b; 4 << 20];
+    assert!(scan_default(Signal::Traces, &groups).is_err());
+}
+
+#[test]
+fn limits_count_up_to_and_including() {
+    let body = bodies::traces().encode_to_vec();
+    let exact = ScanLimits { items: 102, ..ScanLimits::default() };
+    assert!(scan(Signal::Traces, &body, &exact).is_ok());
+    let less = ScanLimits { items: 101, ..exact };
+    assert_eq!(scan(Signal::Traces, &body, &less), Err(ScanError::TooManyItems { limit: 101 }));
+
+    // One resource group, resource, attribute and value: the plain and the general way count alike.
+    for key in ["key", "schlüssel"] {
+        let body = of_resource(&[attribute(key, &[0x10, 1])]);
+        let exact = ScanLimits { submessages: 4, ..ScanLimits::default() };
+        assert!(scan(Signal::Logs, &body, &exact).is_ok());
+        let less = ScanLimits { submessages: 3, ..exact };
+        assert_eq!(scan(Signal::Logs, &body, &less), Err(ScanError::TooManySubmessages { limit: 3 }));
+    }
+}
