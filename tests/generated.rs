@@ -2,6 +2,8 @@
 //!
 //! `GRIDGATE_REGENERATE=1 cargo test --test generated` writes them anew.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::Path;
 

@@ -160,7 +160,7 @@ fn json_status(refusal: &Refusal) -> serde_json::Value {
         "@type": type_of("ErrorInfo"),
         "reason": reason.as_str().to_ascii_uppercase(),
         "domain": DOMAIN,
-        "metadata": refusal.key.map(|key| serde_json::json!({ "key": key.to_string() })).unwrap_or_default(),
+        "metadata": refusal.key.map_or(serde_json::json!({}), |key| serde_json::json!({ "key": key.to_string() })),
     })];
     if let Some(seconds) = reason.retry_after() {
         details.push(serde_json::json!({ "@type": type_of("RetryInfo"), "retryDelay": format!("{seconds}s") }));

@@ -20,22 +20,22 @@ use crate::domain::Budget;
 
 /// What a connection may be.
 #[derive(Clone, Copy, Debug)]
-pub struct ConnectionLimits {
+pub(super) struct ConnectionLimits {
     /// From the first byte of a request to the end of its headers.
-    pub header_time: Duration,
+    pub(super) header_time: Duration,
     /// Header fields of one request together, in bytes.
-    pub header_bytes: u32,
+    pub(super) header_bytes: u32,
     /// Streams of one HTTP/2 connection.
-    pub streams: u32,
+    pub(super) streams: u32,
     /// The HTTP/2 flow-control window of one stream, in bytes.
-    pub stream_window: u32,
+    pub(super) stream_window: u32,
     /// The HTTP/2 flow-control window of one connection, in bytes; every connection reserves it from the memory budget.
-    pub connection_window: u32,
+    pub(super) connection_window: u32,
 }
 
 /// Everything that the listeners of a process share.
 #[derive(Clone, Debug)]
-pub struct Connections {
+pub(super) struct Connections {
     limits: ConnectionLimits,
     /// Connections that are still free.
     slots: Arc<Semaphore>,
@@ -48,7 +48,7 @@ pub struct Connections {
 
 /// Which versions of HTTP a listener speaks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Versions {
+pub(super) enum Versions {
     /// HTTP/2 with prior knowledge, as gRPC does.
     Two,
     /// HTTP/1.1, or HTTP/2 where the client begins with its preface.
@@ -62,19 +62,19 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const READ_BUFFER: usize = 256 << 10;
 
 /// A connection of HTTP/2 without traffic is asked after this time whether it is still there.
-const PING_INTERVAL: Duration = Duration::from_secs(60);
+const PING_INTERVAL: Duration = Duration::from_mins(1);
 const PING_TIME: Duration = Duration::from_secs(20);
 
 impl Connections {
     /// Connections within `limits`, at most `most` of them, which reserve memory from `memory` and finish when `stop` is
     /// cancelled.
     #[must_use]
-    pub fn new(limits: ConnectionLimits, most: usize, memory: Budget, stop: CancellationToken) -> Self {
+    pub(super) fn new(limits: ConnectionLimits, most: usize, memory: Budget, stop: CancellationToken) -> Self {
         Self { limits, slots: Arc::new(Semaphore::new(most)), memory, stop, open: TaskTracker::new() }
     }
 
     /// Accepts connections until the process stops, and serves each with what `service` makes for its client.
-    pub async fn accept<S, B>(self, listener: TcpListener, versions: Versions, service: impl Fn(IpAddr) -> S)
+    pub(super) async fn accept<S, B>(self, listener: TcpListener, versions: Versions, service: impl Fn(IpAddr) -> S)
     where
         S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
         S::Future: Send,
@@ -101,14 +101,14 @@ impl Connections {
     }
 
     /// Waits until every connection is closed.
-    pub async fn closed(&self) {
+    pub(super) async fn closed(&self) {
         self.open.close();
         self.open.wait().await;
     }
 
     /// The number of open connections.
     #[must_use]
-    pub fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.open.len()
     }
 

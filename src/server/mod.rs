@@ -241,7 +241,7 @@ impl Server {
                 Ok(Ok(())) => tracing::info!("stopped; everything is delivered"),
                 Ok(Err(error)) => tracing::warn!(%error, "stopped; the rest is delivered at the next start"),
                 Err(_) => {
-                    tracing::warn!("stopped at the end of the grace period; the rest is delivered at the next start")
+                    tracing::warn!("stopped at the end of the grace period; the rest is delivered at the next start");
                 }
             }
         }

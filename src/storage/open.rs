@@ -76,13 +76,12 @@ pub async fn assemble(
     random: &dyn Random,
     report: Arc<dyn Report>,
 ) -> Result<Storage, StorageError> {
-    let checkpoint = match Checkpoint::load(&*log, LAKE).await? {
-        Some(checkpoint) => checkpoint,
-        None => {
-            let checkpoint = Checkpoint::new(log_id(random)?);
-            checkpoint.save(&*log, LAKE).await?;
-            checkpoint
-        }
+    let checkpoint = if let Some(checkpoint) = Checkpoint::load(&*log, LAKE).await? {
+        checkpoint
+    } else {
+        let checkpoint = Checkpoint::new(log_id(random)?);
+        checkpoint.save(&*log, LAKE).await?;
+        checkpoint
     };
     let mut found = Vec::new();
     let mut listing = log.list(Some(&SEGMENTS.into()));

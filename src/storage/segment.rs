@@ -139,9 +139,9 @@ fn read_index(segment: &[u8]) -> Option<Vec<(usize, usize)>> {
     if crc32c::crc32c(index) != u32::from_le_bytes(*checksum) {
         return None;
     }
-    let mut offsets: Vec<usize> =
-        index[..index.len() - 4].as_chunks::<8>().0.iter().map(|&offset| u64::from_le_bytes(offset) as usize).collect();
-    offsets.push(index_start);
+    let offsets = index[..index.len() - 4].as_chunks::<8>().0.iter();
+    let offsets = offsets.map(|&offset| usize::try_from(u64::from_le_bytes(offset)));
+    let offsets = offsets.chain([Ok(index_start)]).collect::<Result<Vec<_>, _>>().ok()?;
     let sound = offsets.first().is_some_and(|&first| first == MAGIC.len()) && offsets.is_sorted();
     sound.then(|| offsets.windows(2).map(|pair| (pair[0], pair[1])).collect())
 }
@@ -218,7 +218,7 @@ mod tests {
                 signal: Signal::ALL[usize::from(number % 4)],
                 arrival: Timestamp::from_micros(1_795_256_520_123_456),
                 items: u64::from(number),
-                encoding: if number % 2 == 0 { Encoding::Identity } else { Encoding::Gzip },
+                encoding: if number.is_multiple_of(2) { Encoding::Identity } else { Encoding::Gzip },
                 decompressed_size: 3,
             },
             payload: payload.into(),
