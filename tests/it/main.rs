@@ -1,0 +1,3 @@
+//! Tests of the crate through its public interfaces, one module for each part.
+
+mod lake;
