@@ -7,6 +7,7 @@ use super::rows::Row;
 
 /// What a row says of its resource and scope.
 #[derive(Clone, Debug)]
+#[expect(dead_code, reason = "the fields are compared through their debug form")]
 pub(super) struct Owner {
     pub(super) service_name: Option<String>,
     pub(super) resource: Option<Resource>,

@@ -4,7 +4,7 @@ use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use prost::Message;
 
-use super::expected::{Owner, resolve_all, time};
+use super::expected::{Owner, resolve_all, resolve_value, time};
 use super::rows::Row;
 
 pub(super) fn expected(payload: &[u8]) -> Option<Vec<String>> {
@@ -12,12 +12,19 @@ pub(super) fn expected(payload: &[u8]) -> Option<Vec<String>> {
     let mut rows = Vec::new();
     for resource in &request.resource_logs {
         for scope in &resource.scope_logs {
-            let owner =
-                Owner::new(resource.resource.as_ref(), &resource.schema_url, scope.scope.as_ref(), &scope.schema_url, &[]);
+            let owner = Owner::new(
+                resource.resource.as_ref(),
+                &resource.schema_url,
+                scope.scope.as_ref(),
+                &scope.schema_url,
+                &[],
+            );
             for record in &scope.log_records {
                 let mut record = record.clone();
                 resolve_all(&mut record.attributes, &[]);
-                let at = if record.time_unix_nano == 0 { record.observed_time_unix_nano } else { record.time_unix_nano };
+                record.body.iter_mut().for_each(|body| resolve_value(body, &[]));
+                let at =
+                    if record.time_unix_nano == 0 { record.observed_time_unix_nano } else { record.time_unix_nano };
                 rows.push(format!("{:#?}", (&owner, time(at), &record)));
             }
         }

@@ -18,8 +18,13 @@ pub(super) fn expected(payload: &[u8]) -> Option<Vec<String>> {
     let mut rows = Vec::new();
     for resource in &request.resource_metrics {
         for scope in &resource.scope_metrics {
-            let owner =
-                Owner::new(resource.resource.as_ref(), &resource.schema_url, scope.scope.as_ref(), &scope.schema_url, &[]);
+            let owner = Owner::new(
+                resource.resource.as_ref(),
+                &resource.schema_url,
+                scope.scope.as_ref(),
+                &scope.schema_url,
+                &[],
+            );
             for metric in &scope.metrics {
                 let mut metric = metric.clone();
                 resolve_all(&mut metric.metadata, &[]);
@@ -51,17 +56,23 @@ fn points(data: Option<Data>) -> Vec<(u64, Data)> {
         };
     }
     let exemplars = |exemplars: &mut Vec<Exemplar>| {
-        exemplars.iter_mut().for_each(|exemplar| resolve_all(&mut exemplar.filtered_attributes, &[]));
+        for exemplar in exemplars {
+            resolve_all(&mut exemplar.filtered_attributes, &[]);
+        }
     };
     match data {
         None => Vec::new(),
-        Some(Data::Gauge(mut data)) => split!(data, Gauge, |point: &mut NumberDataPoint| exemplars(&mut point.exemplars)),
+        Some(Data::Gauge(mut data)) => {
+            split!(data, Gauge, |point: &mut NumberDataPoint| exemplars(&mut point.exemplars))
+        }
         Some(Data::Sum(mut data)) => split!(data, Sum, |point: &mut NumberDataPoint| exemplars(&mut point.exemplars)),
         Some(Data::Histogram(mut data)) => {
             split!(data, Histogram, |point: &mut HistogramDataPoint| exemplars(&mut point.exemplars))
         }
         Some(Data::ExponentialHistogram(mut data)) => {
-            split!(data, ExponentialHistogram, |point: &mut ExponentialHistogramDataPoint| exemplars(&mut point.exemplars))
+            split!(data, ExponentialHistogram, |point: &mut ExponentialHistogramDataPoint| exemplars(
+                &mut point.exemplars
+            ))
         }
         Some(Data::Summary(mut data)) => split!(data, Summary, |_: &mut SummaryDataPoint| {}),
     }
@@ -152,10 +163,8 @@ fn histogram_point(row: &Row) -> HistogramDataPoint {
 
 fn exponential_point(row: &Row) -> ExponentialHistogramDataPoint {
     let buckets = |sign: &str| {
-        row.i32(&format!("{sign}_offset")).map(|offset| Buckets {
-            offset,
-            bucket_counts: row.u64s(&format!("{sign}_bucket_counts")).unwrap(),
-        })
+        row.i32(&format!("{sign}_offset"))
+            .map(|offset| Buckets { offset, bucket_counts: row.u64s(&format!("{sign}_bucket_counts")).unwrap() })
     };
     ExponentialHistogramDataPoint {
         attributes: row.attributes("attributes").unwrap(),

@@ -14,8 +14,8 @@ struct Line {
     name: Option<String>,
     system_name: Option<String>,
     filename: Option<String>,
-    start_line: Option<i64>,
-    line: i64,
+    function_start: Option<i64>,
+    number: i64,
     column: i64,
 }
 
@@ -151,8 +151,8 @@ impl Tables {
                 name: function.and_then(|function| self.text(function.name_strindex)),
                 system_name: function.and_then(|function| self.text(function.system_name_strindex)),
                 filename: function.and_then(|function| self.text(function.filename_strindex)),
-                start_line: function.map(|function| function.start_line),
-                line: line.line,
+                function_start: function.map(|function| function.start_line),
+                number: line.line,
                 column: line.column,
             }
         });
@@ -231,8 +231,8 @@ fn frame(row: &Row) -> Frame {
                 name: line.text("function_name"),
                 system_name: line.text("function_system_name"),
                 filename: line.text("function_filename"),
-                start_line: line.i64("function_start_line"),
-                line: line.i64("line").unwrap(),
+                function_start: line.i64("function_start_line"),
+                number: line.i64("line").unwrap(),
                 column: line.i64("column").unwrap(),
             })
             .collect(),

@@ -1,7 +1,9 @@
 //! Reads the rows of a Parquet file back into OTLP's messages.
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, Int32Type, Int64Type, TimestampMicrosecondType, TimestampNanosecondType, UInt32Type, UInt64Type};
+use arrow_array::types::{
+    Float64Type, Int32Type, Int64Type, TimestampMicrosecondType, TimestampNanosecondType, UInt32Type, UInt64Type,
+};
 use arrow_array::{Array, ArrayRef, StructArray};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -143,9 +145,7 @@ impl Row {
     }
 
     pub(super) fn any_value(&self) -> Option<AnyValue> {
-        use any_value::Value::{
-            BoolValue, BytesValue, DoubleValue, IntValue, StringValue, StringValueStrindex,
-        };
+        use any_value::Value::{BoolValue, BytesValue, DoubleValue, IntValue, StringValue, StringValueStrindex};
         let kind = self.text("type")?;
         let fields = ["string_value", "bool_value", "int_value", "double_value", "bytes_value", "json_value"];
         let set = fields.iter().filter(|field| self.cell(field).is_some()).count();
@@ -200,7 +200,8 @@ impl Row {
 /// The `AnyValue` whose ProtoJSON this is.
 fn from_json(json: &Value) -> AnyValue {
     use any_value::Value::{
-        ArrayValue as Array, BoolValue, BytesValue, DoubleValue, IntValue, KvlistValue, StringValue, StringValueStrindex,
+        ArrayValue as Array, BoolValue, BytesValue, DoubleValue, IntValue, KvlistValue, StringValue,
+        StringValueStrindex,
     };
     let object = json.as_object().unwrap();
     assert!(object.len() < 2);
@@ -224,7 +225,9 @@ fn from_json(json: &Value) -> AnyValue {
                 .map(|pair| KeyValue {
                     key: pair["key"].as_str().unwrap().to_owned(),
                     value: pair.get("value").map(from_json),
-                    key_strindex: pair.get("keyStrindex").map_or(0, |index| index.as_i64().unwrap().try_into().unwrap()),
+                    key_strindex: pair
+                        .get("keyStrindex")
+                        .map_or(0, |index| index.as_i64().unwrap().try_into().unwrap()),
                 })
                 .collect(),
         }),

@@ -13,8 +13,13 @@ pub(super) fn expected(payload: &[u8]) -> Option<Vec<String>> {
     let mut rows = Vec::new();
     for resource in &request.resource_spans {
         for scope in &resource.scope_spans {
-            let owner =
-                Owner::new(resource.resource.as_ref(), &resource.schema_url, scope.scope.as_ref(), &scope.schema_url, &[]);
+            let owner = Owner::new(
+                resource.resource.as_ref(),
+                &resource.schema_url,
+                scope.scope.as_ref(),
+                &scope.schema_url,
+                &[],
+            );
             for span in &scope.spans {
                 let mut span = span.clone();
                 resolve_all(&mut span.attributes, &[]);

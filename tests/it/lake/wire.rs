@@ -19,9 +19,11 @@ enum Kind {
     Bytes,
     Id(usize),
     Message(&'static Message),
+    /// An attribute `service.name`.
+    ServiceName,
 }
 
-use Kind::{Bytes, Fixed32, Fixed64, Fixed64s, Id, Index, Indexes, Text, Varint, Varints};
+use Kind::{Bytes, Fixed32, Fixed64, Fixed64s, Id, Index, Indexes, ServiceName, Text, Varint, Varints};
 
 const fn message(message: &'static Message) -> Kind {
     Kind::Message(message)
@@ -39,14 +41,17 @@ static ANY_VALUE: Message = Message(&[
 ]);
 static ARRAY: Message = Message(&[(1, message(&ANY_VALUE))]);
 static KEY_VALUES: Message = Message(&[(1, message(&KEY_VALUE))]);
-static KEY_VALUE: Message = Message(&[(1, Text), (2, message(&ANY_VALUE)), (1, Text), (2, message(&ANY_VALUE)), (3, Index)]);
+static KEY_VALUE: Message =
+    Message(&[(1, Text), (2, message(&ANY_VALUE)), (1, Text), (2, message(&ANY_VALUE)), (3, Index)]);
 static ENTITY: Message = Message(&[(1, Text), (2, Text), (3, Text), (4, Text)]);
-static RESOURCE: Message = Message(&[(1, message(&KEY_VALUE)), (2, Varint), (3, message(&ENTITY))]);
+static RESOURCE: Message = Message(&[(1, message(&KEY_VALUE)), (1, ServiceName), (2, Varint), (3, message(&ENTITY))]);
 static SCOPE: Message = Message(&[(1, Text), (2, Text), (3, message(&KEY_VALUE)), (4, Varint)]);
 
 pub(super) static TRACES: Message = Message(&[(1, message(&RESOURCE_SPANS))]);
-static RESOURCE_SPANS: Message = Message(&[(1, message(&RESOURCE)), (2, message(&SCOPE_SPANS)), (3, Text)]);
-static SCOPE_SPANS: Message = Message(&[(1, message(&SCOPE)), (2, message(&SPAN)), (3, Text)]);
+static RESOURCE_SPANS: Message =
+    Message(&[(1, message(&RESOURCE)), (2, message(&SCOPE_SPANS)), (2, message(&SCOPE_SPANS)), (3, Text)]);
+static SCOPE_SPANS: Message =
+    Message(&[(1, message(&SCOPE)), (2, message(&SPAN)), (2, message(&SPAN)), (2, message(&SPAN)), (3, Text)]);
 static SPAN: Message = Message(&[
     (1, Id(16)),
     (2, Id(8)),
@@ -71,8 +76,15 @@ static LINK: Message =
 static STATUS: Message = Message(&[(2, Text), (3, Varint)]);
 
 pub(super) static LOGS: Message = Message(&[(1, message(&RESOURCE_LOGS))]);
-static RESOURCE_LOGS: Message = Message(&[(1, message(&RESOURCE)), (2, message(&SCOPE_LOGS)), (3, Text)]);
-static SCOPE_LOGS: Message = Message(&[(1, message(&SCOPE)), (2, message(&LOG_RECORD)), (3, Text)]);
+static RESOURCE_LOGS: Message =
+    Message(&[(1, message(&RESOURCE)), (2, message(&SCOPE_LOGS)), (2, message(&SCOPE_LOGS)), (3, Text)]);
+static SCOPE_LOGS: Message = Message(&[
+    (1, message(&SCOPE)),
+    (2, message(&LOG_RECORD)),
+    (2, message(&LOG_RECORD)),
+    (2, message(&LOG_RECORD)),
+    (3, Text),
+]);
 static LOG_RECORD: Message = Message(&[
     (1, Fixed64),
     (2, Varint),
@@ -88,8 +100,10 @@ static LOG_RECORD: Message = Message(&[
 ]);
 
 pub(super) static METRICS: Message = Message(&[(1, message(&RESOURCE_METRICS))]);
-static RESOURCE_METRICS: Message = Message(&[(1, message(&RESOURCE)), (2, message(&SCOPE_METRICS)), (3, Text)]);
-static SCOPE_METRICS: Message = Message(&[(1, message(&SCOPE)), (2, message(&METRIC)), (3, Text)]);
+static RESOURCE_METRICS: Message =
+    Message(&[(1, message(&RESOURCE)), (2, message(&SCOPE_METRICS)), (2, message(&SCOPE_METRICS)), (3, Text)]);
+static SCOPE_METRICS: Message =
+    Message(&[(1, message(&SCOPE)), (2, message(&METRIC)), (2, message(&METRIC)), (2, message(&METRIC)), (3, Text)]);
 static METRIC: Message = Message(&[
     (1, Text),
     (2, Text),
@@ -160,8 +174,10 @@ static EXEMPLAR: Message =
 
 pub(super) static PROFILES: Message =
     Message(&[(1, message(&RESOURCE_PROFILES)), (2, message(&DICTIONARY)), (2, message(&DICTIONARY))]);
-static RESOURCE_PROFILES: Message = Message(&[(1, message(&RESOURCE)), (2, message(&SCOPE_PROFILES)), (3, Text)]);
-static SCOPE_PROFILES: Message = Message(&[(1, message(&SCOPE)), (2, message(&PROFILE)), (3, Text)]);
+static RESOURCE_PROFILES: Message =
+    Message(&[(1, message(&RESOURCE)), (2, message(&SCOPE_PROFILES)), (2, message(&SCOPE_PROFILES)), (3, Text)]);
+static SCOPE_PROFILES: Message =
+    Message(&[(1, message(&SCOPE)), (2, message(&PROFILE)), (2, message(&PROFILE)), (2, message(&PROFILE)), (3, Text)]);
 static PROFILE: Message = Message(&[
     (1, message(&VALUE_TYPE)),
     (2, message(&SAMPLE)),
@@ -199,8 +215,18 @@ static PROFILE_LINK: Message = Message(&[(1, Id(16)), (2, Id(8))]);
 static KEY_VALUE_AND_UNIT: Message = Message(&[(1, Index), (2, message(&ANY_VALUE)), (3, Index)]);
 static STACK: Message = Message(&[(1, Indexes)]);
 
-const TEXTS: [&str; 10] =
-    ["", "a", "service.name", "http.route", "\"\\\n\t\r\u{1}\u{7f}", "größe", "日本", "🦀", "NaN", "a longer text, longer than sixteen"];
+const TEXTS: [&str; 10] = [
+    "",
+    "a",
+    "service.name",
+    "http.route",
+    "\"\\\n\t\r\u{1}\u{7f}",
+    "größe",
+    "日本",
+    "🦀",
+    "NaN",
+    "a longer text, longer than sixteen",
+];
 
 const NUMBERS: [u64; 12] = [
     0,
@@ -217,8 +243,7 @@ const NUMBERS: [u64; 12] = [
     1_700_000_000_123_456_789,
 ];
 
-const DOUBLES: [f64; 9] =
-    [0.0, -0.0, 1.5, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MIN_POSITIVE, 1e300, 0.1];
+const DOUBLES: [f64; 9] = [0.0, -0.0, 1.5, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MIN_POSITIVE, 1e300, 0.1];
 
 /// Makes a message out of random bytes: each choice consumes one.
 pub(super) struct Generator<'e> {
@@ -242,8 +267,12 @@ impl<'e> Generator<'e> {
 
     pub(super) fn message(&mut self, message: &Message, depth: usize) -> Vec<u8> {
         let mut out = Vec::new();
-        let most = if depth < 4 { 6 } else { message.0.len().min(8) + 2 };
-        let fields = self.choose(most + 1);
+        // Deep down in values little is enough; the containers should not be empty, and items should have most fields.
+        let fields = match depth {
+            0..3 if message.0.len() < 6 => 1 + self.choose(4),
+            0..8 => self.choose(2 * message.0.len()),
+            _ => self.choose(4),
+        };
         for _ in 0..fields {
             let (number, kind) = message.0[self.choose(message.0.len())];
             self.field(number, kind, depth, &mut out);
@@ -282,6 +311,13 @@ impl<'e> Generator<'e> {
             Text => {
                 let text = TEXTS[self.choose(TEXTS.len())];
                 length_delimited(number, text.as_bytes(), out);
+            }
+            ServiceName => {
+                let mut pair = Vec::new();
+                length_delimited(1, b"service.name", &mut pair);
+                let value = self.message(&ANY_VALUE, depth + 1);
+                length_delimited(2, &value, &mut pair);
+                length_delimited(number, &pair, out);
             }
             Bytes => {
                 let length = self.choose(5);
@@ -348,7 +384,7 @@ impl<'e> Generator<'e> {
     }
 
     fn bytes(&mut self, length: usize) -> Vec<u8> {
-        (0..length).map(|_| self.choose(256) as u8).collect()
+        (0..length).map(|_| self.choose(256).to_le_bytes()[0]).collect()
     }
 }
 
@@ -360,8 +396,8 @@ fn length_delimited(number: u32, bytes: &[u8], out: &mut Vec<u8>) {
 
 fn varint(mut number: u64, out: &mut Vec<u8>) {
     while number >= 0x80 {
-        out.push(number as u8 | 0x80);
+        out.push(number.to_le_bytes()[0] | 0x80);
         number >>= 7;
     }
-    out.push(number as u8);
+    out.push(number.to_le_bytes()[0]);
 }
