@@ -10,8 +10,19 @@ mod wire;
 
 use gridgate::domain::{KeyId, RecordId, Signal, Timestamp};
 use gridgate::storage::destination::lake::{LakeError, LakeFile, LakeRecord};
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::profiles::v1development::ExportProfilesServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, any_value};
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
+use opentelemetry_proto::tonic::profiles::v1development::{
+    KeyValueAndUnit, Location, Mapping, Profile, ProfilesDictionary, ResourceProfiles, Sample, ScopeProfiles,
+};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
+use prost::Message;
 
 use rows::{Row, read};
 use wire::Generator;
@@ -122,6 +133,86 @@ fn a_record_of_many_batches() {
         let payloads = [one.clone(), one.repeat(40_000 / rows), one];
         compare(signal, &payloads, file(signal, &payloads).unwrap()).unwrap();
     }
+}
+
+fn trace(resource_value: &str, spans: usize) -> Vec<u8> {
+    let value = AnyValue { value: Some(any_value::Value::StringValue(resource_value.to_owned())) };
+    let attribute = KeyValue { key: "a".to_owned(), value: Some(value), key_strindex: 0 };
+    let resource = Resource { attributes: vec![attribute], ..Resource::default() };
+    let scope_spans = ScopeSpans { spans: vec![Span::default(); spans], ..ScopeSpans::default() };
+    let resource_spans =
+        ResourceSpans { resource: Some(resource), scope_spans: vec![scope_spans], ..ResourceSpans::default() };
+    ExportTraceServiceRequest { resource_spans: vec![resource_spans] }.encode_to_vec()
+}
+
+/// A long value of a resource is in the file once, not once per row.
+#[test]
+fn what_rows_share_is_stored_once() {
+    let parts: Vec<_> = (0..400_000_u32).map(|number| format!("{:08x}", number.wrapping_mul(0x9e37_79b9))).collect();
+    let payload = trace(&parts.concat(), 200);
+    let length = payload.len();
+    let bytes = file(Signal::Traces, &[payload]).unwrap();
+    assert!(bytes.len() < 2 * length, "{} bytes of {length}", bytes.len());
+}
+
+#[test]
+fn a_record_that_expands_without_end_is_refused_and_its_file_with_it() {
+    let mut file = LakeFile::new(Signal::Traces).unwrap();
+    let payload = trace(&"x".repeat(1 << 20), 5_000);
+    assert!(matches!(file.append(&record(&payload, 0)), Err(LakeError::TooLarge)));
+    assert!(matches!(file.append(&record(&[], 1)), Err(LakeError::Abandoned)));
+    assert!(matches!(file.finish(), Err(LakeError::Abandoned)));
+}
+
+#[test]
+fn attributes_that_expand_without_end_are_refused() {
+    let value = AnyValue { value: Some(any_value::Value::StringValue("x".repeat(1 << 20))) };
+    let attribute = KeyValueAndUnit { value: Some(value), ..KeyValueAndUnit::default() };
+    let references = vec![0; 1_000];
+    let dictionary = |mapping: &[i32], location: &[i32]| ProfilesDictionary {
+        attribute_table: vec![attribute.clone()],
+        mapping_table: vec![Mapping { attribute_indices: mapping.to_vec(), ..Mapping::default() }],
+        location_table: vec![Location { attribute_indices: location.to_vec(), ..Location::default() }],
+        ..ProfilesDictionary::default()
+    };
+    let profile = |profile: &[i32], sample: &[i32]| {
+        let sample = Sample { attribute_indices: sample.to_vec(), ..Sample::default() };
+        Profile { attribute_indices: profile.to_vec(), samples: vec![sample], ..Profile::default() }
+    };
+    for (dictionary, profile) in [
+        (dictionary(&references, &[]), profile(&[], &[])),
+        (dictionary(&[], &references), profile(&[], &[])),
+        (dictionary(&[], &[]), profile(&references, &[])),
+        (dictionary(&[], &[]), profile(&[], &references)),
+    ] {
+        let scope_profiles = ScopeProfiles { profiles: vec![profile], ..ScopeProfiles::default() };
+        let resource_profiles =
+            ResourceProfiles { scope_profiles: vec![scope_profiles], ..ResourceProfiles::default() };
+        let request =
+            ExportProfilesServiceRequest { resource_profiles: vec![resource_profiles], dictionary: Some(dictionary) };
+        assert!(matches!(file(Signal::Profiles, &[request.encode_to_vec()]), Err(LakeError::TooLarge)));
+    }
+}
+
+#[test]
+fn values_nested_too_deeply_are_refused() {
+    let mut value = AnyValue { value: None };
+    for depth in 0..40 {
+        let payload = log(value.clone());
+        match file(Signal::Logs, std::slice::from_ref(&payload)) {
+            Ok(bytes) if depth < 32 => compare(Signal::Logs, &[payload], bytes).unwrap(),
+            Err(LakeError::Depth) if depth >= 32 => {}
+            other => panic!("depth {depth}: {:?}", other.map(|bytes| bytes.len())),
+        }
+        value = AnyValue { value: Some(any_value::Value::ArrayValue(ArrayValue { values: vec![value] })) };
+    }
+}
+
+fn log(body: AnyValue) -> Vec<u8> {
+    let record = LogRecord { body: Some(body), ..LogRecord::default() };
+    let scope_logs = vec![ScopeLogs { log_records: vec![record], ..ScopeLogs::default() }];
+    let resource_logs = vec![ResourceLogs { scope_logs, ..ResourceLogs::default() }];
+    ExportLogsServiceRequest { resource_logs }.encode_to_vec()
 }
 
 proptest! {
