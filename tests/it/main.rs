@@ -8,4 +8,6 @@ mod catalog;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod lake;
+#[cfg(test)]
 mod otlp;

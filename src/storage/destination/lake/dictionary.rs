@@ -117,6 +117,11 @@ impl Dictionary {
         Ok(dictionary)
     }
 
+    /// The length of the text at `index`.
+    pub(super) fn text_bytes(&self, index: i32) -> usize {
+        self.strings.bytes(index)
+    }
+
     /// About how many bytes the attributes at `indices` are made of.
     pub(super) fn attribute_bytes(&self, indices: &[i32]) -> usize {
         let entries = indices.iter().filter_map(|index| entry(&self.attributes, *index));
@@ -128,16 +133,43 @@ impl Dictionary {
             .sum()
     }
 
-    /// About how many bytes the text of a location is made of.
+    /// About how many bytes a location is made of, without its mapping.
     pub(super) fn location_bytes(&self, location: &Location) -> usize {
         let line = |line: &Line| {
             let function = entry(&self.functions, line.function);
             let texts = function.map_or([0; 3], |function| [function.name, function.system_name, function.filename]);
             32 + texts.into_iter().map(|index| self.strings.bytes(index)).sum::<usize>()
         };
-        let mapping = entry(&self.mappings, location.mapping)
-            .map_or(0, |mapping| self.strings.bytes(mapping.filename) + self.attribute_bytes(&mapping.attributes));
-        32 + location.lines.iter().map(line).sum::<usize>() + mapping + self.attribute_bytes(&location.attributes)
+        32 + location.lines.iter().map(line).sum::<usize>() + self.attribute_bytes(&location.attributes)
+    }
+}
+
+/// Bounds what references expand to: a few bytes can refer to a long value many times.
+#[derive(Default)]
+pub(super) struct Budget {
+    /// What was spent since the values of the batch were dropped.
+    pub(super) batch: usize,
+    record: usize,
+}
+
+impl Budget {
+    const RECORD: usize = 256 << 20;
+
+    /// A record begins.
+    pub(super) fn start(&mut self) {
+        self.record = 0;
+    }
+
+    /// Spends `bytes`, which stay in memory until the batch is written and its record has ended.
+    pub(super) fn spend(&mut self, bytes: usize) -> Result<(), LakeError> {
+        self.batch = self.batch.saturating_add(bytes);
+        self.record = self.record.saturating_add(bytes);
+        Self::check(self.record)
+    }
+
+    /// Whether `bytes` are not too many at once.
+    pub(super) fn check(bytes: usize) -> Result<(), LakeError> {
+        if bytes > Self::RECORD { Err(LakeError::TooLarge) } else { Ok(()) }
     }
 }
 

@@ -12,7 +12,7 @@ use parquet::file::properties::WriterProperties;
 use super::logs::Logs;
 use super::metrics::Metrics;
 use super::profiles::Profiles;
-use super::table::{AnyTable, Table};
+use super::table::{AnyTable, MAX_PAYLOAD, Table};
 use super::traces::Traces;
 use super::{LakeError, LakeRecord};
 use crate::domain::Signal;
@@ -36,7 +36,7 @@ impl LakeFile {
             Signal::Logs => Box::<Table<Logs>>::default(),
             Signal::Profiles => Box::<Table<Profiles>>::default(),
         };
-        let output = Output::new(table.schema()?)?;
+        let output = Output::new(signal, table.schema()?)?;
         Ok(Self { table, output, failed: false })
     }
 
@@ -87,7 +87,7 @@ pub(super) struct Output {
 }
 
 impl Output {
-    fn new(schema: SchemaRef) -> Result<Self, LakeError> {
+    fn new(signal: Signal, schema: SchemaRef) -> Result<Self, LakeError> {
         let mut properties = WriterProperties::builder()
             .set_created_by("gridgate".to_owned())
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
@@ -96,6 +96,8 @@ impl Output {
         for leaf in ArrowSchemaConverter::new().convert(&schema)?.columns() {
             if is_mostly_distinct(leaf.name()) {
                 properties = properties.set_column_dictionary_enabled(leaf.path().clone(), false);
+            } else if signal == Signal::Profiles || is_shared(&leaf.path().parts()[0]) {
+                properties = properties.set_column_dictionary_page_size_limit(leaf.path().clone(), MAX_PAYLOAD);
             }
         }
         // The schema of Arrow is left out: it would tell of list views and dictionaries, which are only our way to build
@@ -121,4 +123,12 @@ impl Output {
 fn is_mostly_distinct(name: &str) -> bool {
     matches!(name, "trace_id" | "span_id" | "parent_span_id" | "time" | "duration_nano")
         || name.ends_with("time_unix_nano")
+}
+
+/// Whether many rows share this column's values by reference. Their dictionary is never given up: it is no larger than what
+/// was sent, while without it a long value would be written once for each of its rows.
+fn is_shared(column: &str) -> bool {
+    column.starts_with("resource_")
+        || column.starts_with("scope_")
+        || matches!(column, "service_name" | "name" | "description" | "unit" | "metadata")
 }

@@ -4,7 +4,7 @@ use arrow_array::builder::{BinaryBuilder, StringBuilder, UInt32Builder};
 
 use super::LakeError;
 use super::columns::{Column, Int64s, Lists, Times, UInt32s, UInt64s, Values, append_id};
-use super::dictionary::{Dictionary, Strings, Texts, UnitAttributes, entry, text_column};
+use super::dictionary::{Budget, Dictionary, Strings, Texts, UnitAttributes, entry, text_column};
 use super::fields::{Merged, bytes, fixed64, fixed64s, int32, int32s, int64, text, uint32, uint64, varints};
 use super::repeated::RepeatedLists;
 use super::stacks::Frames;
@@ -16,6 +16,7 @@ use crate::otlp::wire::Reader;
 pub(super) struct Profiles {
     dictionary: Dictionary,
     texts: Texts,
+    budget: Budget,
     next_profile: u32,
     profile_attributes: RepeatedLists<UnitAttributes>,
     frames: Frames,
@@ -67,13 +68,18 @@ struct Profile<'a> {
 impl Rows for Profiles {
     fn request(&mut self, payload: &[u8]) -> Result<(), LakeError> {
         self.dictionary = Dictionary::read(payload)?;
+        self.budget.start();
         self.next_profile = 0;
         self.texts.request(&self.dictionary.strings)?;
-        self.frames.request(&self.dictionary, &self.texts)
+        self.frames.request(&self.dictionary, &self.texts, &mut self.budget)
     }
 
     fn strings(&self) -> &Strings {
         &self.dictionary.strings
+    }
+
+    fn shared_bytes(&self) -> usize {
+        self.budget.batch
     }
 
     fn append(&mut self, item: &[u8], batch: &mut Batch<'_>) -> Result<(), LakeError> {
@@ -122,6 +128,7 @@ impl Rows for Profiles {
         self.frames.clear(values);
         self.rows = SampleRows::default();
         if values {
+            self.budget = Budget::default();
             self.texts = Texts::default();
         }
     }
@@ -152,6 +159,7 @@ impl Profiles {
         profile.sample_type = ValueType::read(sample_type.get(), &self.texts)?;
         profile.period_type = ValueType::read(period_type.get(), &self.texts)?;
         profile.attribute_bytes = self.dictionary.attribute_bytes(&attributes);
+        self.budget.spend(profile.attribute_bytes)?;
         let start = self.profile_attributes.values.count();
         self.profile_attributes.values.push(&attributes, &self.dictionary)?;
         self.profile_attributes.set(Some(start))?;
@@ -184,6 +192,8 @@ impl Profiles {
         rows.sample_index.append_option(index);
         rows.values.close_as(is_sample)?;
         rows.timestamps.close_as(is_sample)?;
+        let attribute_bytes = self.dictionary.attribute_bytes(&attributes);
+        Budget::check(attribute_bytes)?;
         rows.attributes.values.push(&attributes, &self.dictionary)?;
         rows.attributes.close_as(is_sample)?;
         // Index 0 is OTLP's «not set».
@@ -191,7 +201,7 @@ impl Profiles {
         append_id(&mut rows.trace_id, link.map_or(&[], |link| &link.trace_id));
         append_id(&mut rows.span_id, link.map_or(&[], |link| &link.span_id));
         let stack = entry(&self.dictionary.stacks, stack).filter(|_| is_sample);
-        let frames = self.frames.push(stack.map_or(&[], Vec::as_slice));
+        let frames = self.frames.push(stack.map_or(&[], Vec::as_slice))?;
         self.rows.stack.push((self.frames.count()?, stack.is_some()));
         // It can be megabytes: once for a profile is enough.
         let payload = (index.unwrap_or(0) == 0).then_some(profile.payload);
@@ -201,7 +211,7 @@ impl Profiles {
             + payload.map_or(0, <[u8]>::len)
             + frames.own_bytes
             + profile.payload_format.len()
-            + self.dictionary.attribute_bytes(&attributes);
+            + attribute_bytes;
         batch.end_row(self, own, frames.shared_bytes + profile.attribute_bytes)
     }
 

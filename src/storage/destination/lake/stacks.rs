@@ -7,7 +7,7 @@ use arrow_buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 
 use super::LakeError;
 use super::columns::{Column, Int64s, UInt64s, Values, element, position, structure};
-use super::dictionary::{Dictionary, Location, Texts, UnitAttributes, entry, text_column};
+use super::dictionary::{Budget, Dictionary, Location, Texts, UnitAttributes, entry, text_column};
 use super::repeated::{RepeatedLists, Stretch, Stretches, stretch};
 
 /// The frames of the rows of a batch. Lines and attributes are read once per location and mapping of the dictionary;
@@ -46,6 +46,7 @@ struct MappingFrame {
     offset: u64,
     filename: Option<i32>,
     attributes: Stretch,
+    bytes: usize,
 }
 
 /// What a stack is made of.
@@ -60,10 +61,17 @@ pub(super) struct StackSize {
 const FRAME_BYTES: usize = 96;
 
 impl Frames {
-    /// The stacks to come are of this request.
-    pub(super) fn request(&mut self, dictionary: &Dictionary, texts: &Texts) -> Result<(), LakeError> {
+    /// The stacks to come are of this request. `budget` is asked before attributes are read.
+    pub(super) fn request(
+        &mut self,
+        dictionary: &Dictionary,
+        texts: &Texts,
+        budget: &mut Budget,
+    ) -> Result<(), LakeError> {
         let mut mappings = Vec::with_capacity(dictionary.mappings.len());
         for mapping in &dictionary.mappings {
+            let attribute_bytes = dictionary.attribute_bytes(&mapping.attributes);
+            budget.spend(attribute_bytes)?;
             let start = self.mapping_attributes.values.count();
             self.mapping_attributes.values.push(&mapping.attributes, dictionary)?;
             mappings.push(MappingFrame {
@@ -72,28 +80,33 @@ impl Frames {
                 offset: mapping.offset,
                 filename: texts.index(mapping.filename),
                 attributes: self.mapping_attributes.since(start)?,
+                bytes: dictionary.text_bytes(mapping.filename) + attribute_bytes,
             });
         }
         self.locations.clear();
         for location in &dictionary.locations {
+            budget.spend(dictionary.attribute_bytes(&location.attributes))?;
             let lines = self.lines.count();
             self.lines.push(location, dictionary, texts);
             let attributes = self.attributes.values.count();
             self.attributes.values.push(&location.attributes, dictionary)?;
+            // Index 0 is OTLP's «not set».
+            let mapping = entry(&mappings, location.mapping).filter(|_| location.mapping != 0).copied();
             self.locations.push(Frame {
                 address: location.address,
                 lines: stretch(lines, self.lines.count())?,
                 attributes: self.attributes.since(attributes)?,
-                // Index 0 is OTLP's «not set».
-                mapping: entry(&mappings, location.mapping).filter(|_| location.mapping != 0).copied(),
-                bytes: dictionary.location_bytes(location),
+                mapping,
+                bytes: dictionary.location_bytes(location) + mapping.map_or(0, |mapping| mapping.bytes),
             });
         }
         Ok(())
     }
 
     /// Adds the frames of a stack. A location that the table does not have becomes a null.
-    pub(super) fn push(&mut self, locations: &[i32]) -> StackSize {
+    pub(super) fn push(&mut self, locations: &[i32]) -> Result<StackSize, LakeError> {
+        let own_bytes = locations.len() * FRAME_BYTES;
+        Budget::check(own_bytes)?;
         let mut shared_bytes = 0_usize;
         for index in locations {
             let known = entry(&self.locations, *index);
@@ -111,7 +124,7 @@ impl Frames {
             self.mapping_filenames.push(mapping.filename);
             self.mapping_attributes.refer(mapping.attributes);
         }
-        StackSize { own_bytes: locations.len() * FRAME_BYTES, shared_bytes }
+        Ok(StackSize { own_bytes, shared_bytes })
     }
 
     /// The number of frames.

@@ -20,6 +20,11 @@ pub(super) trait Rows: Default {
         Ok(())
     }
 
+    /// What is kept of values that references expanded to, beyond the bytes of the payloads.
+    fn shared_bytes(&self) -> usize {
+        0
+    }
+
     /// The string table that the request's attributes refer to.
     fn strings(&self) -> &Strings;
 
@@ -55,7 +60,7 @@ const BATCH_ROWS: usize = 16_384;
 const BATCH_BYTES: usize = 16 << 20;
 
 /// The largest payload. The text of its values then stays below the 2 GiB that a column of a batch can hold.
-const MAX_PAYLOAD: usize = 128 << 20;
+pub(super) const MAX_PAYLOAD: usize = 128 << 20;
 
 /// The largest sum, over the rows of a record, of the bytes they are made of: a resource counts for each of its rows.
 /// Without this bound a few megabytes could make a file of terabytes.
@@ -86,7 +91,7 @@ impl<R: Rows + Send> AnyTable for Table<R> {
         if record.payload.len() > MAX_PAYLOAD {
             return Err(LakeError::TooLarge);
         }
-        if self.payload_bytes + record.payload.len() > BATCH_BYTES {
+        if self.payload_bytes + self.rows.shared_bytes() + record.payload.len() > BATCH_BYTES {
             self.flush(output)?;
         }
         if self.size.rows == 0 {
