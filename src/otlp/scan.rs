@@ -307,6 +307,10 @@ fn packed(kind: Kind, bytes: &[u8]) -> Result<(), Flaw> {
         Kind::Fixed32 => 4,
         Kind::Message(_) => return Err(Flaw::WireType),
         _ => {
+            // Mostly they are small, and a number below 128 is one byte.
+            if bytes.is_ascii() {
+                return Ok(());
+            }
             let mut reader = Reader::new(bytes);
             while !reader.rest().is_empty() {
                 reader.varint().map_err(Flaw::Packed)?;

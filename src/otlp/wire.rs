@@ -66,7 +66,8 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// Where the bytes are not well-formed.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "otherwise every field travels through memory: measured a third slower")]
+    #[inline(always)]
     pub fn field(&mut self) -> Result<Option<(u32, Value<'a>)>, WireError> {
         if self.rest.is_empty() {
             return Ok(None);
@@ -98,6 +99,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline(never)]
     fn long_varint(&mut self) -> Result<u64, WireError> {
         let mut value = 0;
         for (index, &byte) in self.rest.iter().take(10).enumerate() {
@@ -123,7 +125,8 @@ impl<'a> Reader<'a> {
         Ok((number, (key & 7) as u8))
     }
 
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "part of `field`")]
     fn value(&mut self, wire_type: u8) -> Result<Value<'a>, WireError> {
         match wire_type {
             0 => self.varint().map(Value::Varint),
@@ -147,6 +150,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Passes over everything up to the end of group `number`, whose start was read.
+    #[cold]
     fn skip_group(&mut self, number: u32) -> Result<(), WireError> {
         let mut open = [0; MAX_GROUP_DEPTH];
         open[0] = number;

@@ -19,12 +19,18 @@ use super::schema::{self, Field, Kind, Label, Message, Role};
 use output::Output;
 use scalar::{Form, ScalarSeed, wire_type};
 
-/// Why a body is no acceptable export in JSON. Neither variant tells more of the body than names of fields.
+/// Why a body is no acceptable export in JSON. No variant tells more of the body than names of fields.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum JsonError {
     /// No bytes at all.
     #[error("the body is empty; an export of nothing is {{}}")]
     Empty,
+    /// Not text.
+    #[error("not JSON: not UTF-8 (at byte {offset})")]
+    Utf8 {
+        /// Where the first byte is that is not UTF-8.
+        offset: usize,
+    },
     /// Not JSON, or something else after it.
     #[error("not JSON: {path}: {detail}")]
     Syntax {
@@ -66,7 +72,9 @@ impl JsonError {
     #[must_use]
     pub const fn reason(&self) -> Reason {
         match self {
-            Self::Empty | Self::Syntax { .. } | Self::Invalid { .. } | Self::TooDeep { .. } => Reason::BodyUndecodable,
+            Self::Empty | Self::Utf8 { .. } | Self::Syntax { .. } | Self::Invalid { .. } | Self::TooDeep { .. } => {
+                Reason::BodyUndecodable
+            }
             Self::TooLarge { .. } => Reason::BodyTooLarge,
             Self::TooManySubmessages { .. } => Reason::TooManyItems,
         }
@@ -90,7 +98,8 @@ pub fn to_protobuf(signal: Signal, json: &[u8], max_output: usize) -> Result<Vec
         exceeded: None,
         path: Vec::new(),
     };
-    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let json = simdutf8::compat::from_utf8(json).map_err(|error| JsonError::Utf8 { offset: error.valid_up_to() })?;
+    let mut deserializer = serde_json::Deserializer::from_str(json);
     let root = MessageSeed { context: &mut context, message: schema::request(signal), number: None, depth: 0 };
     match root.deserialize(&mut deserializer).and_then(|_| deserializer.end()) {
         Ok(()) => context.finish(),

@@ -11,7 +11,7 @@ use super::arbitrary::{self, Entropy};
 use super::{bodies, reference};
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn every_spelling_becomes_the_same_request(

@@ -223,7 +223,7 @@ fn what_is_no_json_is_refused() {
         assert_eq!(error.reason(), Reason::BodyUndecodable);
     }
     let invalid = [b"{\"resourceLogs\":[{\"schemaUrl\":\"".as_slice(), b"\xff\"}]}"].concat();
-    assert!(to_protobuf(Signal::Logs, &invalid, usize::MAX).is_err());
+    assert_eq!(to_protobuf(Signal::Logs, &invalid, usize::MAX), Err(JsonError::Utf8 { offset: 31 }));
 }
 
 #[test]

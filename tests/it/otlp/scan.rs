@@ -14,7 +14,7 @@ fn scan_default(signal: Signal, body: &[u8]) -> Result<Scan<'_>, ScanError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn every_valid_request_is_accepted_and_counted((signal, entropy) in arbitrary::signal_and_entropy()) {
