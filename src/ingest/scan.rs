@@ -61,6 +61,10 @@ pub async fn scan<'a>(gate: &Gate, received: Received<'a>) -> Result<Scanned<'a>
 /// Transcoded from JSON, a message is at most this much longer: an array of one-digit 64-bit numbers is the worst.
 const JSON_GROWTH: usize = 4;
 
+/// Transcoding takes this much memory for each byte of JSON at the most: the message twice over, and 16 bytes for each of
+/// its submessages, of which `{},` makes one.
+const JSON_MEMORY: usize = 8;
+
 fn scan_payload(signal: Signal, payload: Payload, limits: &ExportLimits, budget: &Budget) -> Result<Message, Refusal> {
     let Payload { format, encoding, bytes, mut reservation } = payload;
     let wire_size = bytes.len() as u64;
@@ -73,7 +77,7 @@ fn scan_payload(signal: Signal, payload: Payload, limits: &ExportLimits, budget:
         Format::Protobuf => scan_protobuf(signal, body, limits).map(|items| (items, body.len() as u64, None)),
         Format::Json => {
             let cap = limits.body_bytes.min(body.len().saturating_mul(JSON_GROWTH));
-            let _transcoding = budget.reserve(cap as u64).map_err(|_| Refusal::new(Reason::Overloaded))?;
+            let _transcoding = budget.reserve(body.len().saturating_mul(JSON_MEMORY) as u64).map_err(|_| Refusal::new(Reason::Overloaded))?;
             let body = json::to_protobuf(signal, body, cap).map_err(|error| Refusal::because(error.reason(), error))?;
             Ok((scan_protobuf(signal, &body, limits)?, body.len() as u64, Some(body)))
         }

@@ -11,3 +11,5 @@ mod cli;
 mod lake;
 #[cfg(test)]
 mod otlp;
+#[cfg(test)]
+mod storage;

@@ -4,7 +4,7 @@ mod expected;
 mod logs;
 mod metrics;
 mod profiles;
-mod rows;
+pub(crate) mod rows;
 mod traces;
 mod wire;
 

@@ -17,10 +17,10 @@ use serde_json::Value;
 
 /// A row of the file, or an element of a list of structs.
 #[derive(Clone)]
-pub(super) struct Row(StructArray, usize);
+pub(crate) struct Row(StructArray, usize);
 
 /// Every row of a file.
-pub(super) fn read(file: Vec<u8>) -> Vec<Row> {
+pub(crate) fn read(file: Vec<u8>) -> Vec<Row> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(file)).unwrap().build().unwrap();
     reader
         .flat_map(|batch| {
@@ -40,7 +40,7 @@ impl Row {
         self.cell(name).map(|column| column.as_string::<i32>().value(self.1).to_owned())
     }
 
-    pub(super) fn string(&self, name: &str) -> String {
+    pub(crate) fn string(&self, name: &str) -> String {
         self.text(name).unwrap_or_else(|| panic!("{name} is null"))
     }
 
