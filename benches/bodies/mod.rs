@@ -171,7 +171,7 @@ fn span(index: u64, random: &mut Random) -> Span {
         int("http.response.status_code", status as u64),
         text("server.address", "checkout.internal"),
         int("server.port", 8080),
-        text("network.protocol.version", "1.1"),
+        text("app.request.id", format!("req-{:016x}", random.next())),
         text("client.address", format!("10.12.{}.{}", random.below(4), random.below(256))),
         text("user_agent.original", random.of(&["python-requests/2.32.5", "okhttp/4.12.0", "curl/8.14.1"])),
         KeyValue {
