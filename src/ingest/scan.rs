@@ -77,7 +77,9 @@ fn scan_payload(signal: Signal, payload: Payload, limits: &ExportLimits, budget:
         Format::Protobuf => scan_protobuf(signal, body, limits).map(|items| (items, body.len() as u64, None)),
         Format::Json => {
             let cap = limits.body_bytes.min(body.len().saturating_mul(JSON_GROWTH));
-            let _transcoding = budget.reserve(body.len().saturating_mul(JSON_MEMORY) as u64).map_err(|_| Refusal::new(Reason::Overloaded))?;
+            let _transcoding = budget
+                .reserve(body.len().saturating_mul(JSON_MEMORY) as u64)
+                .map_err(|_| Refusal::new(Reason::Overloaded))?;
             let body = json::to_protobuf(signal, body, cap).map_err(|error| Refusal::because(error.reason(), error))?;
             Ok((scan_protobuf(signal, &body, limits)?, body.len() as u64, Some(body)))
         }
