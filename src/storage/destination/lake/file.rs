@@ -7,7 +7,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use super::logs::Logs;
 use super::metrics::Metrics;
@@ -94,6 +94,10 @@ impl Output {
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
             .set_max_row_group_bytes(Some(ROW_GROUP_BYTES));
         for leaf in ArrowSchemaConverter::new().convert(&schema)?.columns() {
+            // No reader can skip rows by the least and greatest element of all their lists.
+            if leaf.max_rep_level() > 0 {
+                properties = properties.set_column_statistics_enabled(leaf.path().clone(), EnabledStatistics::None);
+            }
             if is_mostly_distinct(leaf.name()) {
                 properties = properties.set_column_dictionary_enabled(leaf.path().clone(), false);
             } else if signal == Signal::Profiles || is_shared(&leaf.path().parts()[0]) {

@@ -1,8 +1,8 @@
 //! The lake's files: OTLP payloads as Parquet, one row per item, no field of OTLP lost.
 //!
-//! A file is built straight from the wire bytes: the walk over the request ([`table`]) is the same for the four signals;
+//! A file is built straight from the wire bytes: the walk over the request (`table`) is the same for the four signals;
 //! each signal's module appends the columns of one item. What belongs to a resource, a scope, a metric or a profile is
-//! read once and its rows refer to it ([`repeated`]). `docs/lake.md` is the schema's reference.
+//! read once and its rows refer to it (`repeated`). `docs/lake.md` is the schema's reference.
 
 mod attributes;
 mod columns;
