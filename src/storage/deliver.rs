@@ -20,7 +20,7 @@ use super::destination::lake::{LakeFile, LakeRecord};
 use super::log::segment_path;
 use super::record::RecordMeta;
 use super::segment::{self, Stored};
-use crate::domain::{BudgetExceeded, Signal, Tenant};
+use crate::domain::{BudgetExceeded, Signal};
 use crate::otlp::compression::with_inflated;
 
 /// The name of the lake's checkpoint.
@@ -202,11 +202,16 @@ impl Deliverer {
 /// The frames of each segment, by its sequence number.
 type Segments = BTreeMap<u64, Vec<Stored>>;
 
-/// Decides which record goes into which file: one file for each tenant, signal and hour of arrival.
+/// A file closes when its payloads have this many bytes once decompressed: it is built in memory.
+const FILE_BYTES: u64 = 512 << 20;
+
+/// Decides which record goes into which file: one file for each tenant, signal and hour of arrival, or several where one
+/// would be too large.
 fn plan(log: &str, sequences: Vec<u64>, segments: &Segments) -> Plan {
     let (first, last) = (sequences.first().copied().unwrap_or(0), sequences.last().copied().unwrap_or(0));
     let name = format!("{log}-{first:020}-{last:020}");
     let mut files: BTreeMap<String, PlannedFile> = BTreeMap::new();
+    let mut parts: BTreeMap<String, (u32, u64)> = BTreeMap::new();
     let mut quarantine = Vec::new();
     for (&sequence, frames) in segments {
         for (position, frame) in frames.iter().enumerate() {
@@ -214,7 +219,13 @@ fn plan(log: &str, sequences: Vec<u64>, segments: &Segments) -> Plan {
                 quarantine.push((sequence, position));
                 continue;
             };
-            let path = file_path(meta, &name);
+            let folder = folder(meta);
+            let (part, bytes) = parts.entry(folder.clone()).or_default();
+            *bytes += meta.decompressed_size;
+            if *bytes > FILE_BYTES && *bytes > meta.decompressed_size {
+                (*part, *bytes) = (*part + 1, meta.decompressed_size);
+            }
+            let path = format!("{folder}/{name}-{part}.parquet");
             let file = files.entry(path.clone()).or_insert_with(|| PlannedFile {
                 path,
                 signal: meta.signal.to_string(),
@@ -229,13 +240,10 @@ fn plan(log: &str, sequences: Vec<u64>, segments: &Segments) -> Plan {
     Plan { segments: sequences, files: files.into_values().collect(), quarantine }
 }
 
-/// Where a record's file goes: the folder comes from the tenant and the hour of arrival alone.
-fn file_path(meta: &RecordMeta, name: &str) -> String {
-    format!("{}/{name}.parquet", folder(&meta.tenant, meta.signal, meta))
-}
-
-fn folder(tenant: &Tenant, signal: Signal, meta: &RecordMeta) -> String {
-    let (date, hour) = (meta.arrival.date(), meta.arrival.hour());
+/// The folder of a record's file: from the tenant and the hour of arrival alone.
+fn folder(meta: &RecordMeta) -> String {
+    let RecordMeta { tenant, signal, arrival, .. } = meta;
+    let (date, hour) = (arrival.date(), arrival.hour());
     format!("{tenant}/{signal}/date={:04}-{:02}-{:02}/hour={hour:02}", date.year, date.month, date.day)
 }
 
@@ -283,4 +291,52 @@ fn append(file: &mut LakeFile, meta: &RecordMeta, payload: &Bytes) -> Result<(),
         file.append(&LakeRecord { record: meta.id, key: meta.key, arrival: meta.arrival, payload })
     })??;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Encoding, KeyId, RecordId, Tenant, Timestamp};
+
+    fn stored(decompressed_size: u64, hour: i64) -> Stored {
+        let slug = |text: &str| text.parse().expect("a slug");
+        let meta = RecordMeta {
+            id: RecordId::from_bytes([0; 16]),
+            tenant: Arc::new(Tenant { project: slug("shop"), grid: slug("web"), environment: slug("staging") }),
+            key: KeyId::from_bare("7Hq2mZxK9wPa").expect("an id"),
+            secret_version: 1,
+            signal: Signal::Metrics,
+            arrival: Timestamp::from_micros(hour * 3_600_000_000),
+            items: 1,
+            encoding: Encoding::Gzip,
+            decompressed_size,
+        };
+        Stored::Record { meta, payload: Bytes::new() }
+    }
+
+    #[test]
+    fn a_file_is_for_one_hour_and_never_too_large_to_be_built() {
+        let large = FILE_BYTES / 2 + 1;
+        let segments = Segments::from([
+            (4, vec![stored(large, 1), stored(large, 1), stored(1, 2)]),
+            (6, vec![stored(2 * FILE_BYTES, 1), stored(1, 1)]),
+        ]);
+        let plan = plan("0a1b2c3d", vec![4, 6], &segments);
+        let name = "0a1b2c3d-00000000000000000004-00000000000000000006";
+        let file = |hour: u8, part: u8, records: &[(u64, Vec<usize>)]| PlannedFile {
+            path: format!("shop/web/staging/metrics/date=1970-01-01/hour=0{hour}/{name}-{part}.parquet"),
+            signal: "metrics".to_owned(),
+            records: records.to_vec(),
+        };
+        assert_eq!(
+            plan.files,
+            [
+                file(1, 0, &[(4, vec![0])]),
+                file(1, 1, &[(4, vec![1])]),
+                file(1, 2, &[(6, vec![0])]),
+                file(1, 3, &[(6, vec![1])]),
+                file(2, 0, &[(4, vec![2])]),
+            ]
+        );
+    }
 }

@@ -1,1 +1,156 @@
 //! `kill -9` of the real process under load, many times in a row.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use gridgate::domain::Random;
+use gridgate::domain::random::SeededRandom;
+use http::Request;
+use http_body_util::Full;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use object_store::local::LocalFileSystem;
+use object_store::{ObjectStore, ObjectStoreExt};
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
+use prost::Message;
+use tokio::net::TcpStream;
+
+use crate::lake::rows;
+
+const LIVES: u64 = 12;
+const CLIENTS: u64 = 8;
+
+/// A process, killed when dropped so that a failing test leaves none behind.
+struct Gate {
+    process: Child,
+    http: SocketAddr,
+    token: Option<String>,
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Starts the real binary on `data` and waits until it serves.
+async fn start(data: &Path, first: bool) -> Gate {
+    let free = || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
+    let [grpc, http, admin] = [free(), free(), free()];
+    let mut process = Command::new(env!("CARGO_BIN_EXE_gridgate"))
+        .args(["quickstart", "--data"])
+        .arg(data)
+        .env("GRIDGATE_LISTEN__GRPC", grpc.to_string())
+        .env("GRIDGATE_LISTEN__HTTP", http.to_string())
+        .env("GRIDGATE_LISTEN__ADMIN", admin.to_string())
+        // Deliveries all the time, so that a kill finds every one of their steps.
+        .env("GRIDGATE_LAKE__INTERVAL", "1ms")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary starts");
+    let stdout = BufReader::new(process.stdout.take().expect("its output"));
+    let mut lines = stdout.lines().map_while(Result::ok);
+    let mut value = |name: &str| lines.find_map(|line| line.strip_prefix(name).map(str::to_owned));
+    // What comes last at a first start is the key, and at a later one the protocol.
+    let last = if first { "OTEL_EXPORTER_OTLP_HEADERS=api-key=" } else { "OTEL_EXPORTER_OTLP_PROTOCOL=" };
+    let token = value(last).filter(|_| first);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while TcpStream::connect(http).await.is_err() {
+        assert!(Instant::now() < deadline, "the gate does not serve");
+        tokio::task::yield_now().await;
+    }
+    Gate { process, http, token }
+}
+
+/// One export of one log record that says `id`.
+fn export(id: u64, token: &str) -> Request<Full<Bytes>> {
+    let record = LogRecord { severity_text: id.to_string(), ..LogRecord::default() };
+    let scope_logs = vec![ScopeLogs { log_records: vec![record], ..ScopeLogs::default() }];
+    let resource_logs = vec![ResourceLogs { scope_logs, ..ResourceLogs::default() }];
+    let body = ExportLogsServiceRequest { resource_logs }.encode_to_vec();
+    Request::post("/v1/logs")
+        .header("host", "gate")
+        .header("content-type", "application/x-protobuf")
+        .header("api-key", token)
+        .body(Full::from(body))
+        .expect("a request")
+}
+
+/// Sends until the connection breaks, and returns what was acknowledged.
+async fn send(http: SocketAddr, token: String, client: u64, life: u64) -> Vec<u64> {
+    let mut acknowledged = Vec::new();
+    let Ok(stream) = TcpStream::connect(http).await else { return acknowledged };
+    let Ok((mut sender, connection)) = http1::handshake(TokioIo::new(stream)).await else { return acknowledged };
+    tokio::spawn(connection);
+    for number in 0.. {
+        let id = (life * CLIENTS + client) * 1_000_000 + number;
+        match sender.send_request(export(id, &token)).await {
+            Ok(response) if response.status() == 200 => acknowledged.push(id),
+            Ok(response) => panic!("answered {}", response.status()),
+            // Killed. The export has no answer, and is not sent again.
+            Err(_) => break,
+        }
+    }
+    acknowledged
+}
+
+/// How often each id is in the lake.
+async fn delivered(lake: &Path) -> BTreeMap<u64, usize> {
+    let store = LocalFileSystem::new_with_prefix(lake).expect("the lake");
+    let mut counts = BTreeMap::new();
+    for object in store.list(None).try_collect::<Vec<_>>().await.expect("a list") {
+        assert!(object.location.as_ref().starts_with("demo/demo/development/logs/"), "{}", object.location);
+        let file = store.get(&object.location).await.expect("a file").bytes().await.expect("its bytes");
+        for row in rows::read(file.to_vec()) {
+            *counts.entry(row.string("severity_text").parse().expect("an id")).or_default() += 1;
+        }
+    }
+    counts
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost_and_nothing_is_there_twice() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let random = SeededRandom::new(11);
+    let mut acknowledged = BTreeSet::new();
+    let mut token = None;
+    for life in 0..LIVES {
+        let mut gate = start(folder.path(), life == 0).await;
+        token = token.or_else(|| gate.token.take());
+        let token = token.clone().expect("the first start prints the key");
+        let clients = (0..CLIENTS).map(|client| tokio::spawn(send(gate.http, token.clone(), client, life)));
+        let clients: Vec<_> = clients.collect();
+        let mut moment = [0; 1];
+        random.fill(&mut moment).expect("random bytes");
+        // The load goes on for a random while; there is nothing to wait for but time.
+        tokio::time::sleep(Duration::from_millis(100 + 3 * u64::from(moment[0]))).await;
+        gate.process.kill().expect("it is killed");
+        gate.process.wait().expect("it is gone");
+        for client in clients {
+            acknowledged.extend(client.await.expect("a client"));
+        }
+    }
+    assert!(acknowledged.len() > 100, "only {} exports were acknowledged", acknowledged.len());
+    let lives: BTreeSet<_> = acknowledged.iter().map(|id| id / 1_000_000 / CLIENTS).collect();
+    assert_eq!(lives.len(), usize::try_from(LIVES).expect("a few"), "in some life nothing was acknowledged");
+
+    // The last life ends in good order, which delivers everything.
+    let mut gate = start(folder.path(), false).await;
+    let stopped = Command::new("kill").arg(gate.process.id().to_string()).status().expect("kill runs");
+    assert!(stopped.success());
+    assert!(gate.process.wait().expect("it stops").success());
+    let delivered = delivered(&folder.path().join("lake")).await;
+    let lost: Vec<_> = acknowledged.iter().filter(|id| !delivered.contains_key(id)).collect();
+    assert_eq!(lost, Vec::<&u64>::new());
+    let twice: Vec<_> = delivered.iter().filter(|(_, count)| **count > 1).collect();
+    assert_eq!(twice, Vec::<(&u64, &usize)>::new());
+}
