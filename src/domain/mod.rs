@@ -4,6 +4,7 @@
 
 pub mod budget;
 pub mod clock;
+pub mod credential;
 pub mod encoding;
 pub mod environment;
 pub mod id;

@@ -7,10 +7,9 @@ use http::{HeaderMap, HeaderName, header};
 use super::Gate;
 use super::accept::Arrival;
 use super::key_cache::CachedKey;
+use crate::domain::credential::{self, CredentialError};
 use crate::domain::token::PresentedToken;
-use crate::domain::{
-    Digest, Key, KeyStatus, Permission, Reason, Refusal, Secret, SecretState, Tenant, Timestamp, TokenKind,
-};
+use crate::domain::{Key, KeyStatus, Permission, Reason, Refusal, SecretState, Tenant, Timestamp, TokenKind};
 
 /// An export whose sender has proved possession of a secret, and may send this signal here.
 #[derive(Debug)]
@@ -39,10 +38,11 @@ pub async fn authenticate<'a>(gate: &Gate, arrival: Arrival<'a>) -> Result<Authe
         ));
     }
     let cached = gate.keys.get(&token.id).await.map_err(|_| Refusal::new(Reason::CatalogUnavailable))?;
-    let Some((cached, secret_version)) = prove(gate, cached, &token) else {
+    let proved = credential::prove(cached.as_ref().map(|cached| &cached.key), token.text, &gate.peppers);
+    let Some(secret_version) = proved.map(|secret| secret.version) else { return Err(Reason::KeyInvalid.into()) };
+    let Some((cached, tenant)) = cached.and_then(|cached| cached.tenant.clone().map(|tenant| (cached, tenant))) else {
         return Err(Reason::KeyInvalid.into());
     };
-    let Some(tenant) = cached.tenant.clone() else { return Err(Reason::KeyInvalid.into()) };
     let authenticated = Authenticated { arrival, tenant, cached, secret_version };
     judge(&authenticated, arrival.at)?;
     Ok(authenticated)
@@ -68,53 +68,13 @@ pub async fn confirm<'a>(gate: &Gate, authenticated: Authenticated<'a>) -> Resul
 
 /// The credential that the headers carry.
 fn presented<'a>(headers: &'a HeaderMap, accepted: &[HeaderName]) -> Result<&'a str, Refusal> {
-    let mut found: Option<&str> = None;
-    for name in accepted {
-        for value in headers.get_all(name) {
-            let text = value.to_str().map_err(|_| {
-                Refusal::because(
-                    Reason::KeyMalformed,
-                    format_args!("the {name} header has characters that no token has"),
-                )
-            })?;
-            let token = if name == header::AUTHORIZATION { bearer(text)? } else { text.trim_ascii() };
-            match found {
-                Some(other) if other != token => return Err(Reason::CredentialsAmbiguous.into()),
-                _ => found = Some(token),
-            }
-        }
-    }
-    found.ok_or(Refusal::new(Reason::CredentialsMissing))
-}
-
-/// The token of an `Authorization` header: `Bearer <token>` in any case, or the bare token.
-fn bearer(value: &str) -> Result<&str, Refusal> {
-    let value = value.trim_ascii();
-    match value.split_once(' ') {
-        None if value.eq_ignore_ascii_case("bearer") => Ok(""),
-        None => Ok(value),
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim_ascii()),
-        Some(_) => Err(Refusal::because(Reason::KeyMalformed, "the authorization scheme is not Bearer")),
-    }
-}
-
-/// The key whose secret was presented, and the secret's version. The work is the same whether the key exists or not.
-fn prove(gate: &Gate, cached: Option<Arc<CachedKey>>, token: &PresentedToken<'_>) -> Option<(Arc<CachedKey>, u32)> {
-    let newest = gate.peppers.newest();
-    let digest = newest.digest(token.text);
-    let Some(cached) = cached else {
-        let _ = digest.matches(&Digest::from_bytes([0; 32]));
-        return None;
-    };
-    let matches = |secret: &&Secret| {
-        if secret.pepper == newest.version() {
-            digest.matches(&secret.digest)
-        } else {
-            gate.peppers.get(secret.pepper).is_some_and(|pepper| pepper.digest(token.text).matches(&secret.digest))
-        }
-    };
-    let version = cached.key.secrets.iter().find(matches)?.version;
-    Some((cached, version))
+    let of_name =
+        |name| headers.get_all(name).iter().map(move |value| (name == header::AUTHORIZATION, value.as_bytes()));
+    credential::single(accepted.iter().flat_map(of_name)).map_err(|error| match error {
+        CredentialError::Missing => Reason::CredentialsMissing.into(),
+        CredentialError::Ambiguous => Reason::CredentialsAmbiguous.into(),
+        CredentialError::Characters | CredentialError::Scheme => Refusal::because(Reason::KeyMalformed, error),
+    })
 }
 
 /// The checks after possession is proved, in the order of the answer table. The reason is then safe to tell.
@@ -145,47 +105,4 @@ fn judge(authenticated: &Authenticated<'_>, now: Timestamp) -> Result<(), Refusa
 fn is_retired(key: &Key, version: u32, now: Timestamp) -> bool {
     let secret = key.secrets.iter().find(|secret| secret.version == version);
     secret.is_none_or(|secret| secret.state(now) == SecretState::Retired)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use http::HeaderValue;
-
-    const ACCEPTED: [HeaderName; 3] =
-        [header::AUTHORIZATION, HeaderName::from_static("api-key"), HeaderName::from_static("x-api-key")];
-
-    fn of(pairs: &[(&'static str, &[u8])]) -> Result<String, Reason> {
-        let mut headers = HeaderMap::new();
-        for (name, value) in pairs {
-            headers.append(*name, HeaderValue::from_bytes(value).expect("a header value"));
-        }
-        presented(&headers, &ACCEPTED).map(str::to_owned).map_err(|refusal| refusal.reason)
-    }
-
-    #[test]
-    fn each_header_carries_a_token() {
-        let token = || Ok("ggi_x".to_owned());
-        assert_eq!(of(&[("authorization", b"Bearer ggi_x")]), token());
-        assert_eq!(of(&[("authorization", b"bEARER  ggi_x ")]), token());
-        assert_eq!(of(&[("authorization", b"ggi_x")]), token());
-        assert_eq!(of(&[("api-key", b" ggi_x")]), token());
-        assert_eq!(of(&[("x-api-key", b"ggi_x")]), token());
-    }
-
-    #[test]
-    fn one_token_twice_is_fine_and_two_are_not() {
-        assert_eq!(of(&[("authorization", b"Bearer a"), ("api-key", b"a")]), Ok("a".to_owned()));
-        assert_eq!(of(&[("authorization", b"Bearer a"), ("api-key", b"b")]), Err(Reason::CredentialsAmbiguous));
-        assert_eq!(of(&[("api-key", b"a"), ("api-key", b"b")]), Err(Reason::CredentialsAmbiguous));
-    }
-
-    #[test]
-    fn what_is_no_token_is_told_apart() {
-        assert_eq!(of(&[]), Err(Reason::CredentialsMissing));
-        assert_eq!(of(&[("other", b"a")]), Err(Reason::CredentialsMissing));
-        assert_eq!(of(&[("authorization", b"Basic YTpi")]), Err(Reason::KeyMalformed));
-        assert_eq!(of(&[("authorization", b"Bearer")]), Ok(String::new()));
-        assert_eq!(of(&[("api-key", b"\xff\xfe")]), Err(Reason::KeyMalformed));
-    }
 }

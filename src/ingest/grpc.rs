@@ -19,7 +19,7 @@ use super::http::outcome;
 use super::{Gate, export};
 use crate::observe::metrics::Transport;
 
-/// Answers one call: exports here, everything else that gRPC clients ask for (health) by `others`.
+/// Answers one call: exports here, everything else that gRPC clients ask for (health, reflection) by `others`.
 ///
 /// # Errors
 /// Never: what goes wrong is an answer.
@@ -34,15 +34,15 @@ where
     B: Body<Data = Bytes> + Unpin + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    if request.uri().path().starts_with(HEALTH) {
+    if OTHERS.into_iter().any(|service| request.uri().path().starts_with(service)) {
         let response = others.oneshot(request.map(tonic::body::Body::new)).await?;
         return Ok(response.map(Either::Right));
     }
     Ok(answer(gate, entrance, peer, request).await.map(Either::Left))
 }
 
-/// The paths of the gRPC health checking protocol. They need no key: a load balancer has none.
-const HEALTH: &str = "/grpc.health.v1.Health/";
+/// The services for health checks and reflection. They need no key: a load balancer has none.
+const OTHERS: [&str; 2] = ["/grpc.health.v1.Health/", "/grpc.reflection.v1.ServerReflection/"];
 
 /// Answers one call of a client at `peer`.
 async fn answer<B>(gate: &Gate, entrance: &Entrance, peer: IpAddr, request: Request<B>) -> Response<Answer>

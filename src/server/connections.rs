@@ -1,6 +1,7 @@
 //! Connections: accepted within limits, served until they are done, and asked to finish when the process stops.
 
 use std::net::{IpAddr, SocketAddr};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -171,25 +172,25 @@ where
             .keep_alive_interval(PING_INTERVAL)
             .keep_alive_timeout(PING_TIME)
             .serve_connection(TokioIo::new(stream), service);
-        let mut connection = std::pin::pin!(connection);
-        tokio::select! {
-            done = connection.as_mut() => return Ok(done?),
-            () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
-        }
-        Ok(connection.await?)
+        Ok(finish(connection, http2::Connection::graceful_shutdown, &stop).await?)
     } else {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.header_time)
             .max_buf_size(READ_BUFFER)
             .serve_connection(TokioIo::new(stream), service);
-        let mut connection = std::pin::pin!(connection);
-        tokio::select! {
-            done = connection.as_mut() => return Ok(done?),
-            () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
-        }
-        Ok(connection.await?)
+        Ok(finish(connection, http1::Connection::graceful_shutdown, &stop).await?)
     }
+}
+
+/// Drives a connection to its end, and asks it to finish when `stop` is cancelled.
+async fn finish<C: Future>(connection: C, ask: impl FnOnce(Pin<&mut C>), stop: &CancellationToken) -> C::Output {
+    let mut connection = pin!(connection);
+    tokio::select! {
+        done = connection.as_mut() => return done,
+        () = stop.cancelled() => ask(connection.as_mut()),
+    }
+    connection.await
 }
 
 /// Whether the client begins with HTTP/2's preface. Nothing is taken from the stream.

@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
+use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
 
 use crate::admin::{self, AdminState};
 use crate::catalog::{self, Catalog, CatalogSettings};
@@ -206,14 +207,12 @@ impl Server {
 
         let listeners = TaskTracker::new();
         let (health, health_service) = tonic_health::server::health_reporter();
-        let health_service = Routes::new(health_service);
+        let others = Routes::new(health_service).add_service(reflection()?);
         for (listener, entrance) in ingest {
             let (gate, connections) = (Arc::clone(&gate), connections.clone());
             match entrance.transport {
                 Transport::Http => listeners.spawn(serve_http(connections, listener, gate, entrance)),
-                Transport::Grpc => {
-                    listeners.spawn(serve_grpc(connections, listener, gate, entrance, health_service.clone()))
-                }
+                Transport::Grpc => listeners.spawn(serve_grpc(connections, listener, gate, entrance, others.clone())),
             };
         }
         let router = admin::router(admin).merge(health::router(health::Health { gate: Arc::clone(&gate), catalog }));
@@ -282,6 +281,14 @@ async fn serve_grpc(
         })
     };
     connections.accept(listener, Versions::Two, service).await;
+}
+
+/// Tells gRPC clients like grpcurl which services there are, and what their messages look like.
+fn reflection() -> Result<ServerReflectionServer<impl ServerReflection>> {
+    let services = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(opentelemetry_proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+    services.build_v1().context("gRPC reflection")
 }
 
 /// Every ingest listener with the option that names it.

@@ -126,20 +126,16 @@ fn signal(number: u8) -> Signal {
 
 /// Two items.
 fn payload(number: u8) -> Vec<u8> {
-    match signal(number) {
-        Signal::Logs => {
-            let record = LogRecord { severity_text: format!("level {number}"), ..LogRecord::default() };
-            let scope_logs = vec![ScopeLogs { log_records: vec![record.clone(), record], ..ScopeLogs::default() }];
-            let resource_logs = vec![ResourceLogs { scope_logs, ..ResourceLogs::default() }];
-            ExportLogsServiceRequest { resource_logs }.encode_to_vec()
-        }
-        _ => {
-            let span = Span { name: format!("span {number}"), ..Span::default() };
-            let scope_spans = vec![ScopeSpans { spans: vec![span.clone(), span], ..ScopeSpans::default() }];
-            let resource_spans = vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }];
-            ExportTraceServiceRequest { resource_spans }.encode_to_vec()
-        }
+    if signal(number) == Signal::Logs {
+        let record = LogRecord { severity_text: format!("level {number}"), ..LogRecord::default() };
+        let scope_logs = vec![ScopeLogs { log_records: vec![record.clone(), record], ..ScopeLogs::default() }];
+        let resource_logs = vec![ResourceLogs { scope_logs, ..ResourceLogs::default() }];
+        return ExportLogsServiceRequest { resource_logs }.encode_to_vec();
     }
+    let span = Span { name: format!("span {number}"), ..Span::default() };
+    let scope_spans = vec![ScopeSpans { spans: vec![span.clone(), span], ..ScopeSpans::default() }];
+    let resource_spans = vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }];
+    ExportTraceServiceRequest { resource_spans }.encode_to_vec()
 }
 
 /// How many rows each record has in the lake. Every row must be in a file of its own tenant, signal and hour.

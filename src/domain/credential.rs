@@ -1,0 +1,131 @@
+//! Credentials: the one token that a request carries, and the proof that it belongs to a key.
+
+use std::hint::black_box;
+
+use super::secret::Peppers;
+use super::{Digest, Key, Secret};
+
+/// Why the headers of a request carry no single credential.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum CredentialError {
+    /// There is none.
+    #[error("no header carries a credential")]
+    Missing,
+    /// There are two, and they differ.
+    #[error("the headers carry two different credentials")]
+    Ambiguous,
+    /// A header has other characters than printable ASCII.
+    #[error("a credential has characters that no token has")]
+    Characters,
+    /// The `Authorization` header names a scheme that is not `Bearer`.
+    #[error("the authorization scheme is not Bearer")]
+    Scheme,
+}
+
+/// The one credential among the `values` of those headers that may carry one; the same one several times is fine. A value
+/// comes with whether its header is `Authorization`, whose scheme is then taken off.
+///
+/// # Errors
+/// [`CredentialError`].
+pub fn single<'a>(values: impl IntoIterator<Item = (bool, &'a [u8])>) -> Result<&'a str, CredentialError> {
+    let mut found = None;
+    for (is_authorization, value) in values {
+        let text = str::from_utf8(value).ok().filter(|text| text.is_ascii()).ok_or(CredentialError::Characters)?;
+        let token = if is_authorization { bearer(text.trim_ascii())? } else { text.trim_ascii() };
+        if found.is_some_and(|other| other != token) {
+            return Err(CredentialError::Ambiguous);
+        }
+        found = Some(token);
+    }
+    found.ok_or(CredentialError::Missing)
+}
+
+/// The token after `Bearer`, written in any case, or the bare token.
+fn bearer(value: &str) -> Result<&str, CredentialError> {
+    match value.split_once(' ') {
+        None if value.eq_ignore_ascii_case("bearer") => Ok(""),
+        None => Ok(value),
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim_ascii()),
+        Some(_) => Err(CredentialError::Scheme),
+    }
+}
+
+/// The secret of `key` whose token is `text`, whatever its state.
+///
+/// An absent key costs the same digest and comparison as one with a single secret, so that time does not tell which ids exist.
+/// A secret whose pepper is missing is never proved.
+#[must_use]
+pub fn prove<'k>(key: Option<&'k Key>, text: &str, peppers: &Peppers) -> Option<&'k Secret> {
+    let newest = peppers.newest();
+    let digest = newest.digest(text);
+    let Some(key) = key else {
+        black_box(digest.matches(&Digest::from_bytes([0; 32])));
+        return None;
+    };
+    key.secrets.iter().find(|secret| {
+        if secret.pepper == newest.version() {
+            digest.matches(&secret.digest)
+        } else {
+            peppers.get(secret.pepper).is_some_and(|pepper| pepper.digest(text).matches(&secret.digest))
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Binding, KeyId, Pepper, Permissions, Timestamp};
+    use zeroize::Zeroizing;
+
+    #[test]
+    fn a_credential_comes_bare_or_as_bearer() {
+        for (is_authorization, value) in
+            [(true, &b"Bearer ggi_x"[..]), (true, b"bEARER  ggi_x "), (true, b"ggi_x"), (false, b" ggi_x")]
+        {
+            assert_eq!(single([(is_authorization, value)]), Ok("ggi_x"));
+        }
+        assert_eq!(single([(true, &b"Bearer"[..])]), Ok(""));
+        assert_eq!(single([(true, &b"Basic YTpi"[..])]), Err(CredentialError::Scheme));
+        assert_eq!(single([(false, &b"\xff\xfe"[..])]), Err(CredentialError::Characters));
+        assert_eq!(single([(false, "ключ".as_bytes())]), Err(CredentialError::Characters));
+        assert_eq!(single([]), Err(CredentialError::Missing));
+    }
+
+    #[test]
+    fn one_credential_twice_is_fine_and_two_are_not() {
+        assert_eq!(single([(true, &b"Bearer a"[..]), (false, b"a")]), Ok("a"));
+        assert_eq!(single([(true, &b"Bearer a"[..]), (false, b"b")]), Err(CredentialError::Ambiguous));
+    }
+
+    #[test]
+    fn only_the_right_token_under_the_right_pepper_proves_a_secret() {
+        let pepper = |version| Pepper::new(version, Zeroizing::new([7; 32]));
+        let both = Peppers::new(vec![pepper(1), pepper(2)]).expect("two versions");
+        let secret = |version, pepper: &Pepper, token| Secret {
+            version,
+            digest: pepper.digest(token),
+            pepper: pepper.version(),
+            created_at: Timestamp::from_micros(0),
+            retires_at: None,
+        };
+        let key = Key {
+            id: KeyId::from_bare("7Hq2mZxK9wPa").expect("an id"),
+            binding: Binding::Installation,
+            name: String::new(),
+            permissions: Permissions::default(),
+            created_at: Timestamp::from_micros(0),
+            created_by: None,
+            expires_at: None,
+            disabled_at: None,
+            revoked_at: None,
+            secrets: vec![secret(2, &pepper(2), "new"), secret(1, &pepper(1), "old")],
+        };
+        let proved = |key, text, peppers| prove(key, text, peppers).map(|secret| secret.version);
+        assert_eq!(proved(Some(&key), "new", &both), Some(2));
+        assert_eq!(proved(Some(&key), "old", &both), Some(1));
+        assert_eq!(proved(Some(&key), "other", &both), None);
+        assert_eq!(proved(None, "new", &both), None);
+        let newest = Peppers::new(vec![pepper(2)]).expect("one version");
+        assert_eq!(proved(Some(&key), "old", &newest), None);
+    }
+}
