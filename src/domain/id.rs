@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::Timestamp;
+use super::base62::{is_base62, random_base62};
 use super::random::{Random, RandomError};
-use super::token::{is_base62, random_base62};
 
 /// The number of base62 characters in a key's id.
 pub const KEY_ID_LENGTH: usize = 12;

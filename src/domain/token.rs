@@ -6,11 +6,9 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use super::base62::{DIGITS, is_base62, random_base62};
 use super::random::{Random, RandomError};
 use super::{EnvironmentCode, KeyId};
-
-/// The digits of base62, least first.
-pub const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 const SECRET_LENGTH: usize = 32;
 const CHECKSUM_LENGTH: usize = 6;
@@ -203,31 +201,10 @@ fn checksum(body: &str) -> [u8; CHECKSUM_LENGTH] {
     let mut value = crc32fast::hash(body.as_bytes());
     let mut digits = [b'0'; CHECKSUM_LENGTH];
     for digit in digits.iter_mut().rev() {
-        *digit = BASE62[(value % 62) as usize];
+        *digit = DIGITS[(value % 62) as usize];
         value /= 62;
     }
     digits
-}
-
-pub(super) fn is_base62(bytes: &[u8]) -> bool {
-    bytes.iter().all(u8::is_ascii_alphanumeric)
-}
-
-/// `N` independent, uniform base62 characters.
-pub(super) fn random_base62<const N: usize>(random: &dyn Random) -> Result<[u8; N], RandomError> {
-    // 248 is the largest multiple of 62 below 256; bytes from there on are thrown away, or some characters would be likelier.
-    const LIMIT: u8 = 248;
-    let mut characters = [0; N];
-    let mut filled = 0;
-    let mut pool = Zeroizing::new([0; 64]);
-    while filled < N {
-        random.fill(&mut *pool)?;
-        for &byte in pool.iter().filter(|&&byte| byte < LIMIT).take(N - filled) {
-            characters[filled] = BASE62[usize::from(byte % 62)];
-            filled += 1;
-        }
-    }
-    Ok(characters)
 }
 
 #[cfg(test)]
