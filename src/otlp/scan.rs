@@ -18,11 +18,14 @@ pub struct ScanLimits {
     pub submessages: u64,
     /// How deep attribute values may nest; a plain value is 1 deep.
     pub depth: u32,
+    /// Bytes of what items share (resource, scope, metric, profile), counted once for each item that shares them: so much would
+    /// be written if every item stood alone, as it does in a table.
+    pub shared_bytes: u64,
 }
 
 impl Default for ScanLimits {
     fn default() -> Self {
-        Self { items: 250_000, submessages: 4_000_000, depth: 24 }
+        Self { items: 250_000, submessages: 4_000_000, depth: 24, shared_bytes: 2 << 30 }
     }
 }
 
@@ -108,6 +111,12 @@ pub enum ScanError {
         /// The limit.
         limit: u64,
     },
+    /// Too much that too many items share.
+    #[error("what items share (resource, scope, metric) has more than {limit} bytes, counted for each of them")]
+    TooMuchShared {
+        /// The limit in bytes.
+        limit: u64,
+    },
 }
 
 impl ScanError {
@@ -115,7 +124,9 @@ impl ScanError {
     #[must_use]
     pub const fn reason(&self) -> Reason {
         match self {
-            Self::TooManyItems { .. } | Self::TooManySubmessages { .. } => Reason::TooManyItems,
+            Self::TooManyItems { .. } | Self::TooManySubmessages { .. } | Self::TooMuchShared { .. } => {
+                Reason::TooManyItems
+            }
             Self::Wire { .. }
             | Self::WrongWireType { .. }
             | Self::Utf8 { .. }
@@ -130,7 +141,8 @@ impl ScanError {
 /// # Errors
 /// [`ScanError`] tells what is wrong and where.
 pub fn scan<'a>(signal: Signal, body: &'a [u8], limits: &ScanLimits) -> Result<Scan<'a>, ScanError> {
-    let mut scanner = Scanner { body, limits, scan: Scan::default(), counted: 0, submessages: 0 };
+    let mut scanner =
+        Scanner { body, limits, scan: Scan::default(), counted: 0, submessages: 0, shared: 0, carried: 0 };
     scanner.fields(schema::request(signal), body, 0)?;
     Ok(scanner.scan)
 }
@@ -142,6 +154,10 @@ struct Scanner<'a, 'l> {
     /// Items, resources and scopes so far.
     counted: u64,
     submessages: u64,
+    /// Shared bytes, counted for each item.
+    shared: u64,
+    /// Bytes of those parts of the present message that have items inside, or are one.
+    carried: u64,
 }
 
 impl<'a> Scanner<'a, '_> {
@@ -178,7 +194,17 @@ impl<'a> Scanner<'a, '_> {
             }
         }
         self.count_submessages(1)?;
-        self.fields(message, bytes, depth)
+        let (items, carried) = (self.scan.items, std::mem::take(&mut self.carried));
+        self.fields(message, bytes, depth)?;
+        let (inside, length) = (self.scan.items - items, bytes.len() as u64);
+        if inside > 0 {
+            self.shared = self.shared.saturating_add((length - self.carried).saturating_mul(inside));
+            if self.shared > self.limits.shared_bytes {
+                return Err(ScanError::TooMuchShared { limit: self.limits.shared_bytes });
+            }
+        }
+        self.carried = carried + if inside > 0 || message.role == Role::Item { length } else { 0 };
+        Ok(())
     }
 
     fn fields(&mut self, message: &'static Message, bytes: &'a [u8], depth: u32) -> Result<(), ScanError> {

@@ -362,7 +362,12 @@ fn export_limits(config: &Config) -> ExportLimits {
         wire_bytes: limits.wire_body.as_usize(),
         body_bytes: limits.body.as_usize(),
         body_time: limits.body_time.0,
-        scan: ScanLimits { items: limits.items, submessages: limits.submessages, depth: limits.depth },
+        scan: ScanLimits {
+            items: limits.items,
+            submessages: limits.submessages,
+            depth: limits.depth,
+            ..ScanLimits::default()
+        },
     }
 }
 

@@ -180,6 +180,7 @@ impl Committer {
         let sequence = self.next;
         self.next += 1;
         self.backlog.begin(sequence);
+        let durability = self.settings.durability;
         let (store, backlog, writable) = (Arc::clone(&self.store), self.backlog.clone(), Arc::clone(&self.writable));
         async move {
             let (frames, waiting): (Vec<_>, Vec<_>) =
@@ -195,7 +196,9 @@ impl Committer {
                     Ok(())
                 }
                 Err(error) => {
-                    tracing::error!(segment = sequence, records = frames.len(), %error, "a segment could not be written");
+                    let lost = if durability == Durability::Memory { frames.len() } else { 0 };
+                    let records = frames.len();
+                    tracing::error!(segment = sequence, records, lost, %error, "a segment could not be written");
                     // Its exports are refused and will be sent again. Should the segment exist after all, it must not be
                     // delivered beside them; where this fails too, they are there twice, which OTLP allows.
                     let _ = store.delete(&path).await;

@@ -3,6 +3,8 @@
 use gridgate::domain::{Reason, Signal};
 use gridgate::otlp::scan::{Scan, ScanError, ScanLimits, scan};
 use gridgate::otlp::wire::WireError;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use proptest::prelude::*;
 use prost::Message;
 
@@ -222,4 +224,26 @@ fn limits_count_up_to_and_including() {
         let less = ScanLimits { submessages: 3, ..exact };
         assert_eq!(scan(Signal::Logs, &body, &less), Err(ScanError::TooManySubmessages { limit: 3 }));
     }
+}
+
+/// In a table every item stands alone, with its resource and scope: a few megabytes could become terabytes.
+#[test]
+fn what_items_share_counts_for_each_of_them() {
+    let spans = |count: usize| vec![Span::default(); count];
+    let scope = |spans| ScopeSpans { schema_url: "s".repeat(50), spans, ..ScopeSpans::default() };
+    let resource = |scope_spans| ResourceSpans { schema_url: "r".repeat(100), scope_spans, ..ResourceSpans::default() };
+    // Shared by the spans of a scope are its URL's 52 bytes and what frames them, 2 bytes each; by the spans of the
+    // resource its URL's 102 bytes, the scope without spans, and what frames the three scopes.
+    let resource_spans = vec![resource(vec![scope(spans(3)), scope(spans(0)), scope(spans(4))])];
+    let body = ExportTraceServiceRequest { resource_spans }.encode_to_vec();
+    let shared_bytes = 3 * (52 + 3 * 2) + 4 * (52 + 4 * 2) + 7 * (102 + 52 + 3 * 2);
+    let exact = ScanLimits { shared_bytes, ..ScanLimits::default() };
+    assert_eq!(scan(Signal::Traces, &body, &exact).map(|scan| scan.items), Ok(7));
+    let less = ScanLimits { shared_bytes: shared_bytes - 1, ..exact };
+    assert_eq!(scan(Signal::Traces, &body, &less), Err(ScanError::TooMuchShared { limit: shared_bytes - 1 }));
+
+    let fat = ResourceSpans { schema_url: "r".repeat(1 << 20), ..resource(vec![scope(spans(3000))]) };
+    let body = ExportTraceServiceRequest { resource_spans: vec![fat] }.encode_to_vec();
+    let refused = scan_default(Signal::Traces, &body).expect_err("it would be three gigabytes");
+    assert_eq!(refused.reason(), Reason::TooManyItems);
 }
