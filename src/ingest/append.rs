@@ -23,6 +23,10 @@ pub async fn append(gate: &Gate, admitted: Admitted<'_>) -> Result<Stored, Refus
     let Admitted { authenticated, record, wire_size } = admitted;
     let authenticated = authenticate::confirm(gate, authenticated).await?;
     let stored = Stored { items: record.meta.items, wire_size };
+    if stored.items == 0 {
+        // An export of nothing is a success (OTLP specification, «OTLP/gRPC Request»), and there is nothing to keep of it.
+        return Ok(stored);
+    }
     gate.log.append(record).await.map_err(|error| {
         let reason = match error {
             AppendError::Put => Reason::LogUnavailable,
