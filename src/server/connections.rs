@@ -23,7 +23,7 @@ use crate::domain::Budget;
 pub(super) struct ConnectionLimits {
     /// From the first byte of a request to the end of its headers.
     pub(super) header_time: Duration,
-    /// Header fields of one request together, in bytes.
+    /// Header fields of one HTTP/2 request together, in bytes; a request with more is answered below OTLP.
     pub(super) header_bytes: u32,
     /// Streams of one HTTP/2 connection.
     pub(super) streams: u32,
@@ -37,6 +37,7 @@ pub(super) struct ConnectionLimits {
 #[derive(Clone, Debug)]
 pub(super) struct Connections {
     limits: ConnectionLimits,
+    most: usize,
     /// Connections that are still free.
     slots: Arc<Semaphore>,
     /// What is left for bodies and connections.
@@ -70,7 +71,13 @@ impl Connections {
     /// cancelled.
     #[must_use]
     pub(super) fn new(limits: ConnectionLimits, most: usize, memory: Budget, stop: CancellationToken) -> Self {
-        Self { limits, slots: Arc::new(Semaphore::new(most)), memory, stop, open: TaskTracker::new() }
+        Self { limits, most, slots: Arc::new(Semaphore::new(most)), memory, stop, open: TaskTracker::new() }
+    }
+
+    /// Connections that count together with these, and finish when `stop` is cancelled.
+    #[must_use]
+    pub(super) fn until(&self, stop: CancellationToken) -> Self {
+        Self { stop, open: TaskTracker::new(), ..self.clone() }
     }
 
     /// Accepts connections until the process stops, and serves each with what `service` makes for its client.
@@ -106,10 +113,10 @@ impl Connections {
         self.open.wait().await;
     }
 
-    /// The number of open connections.
+    /// The number of open connections, of those that count together.
     #[must_use]
     pub(super) fn count(&self) -> usize {
-        self.open.len()
+        self.most.saturating_sub(self.slots.available_permits())
     }
 
     fn open<S, B>(&self, stream: TcpStream, peer: SocketAddr, versions: Versions, service: S)
