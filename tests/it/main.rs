@@ -8,4 +8,6 @@ mod catalog;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod ingest;
+#[cfg(test)]
 mod otlp;
