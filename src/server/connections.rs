@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::idle::{Arrived, HeaderTimer, Noted};
 use crate::domain::Budget;
 
 /// What a connection may be.
@@ -23,6 +24,8 @@ use crate::domain::Budget;
 pub(super) struct ConnectionLimits {
     /// From the first byte of a request to the end of its headers.
     pub(super) header_time: Duration,
+    /// How long a connection of HTTP/1.1 may be without a request.
+    pub(super) idle_time: Duration,
     /// Header fields of one HTTP/2 request together, in bytes; a request with more is answered below OTLP.
     pub(super) header_bytes: u32,
     /// Streams of one HTTP/2 connection.
@@ -185,11 +188,12 @@ where
         }
         Ok(connection.await?)
     } else {
+        let arrived = Arrived::default();
         let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
+            .timer(HeaderTimer { arrived: arrived.clone(), idle: limits.idle_time })
             .header_read_timeout(limits.header_time)
             .max_buf_size(READ_BUFFER)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(Noted::new(stream, arrived)), service);
         let mut connection = std::pin::pin!(connection);
         tokio::select! {
             done = connection.as_mut() => return Ok(done?),

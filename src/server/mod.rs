@@ -2,6 +2,7 @@
 
 mod connections;
 mod health;
+mod idle;
 mod memory;
 
 use std::net::SocketAddr;
@@ -384,6 +385,7 @@ fn connection_limits(config: &Config) -> ConnectionLimits {
     let limits = &config.limits;
     ConnectionLimits {
         header_time: limits.header_time.0,
+        idle_time: limits.idle_time.0,
         header_bytes: limits.headers.as_u32().saturating_mul(HEADROOM),
         streams: limits.streams,
         stream_window: limits.stream_window.as_u32(),

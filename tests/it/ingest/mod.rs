@@ -9,6 +9,7 @@ mod observed;
 mod overtaken;
 mod secrecy;
 mod shutdown;
+mod slow;
 mod start;
 mod storage;
 mod success;

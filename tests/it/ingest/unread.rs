@@ -54,7 +54,7 @@ impl Call {
     }
 
     /// The answer, while the body is still incomplete.
-    async fn early_answer(self) -> Answer {
+    pub(super) async fn early_answer(self) -> Answer {
         self.answer.await.expect("no panic").expect("an answer")
     }
 
