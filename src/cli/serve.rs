@@ -60,6 +60,13 @@ impl From<ConfigError> for Failure {
 /// Start-up gathers what led to an error; it is told in one line.
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        Self::new(Exit::Failed, format!("{error:#}"))
+        let mut line = String::new();
+        for cause in error.chain().map(ToString::to_string) {
+            // Some errors tell their cause themselves.
+            if !line.ends_with(&cause) {
+                line = if line.is_empty() { cause } else { format!("{line}: {cause}") };
+            }
+        }
+        Self::new(Exit::Failed, line)
     }
 }

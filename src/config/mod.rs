@@ -143,6 +143,8 @@ pub struct LimitsConfig {
     pub body_time: Span,
     /// From the first byte of a request to the end of its headers.
     pub header_time: Span,
+    /// How long a connection of HTTP/1.1 is kept without a request.
+    pub idle_time: Span,
     /// Header fields of one request together.
     pub headers: Bytes,
     /// Connections to all listeners.
@@ -255,6 +257,7 @@ impl Default for LimitsConfig {
             depth: 24,
             body_time: Span::seconds(30),
             header_time: Span::seconds(10),
+            idle_time: Span::seconds(180),
             headers: Bytes(16 << 10),
             connections: 4096,
             streams: 128,

@@ -52,6 +52,12 @@ pub fn method(method: &Method) -> Result<(), Refusal> {
     if method == Method::POST { Ok(()) } else { Err(Reason::MethodNotAllowed.into()) }
 }
 
+/// What header fields count: names, values, and 32 bytes for each field (RFC 9113 section 6.5.2).
+#[must_use]
+pub fn header_bytes(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum()
+}
+
 /// The forms of an OTLP/HTTP body.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Format {

@@ -1,6 +1,7 @@
 //! Admit: whether there is room for this export, first before its body is read, then once its size is known.
 
 use super::Gate;
+use super::accept::header_bytes;
 use super::authenticate::Authenticated;
 use super::scan::Scanned;
 use crate::domain::{Reason, RecordId, Refusal};
@@ -20,9 +21,11 @@ pub struct Admitted<'a> {
 /// Refuses what could not be stored anyway, so that a flood costs headers only.
 ///
 /// # Errors
-/// The refusal; the client may try again.
+/// The refusal.
 pub fn before_body(gate: &Gate, authenticated: &Authenticated<'_>) -> Result<(), Refusal> {
-    let reason = if gate.stopping.is_cancelled() {
+    let reason = if header_bytes(authenticated.arrival.headers) > gate.limits.header_bytes {
+        Reason::HeadersTooLarge
+    } else if gate.stopping.is_cancelled() {
         Reason::ShuttingDown
     } else if gate.log.is_full() {
         Reason::BacklogFull

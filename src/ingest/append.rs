@@ -3,7 +3,7 @@
 use super::Gate;
 use super::admit::Admitted;
 use super::authenticate;
-use crate::domain::{Reason, Refusal};
+use crate::domain::{Reason, Refusal, Signal};
 use crate::storage::log::AppendError;
 
 /// An export that may be acknowledged: it is durable.
@@ -23,6 +23,11 @@ pub async fn append(gate: &Gate, admitted: Admitted<'_>) -> Result<Stored, Refus
     let Admitted { authenticated, record, wire_size } = admitted;
     let authenticated = authenticate::confirm(gate, authenticated).await?;
     let stored = Stored { items: record.meta.items, wire_size };
+    if stored.items == 0 && record.meta.signal != Signal::Profiles {
+        // An export of nothing is a success (OTLP specification, «OTLP/gRPC Request»), and there is nothing to keep of it. A
+        // profile without samples is something: it says what was profiled, and when.
+        return Ok(stored);
+    }
     gate.log.append(record).await.map_err(|error| {
         let reason = match error {
             AppendError::Put => Reason::LogUnavailable,

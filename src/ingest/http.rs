@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, Version, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 
@@ -32,9 +32,15 @@ where
         }
         Err(refusal) => Err(refusal.into()),
     };
-    let response = acknowledge::http(outcome(gate, tally, at, &result), Format::of(&parts.headers));
-    if result.is_err() && !body.is_end_stream() {
-        tokio::spawn(drain(body));
+    let mut response = acknowledge::http(outcome(gate, tally, at, &result), Format::of(&parts.headers));
+    // HTTP/2 ends the stream by itself.
+    if result.is_err() && parts.version < Version::HTTP_2 && !body.is_end_stream() {
+        if parts.headers.contains_key(header::EXPECT) {
+            // Perhaps the body never comes. What comes next must not be taken for it (RFC 9110 section 10.1.1).
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        } else {
+            tokio::spawn(drain(body, gate.limits.wire_bytes));
+        }
     }
     response
 }
@@ -63,12 +69,12 @@ pub(super) fn outcome<'a>(
 
 static NOBODY: Refusal = Refusal::new(Reason::RequestTimeout);
 
-/// What is read of a body after its export was refused, so that a client that is still sending over HTTP/1.1 can read the answer
-/// instead of finding its connection reset.
-const DRAINED: usize = 256 << 10;
+/// How long a refused body is read on.
 const DRAIN_TIME: Duration = Duration::from_secs(2);
 
-async fn drain<B>(mut body: B)
+/// Reads a refused body on, and forgets it, so that a client which sends everything before it reads finds the answer instead of a
+/// reset connection. After `most` bytes no body could have been accepted, and its client has to notice by itself.
+async fn drain<B>(mut body: B, most: usize)
 where
     B: Body<Data = Bytes> + Unpin,
 {
@@ -76,7 +82,7 @@ where
         let mut drained = 0;
         while let Some(Ok(frame)) = body.frame().await {
             drained += frame.data_ref().map_or(0, Bytes::len);
-            if drained > DRAINED {
+            if drained > most {
                 break;
             }
         }

@@ -62,6 +62,8 @@ pub struct Gate {
 /// What one export may be.
 #[derive(Clone, Copy, Debug)]
 pub struct ExportLimits {
+    /// Bytes of all header fields together.
+    pub header_bytes: usize,
     /// Bytes of a body on the wire.
     pub wire_bytes: usize,
     /// Bytes of a body once decompressed.

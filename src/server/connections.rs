@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::idle::{Arrived, HeaderTimer, Noted};
 use crate::domain::Budget;
 
 /// What a connection may be.
@@ -24,7 +25,9 @@ use crate::domain::Budget;
 pub(super) struct ConnectionLimits {
     /// From the first byte of a request to the end of its headers.
     pub(super) header_time: Duration,
-    /// Header fields of one request together, in bytes.
+    /// How long a connection of HTTP/1.1 may be without a request.
+    pub(super) idle_time: Duration,
+    /// Header fields of one HTTP/2 request together, in bytes; a request with more is answered below OTLP.
     pub(super) header_bytes: u32,
     /// Streams of one HTTP/2 connection.
     pub(super) streams: u32,
@@ -38,6 +41,7 @@ pub(super) struct ConnectionLimits {
 #[derive(Clone, Debug)]
 pub(super) struct Connections {
     limits: ConnectionLimits,
+    most: usize,
     /// Connections that are still free.
     slots: Arc<Semaphore>,
     /// What is left for bodies and connections.
@@ -71,7 +75,13 @@ impl Connections {
     /// cancelled.
     #[must_use]
     pub(super) fn new(limits: ConnectionLimits, most: usize, memory: Budget, stop: CancellationToken) -> Self {
-        Self { limits, slots: Arc::new(Semaphore::new(most)), memory, stop, open: TaskTracker::new() }
+        Self { limits, most, slots: Arc::new(Semaphore::new(most)), memory, stop, open: TaskTracker::new() }
+    }
+
+    /// Connections that count together with these, and finish when `stop` is cancelled.
+    #[must_use]
+    pub(super) fn until(&self, stop: CancellationToken) -> Self {
+        Self { stop, open: TaskTracker::new(), ..self.clone() }
     }
 
     /// Accepts connections until the process stops, and serves each with what `service` makes for its client.
@@ -107,10 +117,10 @@ impl Connections {
         self.open.wait().await;
     }
 
-    /// The number of open connections.
+    /// The number of open connections, of those that count together.
     #[must_use]
     pub(super) fn count(&self) -> usize {
-        self.open.len()
+        self.most.saturating_sub(self.slots.available_permits())
     }
 
     fn open<S, B>(&self, stream: TcpStream, peer: SocketAddr, versions: Versions, service: S)
@@ -174,11 +184,12 @@ where
             .serve_connection(TokioIo::new(stream), service);
         Ok(finish(connection, http2::Connection::graceful_shutdown, &stop).await?)
     } else {
+        let arrived = Arrived::default();
         let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
+            .timer(HeaderTimer { arrived: arrived.clone(), idle: limits.idle_time })
             .header_read_timeout(limits.header_time)
             .max_buf_size(READ_BUFFER)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(Noted::new(stream, arrived)), service);
         Ok(finish(connection, http1::Connection::graceful_shutdown, &stop).await?)
     }
 }

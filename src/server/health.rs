@@ -19,7 +19,7 @@ pub(super) struct Health {
     pub(super) catalog: Arc<dyn Catalog>,
 }
 
-/// How long the catalog may take to answer before the gate counts as not ready.
+/// How long the catalog and the log may take to answer before the gate counts as not ready.
 const PING_TIME: Duration = Duration::from_secs(1);
 
 /// The routes.
@@ -39,8 +39,8 @@ async fn ready(State(health): State<Health>) -> impl IntoResponse {
         not("not ready: the process is stopping\n")
     } else if gate.log.is_full() {
         not("not ready: too much waits for delivery (log.backlog)\n")
-    } else if !gate.log.is_ready() {
-        not("not ready: the last segment could not be written\n")
+    } else if !matches!(tokio::time::timeout(PING_TIME, gate.log.is_writable()).await, Ok(true)) {
+        not("not ready: the log cannot be written\n")
     } else if !matches!(tokio::time::timeout(PING_TIME, catalog.ping()).await, Ok(Ok(()))) {
         not("not ready: the catalog does not answer\n")
     } else {

@@ -2,6 +2,7 @@
 
 mod connections;
 mod health;
+mod idle;
 mod memory;
 
 use std::net::SocketAddr;
@@ -94,6 +95,10 @@ impl Server {
         let body_memory = Budget::new(total - total / 2);
         let metrics = Arc::new(Metrics::new());
         let report = Arc::new(Reported(Arc::clone(&metrics)));
+        for (option, folder) in [("log.folder", config.log_folder()), ("lake.folder", config.lake_folder())] {
+            std::fs::create_dir_all(&folder)
+                .with_context(|| format!("{option}: {} cannot be created", folder.display()))?;
+        }
         let Storage { log, committer, deliverer, backlog } =
             crate::storage::open::open(&storage_settings(&config), &*random, report).await.context("log.folder")?;
         let connections = Connections::new(
@@ -217,7 +222,13 @@ impl Server {
         }
         let router = admin::router(admin).merge(health::router(health::Health { gate: Arc::clone(&gate), catalog }));
         let admin_service = TowerToHyperService::new(router);
-        listeners.spawn(connections.clone().accept(admin_listener, Versions::OneOrTwo, move |_| admin_service.clone()));
+        // Health, metrics and revocations are served until exports are finished and delivered.
+        let admin_stop = CancellationToken::new();
+        let admin_connections = connections.until(admin_stop.clone());
+        let administering =
+            tokio::spawn(
+                admin_connections.clone().accept(admin_listener, Versions::OneOrTwo, move |_| admin_service.clone()),
+            );
         tracing::info!("serving");
 
         tokio::select! {
@@ -244,12 +255,18 @@ impl Server {
                 }
             }
         }
-        if by_itself || committed.is_err() {
+        admin_stop.cancel();
+        let administered = administering.await;
+        let _ = tokio::time::timeout(ADMIN_GRACE, admin_connections.closed()).await;
+        if by_itself || committed.is_err() || administered.is_err() {
             bail!("a task that the gate cannot do without has ended by itself");
         }
         Ok(())
     }
 }
+
+/// How long requests to the admin listener may take to finish at the very end.
+const ADMIN_GRACE: std::time::Duration = std::time::Duration::from_secs(2);
 
 async fn serve_http(connections: Connections, listener: TcpListener, gate: Arc<Gate>, entrance: Entrance) {
     let entrance = Arc::new(entrance);
@@ -309,8 +326,9 @@ async fn bind(option: &'static str, address: SocketAddr) -> Result<TcpListener> 
 /// A listener that is bound to an environment which does not exist would refuse every key.
 async fn check_environments(config: &Config, catalog: &dyn Catalog) -> Result<()> {
     let known = catalog.environments().await.context("catalog.url")?;
-    for (option, listener) in ingest_listeners(config) {
-        if let Some(slug) = &listener.environment.0
+    let more = config.listen.more.iter().map(|listener| ("listen.more", &listener.environment));
+    for (option, environment) in std::iter::once(("listen.environment", &config.listen.environment)).chain(more) {
+        if let Some(slug) = &environment.0
             && !known.iter().any(|environment| environment.slug == *slug)
         {
             let known: Vec<_> = known.iter().map(|environment| environment.slug.as_str()).collect();
@@ -359,6 +377,7 @@ fn key_cache_settings(config: &Config) -> KeyCacheSettings {
 fn export_limits(config: &Config) -> ExportLimits {
     let limits = &config.limits;
     ExportLimits {
+        header_bytes: limits.headers.as_usize(),
         wire_bytes: limits.wire_body.as_usize(),
         body_bytes: limits.body.as_usize(),
         body_time: limits.body_time.0,
@@ -371,11 +390,15 @@ fn export_limits(config: &Config) -> ExportLimits {
     }
 }
 
+/// The protocol layer lets this many times `limits.headers` through, so that headers which are too large get an answer of OTLP.
+const HEADROOM: u32 = 4;
+
 fn connection_limits(config: &Config) -> ConnectionLimits {
     let limits = &config.limits;
     ConnectionLimits {
         header_time: limits.header_time.0,
-        header_bytes: limits.headers.as_u32(),
+        idle_time: limits.idle_time.0,
+        header_bytes: limits.headers.as_u32().saturating_mul(HEADROOM),
         streams: limits.streams,
         stream_window: limits.stream_window.as_u32(),
         connection_window: limits.connection_window.as_u32(),

@@ -170,7 +170,8 @@ impl Deliverer {
         for &(sequence, position) in &built.unreadable {
             self.quarantine(segments, sequence, position).await?;
         }
-        if built.records > 0 {
+        // Records may hold nothing that makes a row: a profile's resource without a profile.
+        if built.rows > 0 {
             self.lake.put(&Path::from(file.path.as_str()), PutPayload::from(built.bytes)).await?;
         }
         Ok((built.records, built.unreadable.len() as u64))
@@ -250,6 +251,7 @@ fn folder(meta: &RecordMeta) -> String {
 /// A file's bytes, and what could not go into it.
 struct Built {
     bytes: Vec<u8>,
+    rows: u64,
     records: u64,
     unreadable: Vec<(u64, usize)>,
 }
@@ -280,7 +282,7 @@ fn build(signal: Signal, planned: &PlannedFile, segments: &Segments) -> Result<B
                 records += 1;
             }
         }
-        return Ok(Built { bytes: file.finish()?, records, unreadable });
+        return Ok(Built { rows: file.rows(), bytes: file.finish()?, records, unreadable });
     }
 }
 

@@ -61,6 +61,7 @@ const QUEUE: usize = 16 << 10;
 /// Where exports hand in their records.
 #[derive(Clone, Debug)]
 pub struct Log {
+    store: Arc<dyn ObjectStore>,
     queue: mpsc::Sender<Pending>,
     backlog: Backlog,
     durability: Durability,
@@ -82,6 +83,7 @@ impl Log {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let writable = Arc::new(AtomicBool::new(true));
         let log = Self {
+            store: Arc::clone(&store),
             queue: sender,
             backlog: backlog.clone(),
             durability: settings.durability,
@@ -113,10 +115,19 @@ impl Log {
         self.backlog.is_full()
     }
 
-    /// Whether the last put succeeded and the backlog has room: whether an export could be acknowledged now.
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        self.writable.load(Ordering::Relaxed) && !self.backlog.is_full()
+    /// Whether an export could be made durable now. After a failed put a small one is tried: a load balancer sends no exports to
+    /// a node that is not ready, so none of them would find out that the store has recovered.
+    pub async fn is_writable(&self) -> bool {
+        if self.writable.load(Ordering::Relaxed) {
+            return true;
+        }
+        let path = Path::from(format!("{SEGMENTS}/{PROBE}"));
+        let probed = self.store.put(&path, PutPayload::from_static(b"probe")).await.is_ok();
+        if probed {
+            let _ = self.store.delete(&path).await;
+            self.writable.store(true, Ordering::Relaxed);
+        }
+        probed
     }
 }
 
@@ -217,6 +228,9 @@ impl Committer {
 
 /// The folder of the segments.
 pub(super) const SEGMENTS: &str = "segments";
+
+/// The name of what is put to find out whether the store has recovered. It is none of a segment.
+const PROBE: &str = "probe";
 
 /// Where the segment `sequence` is: names sort like their numbers.
 pub(super) fn segment_path(sequence: u64) -> Path {

@@ -8,6 +8,8 @@ mod catalog;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod ingest;
+#[cfg(test)]
 mod lake;
 #[cfg(test)]
 mod otlp;

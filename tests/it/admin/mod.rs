@@ -8,7 +8,7 @@ mod keys;
 mod permissions;
 mod projects;
 mod secrecy;
-mod watched;
+pub(crate) mod watched;
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;

@@ -1,7 +1,8 @@
-//! The real catalog, watched: commits are noted, a change can be held up before it, and the database can be taken away.
+//! The real catalog, watched: commits are noted, look-ups are counted, changes and look-ups can be held up, and the database can
+//! be taken away.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use gridgate::catalog::{Catalog, CatalogError, Grid, KeyFilter, Page, Paging, Project};
@@ -10,21 +11,36 @@ use tokio::sync::Semaphore;
 
 use super::Events;
 
-pub(super) struct Watched {
+pub(crate) struct Watched {
     inner: Arc<dyn Catalog>,
     events: Events,
     /// Every call fails as if the database were gone.
-    pub(super) down: AtomicBool,
+    pub(crate) down: AtomicBool,
     /// Changes wait for a permit here.
-    pub(super) changes: Semaphore,
+    pub(crate) changes: Semaphore,
     /// Gets a permit for each change that has begun.
-    pub(super) begun: Semaphore,
+    pub(crate) begun: Semaphore,
+    /// Look-ups of keys that have begun.
+    pub(crate) asked: AtomicUsize,
+    /// A look-up that has its answer waits for a permit here before it returns.
+    pub(crate) lookups: Semaphore,
+    /// Gets a permit for each look-up that waits with its answer.
+    pub(crate) answered: Semaphore,
 }
 
 impl Watched {
-    pub(super) fn new(inner: Arc<dyn Catalog>, events: Events) -> Self {
+    pub(crate) fn new(inner: Arc<dyn Catalog>, events: Events) -> Self {
         let changes = Semaphore::new(Semaphore::MAX_PERMITS);
-        Self { inner, events, down: AtomicBool::new(false), changes, begun: Semaphore::new(0) }
+        Self {
+            inner,
+            events,
+            down: AtomicBool::new(false),
+            changes,
+            begun: Semaphore::new(0),
+            asked: AtomicUsize::new(0),
+            lookups: Semaphore::new(Semaphore::MAX_PERMITS),
+            answered: Semaphore::new(0),
+        }
     }
 
     fn inner(&self) -> Result<&dyn Catalog, CatalogError> {
@@ -85,7 +101,11 @@ impl Catalog for Watched {
     }
 
     async fn key(&self, id: &KeyId) -> Result<Option<Key>, CatalogError> {
-        self.inner()?.key(id).await
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let found = self.inner()?.key(id).await;
+        self.answered.add_permits(1);
+        self.lookups.acquire().await.expect("it is never closed").forget();
+        found
     }
 
     async fn keys(&self, filter: &KeyFilter, now: Timestamp, paging: &Paging) -> Result<Page<Key>, CatalogError> {

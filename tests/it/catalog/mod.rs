@@ -118,6 +118,11 @@ where
     }
 }
 
+/// Runs statements on the database at `url`.
+pub(crate) async fn execute_at(url: &str, sql: &str) {
+    execute(&url.parse().expect("a url"), sql).await;
+}
+
 async fn execute(database: &AnyConnectOptions, sql: &str) {
     let mut connection = database.connect().await.expect("a connection");
     sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.expect(sql);

@@ -1,0 +1,239 @@
+//! The key cache over a catalog whose answers can be held up.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use gridgate::catalog::Catalog;
+use gridgate::domain::clock::ManualClock;
+use gridgate::domain::{Clock as _, Key, KeyChange, KeyId, KeyStatus};
+use gridgate::ingest::key_cache::{CachedKey, KeyCache, KeyCacheSettings, LookupError};
+
+use crate::admin::START;
+use crate::admin::watched::Watched;
+use crate::catalog::{Fresh, key, tenant, with_grids};
+
+const SETTINGS: KeyCacheSettings = KeyCacheSettings {
+    ttl: Duration::from_secs(30),
+    grace: Duration::from_mins(5),
+    capacity: 1000,
+    unknown_ttl: Duration::from_secs(10),
+    unknown_capacity: 100,
+    lookup_time: Duration::from_secs(30),
+    lookups: 4,
+};
+const MICROSECOND: Duration = Duration::from_micros(1);
+/// Longer than a catalog that failed is left alone.
+const PAUSE: Duration = Duration::from_secs(1);
+
+struct Setup {
+    cache: Arc<KeyCache>,
+    catalog: Arc<Watched>,
+    clock: Arc<ManualClock>,
+    key: Key,
+    _fresh: Fresh,
+}
+
+impl Setup {
+    /// A catalog with one key, and a cache that has not asked for it yet.
+    async fn new(settings: KeyCacheSettings) -> Self {
+        let fresh = Fresh::sqlite();
+        let catalog = Arc::new(Watched::new(with_grids(&fresh).await, Arc::default()));
+        let clock = Arc::new(ManualClock::new(START));
+        let key = key(1, tenant("shop", "web", "production"));
+        catalog.create_key(&key).await.expect("a key");
+        let cache = Arc::new(KeyCache::new(Arc::clone(&catalog) as _, Arc::clone(&clock) as _, settings));
+        Self { cache, catalog, clock, key, _fresh: fresh }
+    }
+
+    async fn get(&self) -> Result<Option<Arc<CachedKey>>, LookupError> {
+        self.cache.get(&self.key.id).await
+    }
+
+    /// The key's status as the cache has it.
+    async fn status(&self) -> KeyStatus {
+        self.get().await.expect("an answer").expect("a key").key.status(self.clock.now())
+    }
+
+    fn asked(&self) -> usize {
+        self.catalog.asked.load(Ordering::SeqCst)
+    }
+
+    fn set_down(&self, down: bool) {
+        self.catalog.down.store(down, Ordering::SeqCst);
+    }
+
+    /// From now on look-ups wait with their answers.
+    async fn hold(&self) {
+        let all = self.catalog.lookups.available_permits();
+        self.catalog.lookups.acquire_many(u32::try_from(all).unwrap_or(u32::MAX)).await.expect("permits").forget();
+        let rest = self.catalog.lookups.available_permits();
+        self.catalog.lookups.forget_permits(rest);
+        self.catalog.answered.forget_permits(self.catalog.answered.available_permits());
+    }
+
+    /// Waits for a look-up that has its answer, and holds it.
+    async fn held(&self) {
+        self.catalog.answered.acquire().await.expect("it is never closed").forget();
+    }
+
+    async fn revoke(&self) {
+        self.catalog.change_key(&self.key.id, KeyChange::Revoke, START).await.expect("an answer").expect("a key");
+        self.cache.forget(&self.key.id);
+    }
+}
+
+fn unknown(number: usize) -> KeyId {
+    KeyId::from_bare(&format!("unknown{number:05}")).expect("an id")
+}
+
+#[tokio::test]
+async fn one_of_many_callers_asks() {
+    let setup = Setup::new(SETTINGS).await;
+    setup.hold().await;
+    let callers = (0..100).map(|_| {
+        let (cache, id) = (Arc::clone(&setup.cache), setup.key.id);
+        tokio::spawn(async move { cache.get(&id).await })
+    });
+    let callers: Vec<_> = callers.collect();
+    setup.held().await;
+    setup.catalog.lookups.add_permits(100);
+    for caller in callers {
+        assert!(caller.await.expect("no panic").expect("an answer").is_some());
+    }
+    assert_eq!(setup.asked(), 1);
+    assert!(setup.get().await.expect("an answer").is_some());
+    assert_eq!(setup.asked(), 1);
+}
+
+/// A look-up that has read the old row ends after the change is announced: nobody uses what it found from then on.
+#[tokio::test]
+async fn a_look_up_that_a_revocation_overtook_leaves_nothing_behind() {
+    let setup = Setup::new(SETTINGS).await;
+    setup.hold().await;
+    let (cache, id) = (Arc::clone(&setup.cache), setup.key.id);
+    let overtaken = tokio::spawn(async move { cache.get(&id).await });
+    setup.held().await;
+    setup.revoke().await;
+    setup.catalog.lookups.add_permits(100);
+    let overtaken = overtaken.await.expect("no panic").expect("an answer").expect("a key");
+    assert!(!setup.cache.is_current(&overtaken));
+    assert_eq!(setup.status().await, KeyStatus::Revoked);
+    assert_eq!(setup.asked(), 2);
+    let current = setup.get().await.expect("an answer").expect("a key");
+    assert!(setup.cache.is_current(&current));
+    assert_eq!(setup.asked(), 2);
+}
+
+/// The same where the cache had the key already, and others wait for the look-up.
+#[tokio::test]
+async fn a_revocation_is_seen_by_everybody_who_asks_after_it() {
+    let setup = Setup::new(SETTINGS).await;
+    assert_eq!(setup.status().await, KeyStatus::Active);
+    setup.clock.advance(SETTINGS.ttl);
+    setup.hold().await;
+    let ask = || {
+        let (cache, id) = (Arc::clone(&setup.cache), setup.key.id);
+        tokio::spawn(async move { cache.get(&id).await })
+    };
+    let before = ask();
+    setup.held().await;
+    setup.revoke().await;
+    let after: Vec<_> = (0..10).map(|_| ask()).collect();
+    setup.catalog.lookups.add_permits(100);
+    before.await.expect("no panic").expect("an answer");
+    for caller in after {
+        let found = caller.await.expect("no panic").expect("an answer").expect("a key");
+        assert_eq!(found.key.status(START), KeyStatus::Revoked);
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_asked_for_again_when_its_time_is_over() {
+    let setup = Setup::new(SETTINGS).await;
+    assert_eq!((setup.status().await, setup.asked()), (KeyStatus::Active, 1));
+    // Changed by another node: nothing is announced here.
+    setup.catalog.change_key(&setup.key.id, KeyChange::Disable, START).await.expect("an answer");
+    setup.clock.advance(SETTINGS.ttl.saturating_sub(MICROSECOND));
+    assert_eq!((setup.status().await, setup.asked()), (KeyStatus::Active, 1));
+    setup.clock.advance(MICROSECOND);
+    assert_eq!((setup.status().await, setup.asked()), (KeyStatus::Disabled, 2));
+}
+
+#[tokio::test]
+async fn an_unknown_id_is_remembered_for_a_while_and_until_its_key_is_made() {
+    let setup = Setup::new(SETTINGS).await;
+    let new = key(2, tenant("shop", "web", "production"));
+    let is_known = async || setup.cache.get(&new.id).await.expect("an answer").is_some();
+    assert!(!is_known().await && !is_known().await);
+    assert_eq!(setup.asked(), 1);
+    setup.clock.advance(SETTINGS.unknown_ttl);
+    assert!(!is_known().await && !is_known().await);
+    assert_eq!(setup.asked(), 2);
+    setup.catalog.create_key(&new).await.expect("a key");
+    setup.cache.forget(&new.id);
+    assert!(is_known().await && is_known().await);
+    assert_eq!(setup.asked(), 3);
+}
+
+/// Of a thousand made-up ids not many more than a hundred are remembered.
+#[tokio::test]
+async fn made_up_ids_take_no_more_than_their_room() {
+    let setup = Setup::new(SETTINGS).await;
+    for _ in 0..2 {
+        for number in 0..1000 {
+            assert!(setup.cache.get(&unknown(number)).await.expect("an answer").is_none());
+        }
+    }
+    assert!(setup.asked() > 1500, "{} look-ups", setup.asked());
+    assert_eq!(setup.cache.len(), 0);
+}
+
+#[tokio::test]
+async fn without_its_catalog_it_serves_what_it_knows_for_a_while() {
+    let setup = Setup::new(SETTINGS).await;
+    assert_eq!(setup.status().await, KeyStatus::Active);
+    setup.set_down(true);
+    setup.clock.advance(SETTINGS.ttl);
+    assert_eq!(setup.status().await, KeyStatus::Active);
+    assert!(matches!(setup.cache.get(&unknown(1)).await, Err(LookupError)));
+    setup.clock.advance(SETTINGS.grace.saturating_sub(MICROSECOND));
+    assert_eq!(setup.status().await, KeyStatus::Active);
+    setup.clock.advance(MICROSECOND);
+    assert!(matches!(setup.get().await, Err(LookupError)));
+    setup.set_down(false);
+    setup.clock.advance(PAUSE);
+    assert_eq!(setup.status().await, KeyStatus::Active);
+    assert!(setup.cache.get(&unknown(1)).await.expect("an answer").is_none());
+}
+
+/// A catalog that fails is left alone for a second, instead of being asked by every export.
+#[tokio::test]
+async fn a_failing_catalog_is_not_pressed() {
+    let setup = Setup::new(SETTINGS).await;
+    setup.set_down(true);
+    for number in 0..100 {
+        assert!(matches!(setup.cache.get(&unknown(number)).await, Err(LookupError)));
+    }
+    assert_eq!(setup.asked(), 1);
+}
+
+/// A change that was announced is never undone by a catalog that fails afterwards.
+#[tokio::test]
+async fn a_revoked_key_is_not_served_in_the_grace_period() {
+    let setup = Setup::new(SETTINGS).await;
+    assert_eq!(setup.status().await, KeyStatus::Active);
+    setup.revoke().await;
+    setup.set_down(true);
+    assert!(matches!(setup.get().await, Err(LookupError)));
+}
+
+#[tokio::test]
+async fn a_look_up_that_takes_too_long_is_given_up() {
+    let setup = Setup::new(KeyCacheSettings { lookup_time: Duration::from_millis(20), ..SETTINGS }).await;
+    setup.hold().await;
+    assert!(matches!(setup.get().await, Err(LookupError)));
+    setup.catalog.lookups.add_permits(100);
+    setup.clock.advance(PAUSE);
+    assert_eq!(setup.status().await, KeyStatus::Active);
+}

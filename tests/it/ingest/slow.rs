@@ -1,0 +1,69 @@
+//! Clients that take their time.
+
+use std::time::Duration;
+
+use gridgate::config::Span;
+
+use super::Gate;
+use super::client::{Export, Form, Raw};
+use super::told::told;
+use super::unread::Call;
+
+const SHORT: Span = Span(Duration::from_millis(100));
+
+#[tokio::test]
+async fn a_body_that_does_not_arrive_in_time() {
+    let gate = Gate::with(|config| config.limits.body_time = SHORT).await;
+    let key = gate.key("shop").await;
+    let mut raw = Raw::connect(gate.http).await;
+    raw.head(&Export::traces(Form::Protobuf, &key.token), "content-length: 100\r\n").await;
+    raw.write(&[1, 2, 3]).await;
+    let (head, _) = raw.read_answer().await;
+    assert!(head.starts_with("HTTP/1.1 503 request_timeout\r\n") && head.contains("\r\nretry-after: 1\r\n"), "{head}");
+    let export = Export::traces(Form::Grpc, &key.token);
+    let call = Call::begin(&gate, &export).await;
+    call.send(&export.body[..50]);
+    told("request_timeout").key(&key.id).check(&call.early_answer().await, Form::Grpc);
+    gate.until("gridgate_body_memory_bytes", |bytes| bytes == 0).await;
+    gate.stop().await;
+}
+
+/// From the first byte of a request on its headers have to come in time, on a new connection and on a used one.
+#[tokio::test]
+async fn headers_that_do_not_arrive_in_time() {
+    let gate = Gate::with(|config| config.limits.header_time = SHORT).await;
+    let key = gate.key("shop").await;
+    for (used, begun) in [(false, ""), (false, "POST /v1"), (true, "POST /v1")] {
+        let mut raw = Raw::connect(gate.http).await;
+        if used {
+            export(&mut raw, &key.token).await;
+        }
+        raw.write(begun.as_bytes()).await;
+        assert!(raw.is_closed().await);
+    }
+    // Nothing is under way here: the next export finds its connection open.
+    let mut raw = Raw::connect(gate.http).await;
+    for _ in 0..3 {
+        export(&mut raw, &key.token).await;
+        assert!(tokio::time::timeout(SHORT.0 * 3, raw.is_closed()).await.is_err());
+    }
+    gate.stop().await;
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_in_the_end() {
+    let gate = Gate::with(|config| config.limits.idle_time = SHORT).await;
+    let key = gate.key("shop").await;
+    let mut raw = Raw::connect(gate.http).await;
+    export(&mut raw, &key.token).await;
+    assert!(raw.is_closed().await);
+    gate.stop().await;
+}
+
+async fn export(raw: &mut Raw, token: &str) {
+    let export = Export::traces(Form::Protobuf, token);
+    raw.head(&export, &format!("content-length: {}\r\n", export.body.len())).await;
+    raw.write(&export.body).await;
+    let (head, _) = raw.read_answer().await;
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+}
