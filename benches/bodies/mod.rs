@@ -32,7 +32,12 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Sta
 
 /// 100 spans with 11 attributes each, about 48 KB, 9 KB compressed by gzip.
 pub(crate) fn traces() -> ExportTraceServiceRequest {
-    let mut random = Random(1);
+    traces_of(1)
+}
+
+/// The same with other values.
+pub(crate) fn traces_of(seed: u64) -> ExportTraceServiceRequest {
+    let mut random = Random(seed);
     let spans = (0..100).map(|index| span(index, &mut random)).collect();
     let scope_spans = vec![ScopeSpans { scope: Some(scope("http.server")), spans, schema_url: String::new() }];
     ExportTraceServiceRequest {
