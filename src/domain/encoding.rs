@@ -1,4 +1,4 @@
-//! Content encodings of OTLP payloads.
+//! How payloads are compressed.
 
 use std::fmt;
 
@@ -9,6 +9,8 @@ pub enum Encoding {
     Identity,
     /// RFC 1952.
     Gzip,
+    /// RFC 8878. Only in the log, which compresses what was sent plainly.
+    Zstd,
 }
 
 impl Encoding {
@@ -34,6 +36,7 @@ impl Encoding {
         match self {
             Self::Identity => "identity",
             Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
         }
     }
 }

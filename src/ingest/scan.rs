@@ -7,7 +7,7 @@ use super::authenticate::Authenticated;
 use super::read::{Payload, Received};
 use super::{ExportLimits, Gate};
 use crate::domain::{Budget, Encoding, Reason, Refusal, Reservation, Signal};
-use crate::otlp::compression::{InflateError, with_inflated};
+use crate::otlp::compression::{InflateError, for_log, with_inflated};
 use crate::otlp::json;
 use crate::otlp::scan;
 
@@ -25,7 +25,7 @@ pub struct Scanned<'a> {
 pub struct Message {
     /// Spans, data points, log records or samples.
     pub items: u64,
-    /// Its bytes: as they were sent, or transcoded from JSON.
+    /// Its bytes: as they were sent, or transcoded from JSON; compressed for the log where they were not.
     pub payload: Bytes,
     /// How they are compressed.
     pub encoding: Encoding,
@@ -88,6 +88,10 @@ fn scan_payload(signal: Signal, payload: Payload, limits: &ExportLimits, budget:
     let (payload, encoding) = match transcoded {
         Some(body) => (Bytes::from(body), Encoding::Identity),
         None => (bytes, encoding),
+    };
+    let (payload, encoding) = match encoding {
+        Encoding::Identity => for_log(&payload).map_or((payload, encoding), |smaller| (smaller, Encoding::Zstd)),
+        Encoding::Gzip | Encoding::Zstd => (payload, encoding),
     };
     let held = payload.len() as u64;
     reservation.shrink_to(held);

@@ -1,11 +1,14 @@
-//! Inflating payloads, whole and bounded: the one way that HTTP, gRPC and delivery share.
+//! Inflating payloads, whole and bounded: the one way that HTTP, gRPC and delivery share. And compressing for the log what was
+//! sent plainly, because writing bytes to a disk costs more than making them fewer.
 //!
 //! Source: RFC 1952 (gzip). A gzip file may have several members; all of them count, and bytes after the last are refused.
 
 use std::cell::RefCell;
 use std::io::Read;
 
+use bytes::Bytes;
 use libdeflater::{DecompressionError, Decompressor};
+use zstd::bulk;
 
 use crate::domain::{BudgetExceeded, Encoding};
 
@@ -37,11 +40,22 @@ const MIN_OUTPUT: usize = 4 << 10;
 
 struct Scratch {
     decompressor: Decompressor,
+    /// Made when first used.
+    compressor: Option<bulk::Compressor<'static>>,
     output: Vec<u8>,
 }
 
+impl Scratch {
+    fn shrink(&mut self) {
+        if self.output.len() > KEPT_SCRATCH {
+            self.output = Vec::new();
+        }
+    }
+}
+
 thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch { decompressor: Decompressor::new(), output: Vec::new() });
+    static SCRATCH: RefCell<Scratch> =
+        RefCell::new(Scratch { decompressor: Decompressor::new(), compressor: None, output: Vec::new() });
 }
 
 /// Gives `payload`, inflated, to `then`. An identity payload is passed on as it is; the output of another lives in a buffer of
@@ -59,15 +73,44 @@ pub fn with_inflated<T>(
     match encoding {
         Encoding::Identity if payload.len() > cap => Err(InflateError::TooLarge { cap }),
         Encoding::Identity => Ok(then(payload)),
-        Encoding::Gzip => SCRATCH.with_borrow_mut(|scratch| {
-            let length = gunzip(scratch, payload, cap, &mut reserve)?;
+        Encoding::Gzip | Encoding::Zstd => SCRATCH.with_borrow_mut(|scratch| {
+            let length = match encoding {
+                Encoding::Zstd => unzstd(scratch, payload, cap, &mut reserve)?,
+                _ => gunzip(scratch, payload, cap, &mut reserve)?,
+            };
             let result = then(&scratch.output[..length]);
-            if scratch.output.len() > KEPT_SCRATCH {
-                scratch.output = Vec::new();
-            }
+            scratch.shrink();
             Ok(result)
         }),
     }
+}
+
+/// A payload below this size is written as it is: it shares its block on the disk with others anyway.
+const MIN_COMPRESSED: usize = 4 << 10;
+
+/// The fast end of zstd: measured on 100 spans, a quarter of the bytes for less time than writing the other three quarters.
+const LOG_LEVEL: i32 = -3;
+
+/// `payload` in zstd, where that saves at least a quarter of it. `None`: write it as it is.
+#[must_use]
+pub fn for_log(payload: &[u8]) -> Option<Bytes> {
+    if payload.len() < MIN_COMPRESSED {
+        return None;
+    }
+    SCRATCH.with_borrow_mut(|scratch| {
+        if scratch.compressor.is_none() {
+            scratch.compressor = bulk::Compressor::new(LOG_LEVEL).ok();
+        }
+        let room = payload.len() / 4 * 3;
+        if scratch.output.len() < room {
+            scratch.output.resize(room, 0);
+        }
+        // Too little room is an error, and means that too little would be saved.
+        let length = scratch.compressor.as_mut()?.compress_to_buffer(payload, &mut scratch.output[..room]).ok()?;
+        let compressed = Bytes::copy_from_slice(&scratch.output[..length]);
+        scratch.shrink();
+        Some(compressed)
+    })
 }
 
 /// Inflates `payload` into the scratch buffer and returns the output's length.
@@ -131,6 +174,24 @@ fn gunzip_members(
             return Err(InflateError::TooLarge { cap });
         }
     }
+}
+
+/// Inflates what the log has compressed into the scratch buffer. Such a payload says its size.
+fn unzstd(
+    scratch: &mut Scratch,
+    payload: &[u8],
+    cap: usize,
+    reserve: &mut impl FnMut(usize) -> Result<(), BudgetExceeded>,
+) -> Result<usize, InflateError> {
+    let size = bulk::Decompressor::upper_bound(payload).ok_or(InflateError::Damaged)?;
+    if size > cap {
+        return Err(InflateError::TooLarge { cap });
+    }
+    reserve(size)?;
+    if scratch.output.len() < size {
+        scratch.output.resize(size, 0);
+    }
+    bulk::decompress_to_buffer(payload, &mut scratch.output[..size]).map_err(|_| InflateError::Damaged)
 }
 
 fn u32_of(bytes: &[u8]) -> u32 {
@@ -209,6 +270,30 @@ mod tests {
         assert_eq!(asked, [100_000]);
         let refused = with_inflated(Encoding::Gzip, &payload, 1 << 20, |_| Err(BudgetExceeded), <[u8]>::len);
         assert_eq!(refused, Err(InflateError::Budget(BudgetExceeded)));
+    }
+
+    fn unzstd(payload: &[u8], cap: usize) -> Result<Vec<u8>, InflateError> {
+        with_inflated(Encoding::Zstd, payload, cap, |_| Ok(()), <[u8]>::to_vec)
+    }
+
+    #[test]
+    fn the_log_compresses_what_it_is_worth_and_gets_it_back() {
+        let worth = b"http.request.method GET ".repeat(1000);
+        let compressed = for_log(&worth).expect("it repeats itself");
+        assert!(compressed.len() < worth.len() / 4);
+        assert_eq!(unzstd(&compressed, worth.len()), Ok(worth.clone()));
+        assert_eq!(unzstd(&compressed, worth.len() - 1), Err(InflateError::TooLarge { cap: worth.len() - 1 }));
+        assert_eq!(unzstd(&compressed[..compressed.len() - 1], worth.len()), Err(InflateError::Damaged));
+        assert_eq!(unzstd(b"nothing of the kind", 100), Err(InflateError::Damaged));
+        assert_eq!(for_log(&worth[..1000]), None);
+        let mut noise: u32 = 1;
+        let noise: Vec<u8> = std::iter::repeat_with(|| {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            noise.to_be_bytes()[0]
+        })
+        .take(10_000)
+        .collect();
+        assert_eq!(for_log(&noise), None);
     }
 
     proptest! {

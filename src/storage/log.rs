@@ -55,8 +55,9 @@ pub enum AppendError {
     Closed,
 }
 
-/// Records that may wait for the next batch. Their payloads are bounded by the memory budget.
-const QUEUE: usize = 16 << 10;
+/// Records that may wait for the next batch: more than the clients who wait for their acknowledgement at any time, and few enough
+/// that in memory no long queue builds up in front of a slow disk.
+const QUEUE: usize = 1 << 10;
 
 /// Where exports hand in their records.
 #[derive(Clone, Debug)]

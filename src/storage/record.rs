@@ -64,6 +64,7 @@ impl RecordMeta {
             encoding: match self.encoding {
                 Encoding::Identity => generated::Encoding::Identity,
                 Encoding::Gzip => generated::Encoding::Gzip,
+                Encoding::Zstd => generated::Encoding::Zstd,
             }
             .into(),
             decompressed_size: self.decompressed_size,
@@ -97,6 +98,7 @@ impl RecordMeta {
                 generated::Encoding::Unspecified => return None,
                 generated::Encoding::Identity => Encoding::Identity,
                 generated::Encoding::Gzip => Encoding::Gzip,
+                generated::Encoding::Zstd => Encoding::Zstd,
             },
             decompressed_size: header.decompressed_size,
         })

@@ -73,6 +73,7 @@ pub enum Encoding {
     Unspecified = 0,
     Identity = 1,
     Gzip = 2,
+    Zstd = 3,
 }
 impl Encoding {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -84,6 +85,7 @@ impl Encoding {
             Self::Unspecified => "ENCODING_UNSPECIFIED",
             Self::Identity => "ENCODING_IDENTITY",
             Self::Gzip => "ENCODING_GZIP",
+            Self::Zstd => "ENCODING_ZSTD",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -92,6 +94,7 @@ impl Encoding {
             "ENCODING_UNSPECIFIED" => Some(Self::Unspecified),
             "ENCODING_IDENTITY" => Some(Self::Identity),
             "ENCODING_GZIP" => Some(Self::Gzip),
+            "ENCODING_ZSTD" => Some(Self::Zstd),
             _ => None,
         }
     }
