@@ -147,7 +147,7 @@ pub struct LimitsConfig {
     pub idle_time: Span,
     /// Header fields of one request together.
     pub headers: Bytes,
-    /// Connections to all listeners.
+    /// Connections to all ingest listeners.
     pub connections: usize,
     /// Streams of one HTTP/2 connection.
     pub streams: u32,

@@ -14,10 +14,16 @@ struct State {
     used: AtomicU64,
 }
 
-/// The budget is used up.
+/// The budget has no room.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the memory budget is used up")]
-pub struct BudgetExceeded;
+pub enum BudgetExceeded {
+    /// At present: others hold too much.
+    #[error("the memory budget is used up")]
+    Now,
+    /// At no time: one alone wants more than there is.
+    #[error("it takes more than the whole memory budget")]
+    Ever,
+}
 
 impl Budget {
     /// A budget of `limit` bytes.
@@ -38,10 +44,12 @@ impl Budget {
         self.0.used.load(Ordering::Relaxed)
     }
 
-    /// Whether `bytes` more would fit at present. Nothing is reserved by asking.
-    #[must_use]
-    pub fn has_room(&self, bytes: u64) -> bool {
-        self.used().saturating_add(bytes) <= self.0.limit
+    /// Asks whether `bytes` more would fit at present. Nothing is reserved by asking.
+    ///
+    /// # Errors
+    /// Where the limit would be passed.
+    pub fn check(&self, bytes: u64) -> Result<(), BudgetExceeded> {
+        if self.used().saturating_add(bytes) <= self.0.limit { Ok(()) } else { Err(self.exceeded(bytes)) }
     }
 
     /// Reserves `bytes` until the reservation is dropped.
@@ -52,6 +60,11 @@ impl Budget {
         let mut reservation = Reservation { budget: self.clone(), bytes: 0 };
         reservation.grow(bytes)?;
         Ok(reservation)
+    }
+
+    /// Why there is no room for one who wants `bytes` in all.
+    fn exceeded(&self, bytes: u64) -> BudgetExceeded {
+        if bytes > self.0.limit { BudgetExceeded::Ever } else { BudgetExceeded::Now }
     }
 }
 
@@ -72,7 +85,7 @@ impl Reservation {
         used.try_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
             used.checked_add(bytes).filter(|sum| sum <= limit)
         })
-        .map_err(|_| BudgetExceeded)?;
+        .map_err(|_| self.budget.exceeded(self.bytes.saturating_add(bytes)))?;
         self.bytes += bytes;
         Ok(())
     }
@@ -105,16 +118,20 @@ mod tests {
     fn the_limit_is_exact_and_everything_comes_back() {
         let budget = Budget::new(10);
         let mut first = budget.reserve(6).expect("6 of 10");
-        assert_eq!(budget.reserve(5).err(), Some(BudgetExceeded));
+        assert_eq!(budget.reserve(5).err(), Some(BudgetExceeded::Now));
+        assert_eq!(budget.reserve(11).err(), Some(BudgetExceeded::Ever));
         let second = budget.reserve(4).expect("10 of 10");
-        assert_eq!(first.grow(1), Err(BudgetExceeded));
+        assert_eq!(first.grow(1), Err(BudgetExceeded::Now));
+        assert_eq!(first.grow(5), Err(BudgetExceeded::Ever));
         drop(second);
         first.grow(4).expect("10 of 10");
         first.shrink_to(1);
-        assert_eq!((first.bytes(), budget.used(), budget.has_room(9), budget.has_room(10)), (1, 1, true, false));
+        assert_eq!((first.bytes(), budget.used()), (1, 1));
+        assert_eq!((budget.check(9), budget.check(10)), (Ok(()), Err(BudgetExceeded::Now)));
+        assert_eq!(budget.check(11), Err(BudgetExceeded::Ever));
         drop(first);
         assert_eq!(budget.used(), 0);
-        assert_eq!(budget.reserve(u64::MAX).err(), Some(BudgetExceeded));
+        assert_eq!(budget.reserve(u64::MAX).err(), Some(BudgetExceeded::Ever));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
-use super::KeyId;
+use super::{BudgetExceeded, KeyId};
 
 /// Status codes of gRPC (`google.rpc.Code`) that an export can get.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -245,6 +245,16 @@ impl Refusal {
             message.truncate(end);
         }
         message
+    }
+}
+
+/// What never fits is not to be sent again: the client would do so until it gives up.
+impl From<BudgetExceeded> for Refusal {
+    fn from(error: BudgetExceeded) -> Self {
+        match error {
+            BudgetExceeded::Now => Self::new(Reason::Overloaded),
+            BudgetExceeded::Ever => Self::because(Reason::BodyTooLarge, error),
+        }
     }
 }
 

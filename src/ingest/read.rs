@@ -123,10 +123,8 @@ where
     if claimed > cap as u64 {
         return Err(too_large().into());
     }
-    if !gate.budget.has_room(claimed) {
-        return Err(Reason::Overloaded.into());
-    }
-    let mut reservation = gate.budget.reserve(0).map_err(|_| Refusal::new(Reason::Overloaded))?;
+    gate.budget.check(claimed)?;
+    let mut reservation = gate.budget.reserve(0)?;
     let mut first = Bytes::new();
     let mut rest: Option<BytesMut> = None;
     while let Some(frame) = body.frame().await {
@@ -135,7 +133,7 @@ where
         if data.len() + rest.as_ref().map_or(first.len(), BytesMut::len) > cap {
             return Err(too_large().into());
         }
-        reservation.grow(data.len() as u64).map_err(|_| Refusal::new(Reason::Overloaded))?;
+        reservation.grow(data.len() as u64)?;
         match &mut rest {
             Some(rest) => rest.extend_from_slice(&data),
             None if first.is_empty() => first = data,

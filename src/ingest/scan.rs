@@ -77,9 +77,7 @@ fn scan_payload(signal: Signal, payload: Payload, limits: &ExportLimits, budget:
         Format::Protobuf => scan_protobuf(signal, body, limits).map(|items| (items, body.len() as u64, None)),
         Format::Json => {
             let cap = limits.body_bytes.min(body.len().saturating_mul(JSON_GROWTH));
-            let _transcoding = budget
-                .reserve(body.len().saturating_mul(JSON_MEMORY) as u64)
-                .map_err(|_| Refusal::new(Reason::Overloaded))?;
+            let _transcoding = budget.reserve(body.len().saturating_mul(JSON_MEMORY) as u64)?;
             let body = json::to_protobuf(signal, body, cap).map_err(|error| Refusal::because(error.reason(), error))?;
             Ok((scan_protobuf(signal, &body, limits)?, body.len() as u64, Some(body)))
         }
@@ -95,7 +93,7 @@ fn scan_payload(signal: Signal, payload: Payload, limits: &ExportLimits, budget:
     };
     let held = payload.len() as u64;
     reservation.shrink_to(held);
-    reservation.grow(held - reservation.bytes()).map_err(|_| Refusal::new(Reason::Overloaded))?;
+    reservation.grow(held - reservation.bytes())?;
     Ok(Message { items, payload, encoding, decompressed_size, wire_size, reservation })
 }
 
@@ -108,6 +106,6 @@ fn refuse_inflating(error: InflateError) -> Refusal {
     match error {
         InflateError::Damaged => Refusal::because(Reason::CompressionInvalid, error),
         InflateError::TooLarge { .. } => Refusal::because(Reason::BodyTooLarge, error),
-        InflateError::Budget(_) => Reason::Overloaded.into(),
+        InflateError::Budget(error) => error.into(),
     }
 }

@@ -268,8 +268,8 @@ mod tests {
         let result = with_inflated(Encoding::Gzip, &payload, 1 << 20, reserve, <[u8]>::len);
         assert_eq!(result, Ok(100_000));
         assert_eq!(asked, [100_000]);
-        let refused = with_inflated(Encoding::Gzip, &payload, 1 << 20, |_| Err(BudgetExceeded), <[u8]>::len);
-        assert_eq!(refused, Err(InflateError::Budget(BudgetExceeded)));
+        let refused = with_inflated(Encoding::Gzip, &payload, 1 << 20, |_| Err(BudgetExceeded::Now), <[u8]>::len);
+        assert_eq!(refused, Err(InflateError::Budget(BudgetExceeded::Now)));
     }
 
     fn unzstd(payload: &[u8], cap: usize) -> Result<Vec<u8>, InflateError> {

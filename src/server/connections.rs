@@ -41,7 +41,6 @@ pub(super) struct ConnectionLimits {
 #[derive(Clone, Debug)]
 pub(super) struct Connections {
     limits: ConnectionLimits,
-    most: usize,
     /// Connections that are still free.
     slots: Arc<Semaphore>,
     /// What is left for bodies and connections.
@@ -75,13 +74,7 @@ impl Connections {
     /// cancelled.
     #[must_use]
     pub(super) fn new(limits: ConnectionLimits, most: usize, memory: Budget, stop: CancellationToken) -> Self {
-        Self { limits, most, slots: Arc::new(Semaphore::new(most)), memory, stop, open: TaskTracker::new() }
-    }
-
-    /// Connections that count together with these, and finish when `stop` is cancelled.
-    #[must_use]
-    pub(super) fn until(&self, stop: CancellationToken) -> Self {
-        Self { stop, open: TaskTracker::new(), ..self.clone() }
+        Self { limits, slots: Arc::new(Semaphore::new(most)), memory, stop, open: TaskTracker::new() }
     }
 
     /// Accepts connections until the process stops, and serves each with what `service` makes for its client.
@@ -117,10 +110,10 @@ impl Connections {
         self.open.wait().await;
     }
 
-    /// The number of open connections, of those that count together.
+    /// The number of open connections.
     #[must_use]
     pub(super) fn count(&self) -> usize {
-        self.most.saturating_sub(self.slots.available_permits())
+        self.open.len()
     }
 
     fn open<S, B>(&self, stream: TcpStream, peer: SocketAddr, versions: Versions, service: S)
@@ -132,12 +125,12 @@ impl Connections {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
-            tracing::warn!(%peer, "a connection was refused: limits.connections is reached");
+            tracing::warn!(%peer, "a connection was refused: there are too many (limits.connections)");
             return;
         };
         let window = u64::from(self.limits.connection_window);
         let Ok(memory) = self.memory.reserve(window) else {
-            tracing::warn!(%peer, "a connection was refused: half of limits.memory is taken by connections");
+            tracing::warn!(%peer, "a connection was refused: connections take too much memory (limits.memory)");
             return;
         };
         let (limits, stop) = (self.limits, self.stop.clone());

@@ -124,7 +124,7 @@ impl Server {
         metrics.gauge("backlog_bytes", "Bytes of segments that wait for delivery", move || backlog.bytes());
         metrics.gauge("body_memory_bytes", "Memory reserved by bodies in flight", move || body_memory.used());
         metrics.gauge("connection_memory_bytes", "Memory reserved by connections", move || connection_memory.used());
-        metrics.gauge("connections", "Open connections", move || open.count() as u64);
+        metrics.gauge("connections", "Open connections to the ingest listeners", move || open.count() as u64);
         let cached = Arc::clone(&keys);
         metrics.gauge("cached_keys", "Keys in the cache", move || cached.len());
 
@@ -224,7 +224,9 @@ impl Server {
         let admin_service = TowerToHyperService::new(router);
         // Health, metrics and revocations are served until exports are finished and delivered.
         let admin_stop = CancellationToken::new();
-        let admin_connections = connections.until(admin_stop.clone());
+        let limits = connection_limits(&config);
+        let memory = Budget::new(ADMIN_CONNECTIONS as u64 * u64::from(limits.connection_window));
+        let admin_connections = Connections::new(limits, ADMIN_CONNECTIONS, memory, admin_stop.clone());
         let administering =
             tokio::spawn(
                 admin_connections.clone().accept(admin_listener, Versions::OneOrTwo, move |_| admin_service.clone()),
@@ -264,6 +266,9 @@ impl Server {
         Ok(())
     }
 }
+
+/// Connections to the admin listener. They are apart from those of exports: a flood of them must not make probes fail.
+const ADMIN_CONNECTIONS: usize = 64;
 
 /// How long requests to the admin listener may take to finish at the very end.
 const ADMIN_GRACE: std::time::Duration = std::time::Duration::from_secs(2);

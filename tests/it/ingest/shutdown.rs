@@ -1,7 +1,9 @@
 //! The end of the process, and what may not begin beside it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use gridgate::config::Span;
 use tokio::net::TcpStream;
 
 use super::client::{Export, Form, Raw};
@@ -44,7 +46,6 @@ async fn what_is_in_flight_finishes_and_nothing_new_begins() {
     assert_eq!(gate.stop().await.lake()["shop/web/production/traces"], ["marker"; 2]);
 }
 
-/// What is acknowledged and not yet delivered when the process ends is delivered by its end, or by the next one.
 #[tokio::test]
 async fn a_second_process_waits_until_the_first_is_gone() {
     let gate = Gate::start().await;
@@ -58,4 +59,39 @@ async fn a_second_process_waits_until_the_first_is_gone() {
     stop.cancel();
     server.run().await.expect("it stops in good order");
     drop(stopped.folder);
+}
+
+/// The end comes when the grace period is over. What is acknowledged and not yet delivered is delivered by the next start.
+#[tokio::test]
+async fn who_never_finishes_does_not_hold_up_the_end() {
+    let gate = Gate::with(|config| config.shutdown.grace = Span(Duration::from_millis(50))).await;
+    let key = gate.key("shop").await;
+    let export = Export::traces(Form::Protobuf, &key.token);
+    let mut http = Raw::connect(gate.http).await;
+    http.head(&export, "expect: 100-continue\r\ncontent-length: 100\r\n").await;
+    assert_eq!(http.read_head().await, "HTTP/1.1 100 Continue\r\n\r\n");
+    export.send(&gate).await.assert_success(Form::Protobuf);
+    let clock = Arc::clone(&gate.clock);
+    let mut stopped = gate.stop().await;
+    stopped.config.shutdown.grace = Span(Duration::from_secs(25));
+    let (server, stop) = super::serve(&stopped.config, &clock).await;
+    stop.cancel();
+    server.run().await.expect("it stops in good order");
+    assert_eq!(stopped.lake()["shop/web/production/traces"], ["marker"]);
+}
+
+#[tokio::test]
+async fn too_many_connections_are_closed_and_the_admin_listener_answers() {
+    let gate = Gate::with(|config| config.limits.connections = 2).await;
+    let key = gate.key("shop").await;
+    let held = [Raw::connect(gate.http).await, Raw::connect(gate.grpc).await];
+    gate.until("gridgate_connections", |count| count == 2).await;
+    for address in [gate.http, gate.grpc] {
+        assert!(Raw::connect(address).await.is_closed().await);
+    }
+    assert_eq!(gate.get("/readyz").await.status, 200);
+    drop(held);
+    gate.until("gridgate_connections", |count| count == 0).await;
+    Export::traces(Form::Protobuf, &key.token).send(&gate).await.assert_success(Form::Protobuf);
+    gate.stop().await;
 }
