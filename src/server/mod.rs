@@ -54,7 +54,7 @@ pub struct Server {
     ingest: Vec<(TcpListener, Entrance)>,
     admin_listener: TcpListener,
     stop: CancellationToken,
-    _lock: FolderLock,
+    _locks: (FolderLock, Option<FolderLock>),
 }
 
 /// Locks the data folder, which is created where it is missing.
@@ -94,6 +94,15 @@ impl Server {
         let body_memory = Budget::new(total - total / 2);
         let metrics = Arc::new(Metrics::new());
         let report = Arc::new(Reported(Arc::clone(&metrics)));
+        // Two processes with a data folder each could be given the same log, and would count its segments twice.
+        let log_lock = if config.log.folder.as_os_str().is_empty() {
+            None
+        } else {
+            let folder = config.log_folder();
+            std::fs::create_dir_all(&folder)
+                .with_context(|| format!("log.folder: {} cannot be created", folder.display()))?;
+            Some(FolderLock::acquire(&folder, clock.now()).context("log.folder")?)
+        };
         let Storage { log, committer, deliverer, backlog } =
             crate::storage::open::open(&storage_settings(&config), &*random, report).await.context("log.folder")?;
         let connections = Connections::new(
@@ -147,7 +156,7 @@ impl Server {
             ingest,
             admin_listener,
             stop,
-            _lock: lock,
+            _locks: (lock, log_lock),
         })
     }
 
@@ -193,7 +202,7 @@ impl Server {
             ingest,
             admin_listener,
             stop,
-            _lock,
+            _locks,
         } = self;
         let deadline = config.shutdown.grace.0;
         let crashed = CancellationToken::new();
