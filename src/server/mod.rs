@@ -216,6 +216,7 @@ impl Server {
 
         let listeners = TaskTracker::new();
         let (health, health_service) = tonic_health::server::health_reporter();
+        let health_service = health_service.max_decoding_message_size(OTHERS_MESSAGE);
         let others = Routes::new(health_service).add_service(reflection()?);
         for (listener, entrance) in ingest {
             let (gate, connections) = (Arc::clone(&gate), connections.clone());
@@ -297,8 +298,11 @@ fn reflection() -> Result<ServerReflectionServer<impl ServerReflection>> {
     let services = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(opentelemetry_proto::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
-    services.build_v1().context("gRPC reflection")
+    Ok(services.build_v1().context("gRPC reflection")?.max_decoding_message_size(OTHERS_MESSAGE))
 }
+
+/// The largest request of health checks and reflection, in bytes: a name. They need no key and no budget sees them.
+const OTHERS_MESSAGE: usize = 4 << 10;
 
 /// Every ingest listener with the option that names it.
 fn ingest_listeners(config: &Config) -> Vec<(&'static str, ListenerConfig)> {
