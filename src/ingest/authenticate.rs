@@ -53,15 +53,13 @@ pub async fn authenticate<'a>(gate: &Gate, arrival: Arrival<'a>) -> Result<Authe
 ///
 /// # Errors
 /// The refusal.
-pub async fn confirm<'a>(gate: &Gate, authenticated: Authenticated<'a>) -> Result<Authenticated<'a>, Refusal> {
-    let authenticated = if gate.keys.is_current(&authenticated.cached) {
-        authenticated
-    } else {
+pub async fn confirm<'a>(gate: &Gate, mut authenticated: Authenticated<'a>) -> Result<Authenticated<'a>, Refusal> {
+    // A change can also overtake the look-up that an earlier one made necessary.
+    while !gate.keys.is_current(&authenticated.cached) {
         let id = authenticated.cached.key.id;
         let found = gate.keys.get(&id).await.map_err(|_| Refusal::new(Reason::CatalogUnavailable).of_key(id))?;
-        let cached = found.ok_or(Refusal::new(Reason::KeyInvalid))?;
-        Authenticated { cached, ..authenticated }
-    };
+        authenticated.cached = found.ok_or(Refusal::new(Reason::KeyInvalid))?;
+    }
     judge(&authenticated, gate.clock.now())?;
     Ok(authenticated)
 }

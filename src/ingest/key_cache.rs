@@ -48,8 +48,8 @@ pub struct KeyCache {
     unknown: Cache<KeyId, Stamp>,
     generations: Box<[AtomicU64]>,
     lookups: Semaphore,
-    /// Until then the catalog is not asked again: it has just failed.
-    ask_again: AtomicI64,
+    /// When the catalog last failed to answer, in microseconds: it is left alone for a while.
+    failed_at: AtomicI64,
 }
 
 /// A key and when it was looked up.
@@ -92,7 +92,7 @@ impl KeyCache {
             unknown: Cache::new(settings.unknown_capacity),
             generations: (0..GENERATIONS).map(|_| AtomicU64::new(0)).collect(),
             lookups: Semaphore::new(settings.lookups.max(1)),
-            ask_again: AtomicI64::new(i64::MIN),
+            failed_at: AtomicI64::new(i64::MIN),
         }
     }
 
@@ -169,7 +169,7 @@ impl KeyCache {
                         Ok(Op::Remove)
                     }
                     Err(error) => {
-                        let patience = self.settings.ttl + self.settings.grace;
+                        let patience = self.settings.ttl.saturating_add(self.settings.grace);
                         let usable = held.is_some_and(|held| self.is_fresh(id, held.stamp, patience, now));
                         if usable { Ok(Op::Nop) } else { Err(error) }
                     }
@@ -186,7 +186,7 @@ impl KeyCache {
 
     /// Asks the catalog, within the look-up time and the number of look-ups.
     async fn ask(&self, id: &KeyId, now: Timestamp) -> Result<Option<Key>, LookupError> {
-        if now.micros() < self.ask_again.load(Ordering::Relaxed) {
+        if is_within(PAUSE, Timestamp::from_micros(self.failed_at.load(Ordering::Relaxed)), now) {
             return Err(LookupError);
         }
         let asked = tokio::time::timeout(self.settings.lookup_time, async {
@@ -202,19 +202,19 @@ impl KeyCache {
             }
             Ok(Err(error)) => {
                 tracing::warn!(%error, "a key could not be looked up");
-                self.ask_again.store(now.after(PAUSE).micros(), Ordering::Relaxed);
+                self.failed_at.store(now.micros(), Ordering::Relaxed);
                 Err(LookupError)
             }
             Err(_) => {
                 tracing::warn!(limit = ?self.settings.lookup_time, "a key was not looked up in time");
-                self.ask_again.store(now.after(PAUSE).micros(), Ordering::Relaxed);
+                self.failed_at.store(now.micros(), Ordering::Relaxed);
                 Err(LookupError)
             }
         }
     }
 
     fn is_fresh(&self, id: &KeyId, stamp: Stamp, ttl: Duration, now: Timestamp) -> bool {
-        stamp.generation == self.generation(id) && now.since(stamp.at) < ttl
+        stamp.generation == self.generation(id) && is_within(ttl, stamp.at, now)
     }
 
     fn generation(&self, id: &KeyId) -> u64 {
@@ -226,8 +226,85 @@ impl KeyCache {
     }
 }
 
+/// Whether `at` is less than `length` ago. An instant in the future says that the clock was set back: how long ago it really
+/// was is not known.
+fn is_within(length: Duration, at: Timestamp, now: Timestamp) -> bool {
+    at <= now && now.since(at) < length
+}
+
 impl std::fmt::Debug for KeyCache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("KeyCache").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::issue::{NewKey, issue_key};
+    use crate::catalog::{self, CatalogSettings, Grid, Project};
+    use crate::domain::clock::ManualClock;
+    use crate::domain::random::SeededRandom;
+    use crate::domain::secret::Peppers;
+    use crate::domain::{KeyChange, KeyStatus, Pepper, Permissions, Slug};
+
+    const NOW: Timestamp = Timestamp::from_micros(1_795_255_200_000_000);
+
+    /// Another node changes a key, and then this one's clock is set back: the entry is not fresh for all that time.
+    #[tokio::test]
+    async fn a_clock_that_is_set_back_keeps_no_entry_alive() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let second = Duration::from_secs(1);
+        let settings = CatalogSettings {
+            url: format!("sqlite:{}", folder.path().join("catalog.sqlite").display()),
+            max_connections: 2,
+            connect_timeout: 5 * second,
+            statement_timeout: 5 * second,
+        };
+        catalog::migrate(&settings).await.expect("migrations");
+        let catalog = catalog::connect(&settings).await.expect("a catalog");
+        let shop: Slug = "shop".parse().expect("a slug");
+        let project = Project { slug: shop.clone(), name: String::new(), created_at: NOW };
+        catalog.create_project(&project).await.expect("a project");
+        let grid = Grid { project: shop.clone(), slug: shop.clone(), name: String::new(), created_at: NOW };
+        catalog.create_grid(&grid).await.expect("a grid");
+        let random = SeededRandom::new(1);
+        let peppers = Peppers::new(vec![Pepper::random(1, &random).expect("a pepper")]).expect("peppers");
+        let environment = "production".parse().expect("a slug");
+        let new = NewKey {
+            name: "checkout".to_owned(),
+            binding: Binding::Tenant(Tenant { project: shop.clone(), grid: shop, environment }),
+            permissions: Permissions::ingest(),
+            expires_at: None,
+            created_by: None,
+        };
+        let issued = issue_key(&*catalog, &ManualClock::new(NOW), &random, &peppers, new).await;
+        let id = issued.expect("a key").0.id;
+
+        let clock = Arc::new(ManualClock::new(NOW));
+        let settings = KeyCacheSettings {
+            ttl: 30 * second,
+            grace: Duration::ZERO,
+            capacity: 10,
+            unknown_ttl: second,
+            unknown_capacity: 10,
+            lookup_time: 5 * second,
+            lookups: 1,
+        };
+        let cache = KeyCache::new(Arc::clone(&catalog), Arc::clone(&clock) as _, settings);
+        let status = async || cache.get(&id).await.expect("an answer").expect("a key").key.status(NOW);
+        assert_eq!(status().await, KeyStatus::Active);
+        catalog.change_key(&id, KeyChange::Revoke, NOW).await.expect("an answer").expect("a key");
+        assert_eq!(status().await, KeyStatus::Active);
+        clock.set_back(60 * second);
+        assert_eq!(status().await, KeyStatus::Revoked);
+    }
+
+    #[test]
+    fn what_happened_in_the_future_is_not_recent() {
+        let before = |micros| Timestamp::from_micros(NOW.micros() - micros);
+        assert!(is_within(PAUSE, NOW, NOW) && is_within(PAUSE, before(999_999), NOW));
+        assert!(!is_within(PAUSE, before(1_000_000), NOW) && !is_within(PAUSE, before(-1), NOW));
+        assert!(!is_within(PAUSE, Timestamp::from_micros(i64::MIN), NOW));
     }
 }

@@ -158,14 +158,12 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     stream.set_nodelay(true)?;
-    let two = match versions {
-        Versions::Two => true,
-        Versions::OneOrTwo => tokio::select! {
-            begins = tokio::time::timeout(limits.header_time, begins_with_preface(&stream)) => begins??,
-            () = stop.cancelled() => return Ok(()),
-        },
+    // Waited for with HTTP/2, too: hyper waits for the preface without end.
+    let begins_as_two = tokio::select! {
+        begins = tokio::time::timeout(limits.header_time, begins_with_preface(&stream)) => begins??,
+        () = stop.cancelled() => return Ok(()),
     };
-    if two {
+    if begins_as_two || versions == Versions::Two {
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .initial_stream_window_size(limits.stream_window)
@@ -210,5 +208,39 @@ async fn begins_with_preface(stream: &TcpStream) -> std::io::Result<bool> {
         }
         // A part of the preface: peeking again at once would only spin.
         tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::service::service_fn;
+    use tokio::io::AsyncReadExt as _;
+
+    /// Catalogue B1: whoever connects and says nothing takes a place that others need.
+    #[tokio::test]
+    async fn a_silent_connection_is_closed_whatever_version_is_expected() {
+        let limits = ConnectionLimits {
+            header_time: Duration::from_millis(1),
+            idle_time: Duration::from_mins(3),
+            header_bytes: 16 << 10,
+            streams: 8,
+            stream_window: 1 << 16,
+            connection_window: 1 << 16,
+        };
+        for versions in [Versions::Two, Versions::OneOrTwo] {
+            let connections = Connections::new(limits, 1, Budget::new(1 << 20), CancellationToken::new());
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let address = listener.local_addr().expect("an address");
+            let service = |_| service_fn(async |_| Ok::<_, std::convert::Infallible>(Response::new(String::new())));
+            let serving = tokio::spawn(connections.clone().accept(listener, versions, service));
+            let mut silent = TcpStream::connect(address).await.expect("a connection");
+            let mut received = Vec::new();
+            let closed = tokio::time::timeout(Duration::from_mins(1), silent.read_to_end(&mut received)).await;
+            assert!(closed.is_ok(), "{versions:?}");
+            connections.stop.cancel();
+            serving.await.expect("the listener ends");
+            connections.closed().await;
+        }
     }
 }

@@ -55,7 +55,7 @@ pub struct Server {
     ingest: Vec<(TcpListener, Entrance)>,
     admin_listener: TcpListener,
     stop: CancellationToken,
-    _lock: FolderLock,
+    _locks: (FolderLock, Option<FolderLock>),
 }
 
 /// Locks the data folder, which is created where it is missing.
@@ -99,6 +99,10 @@ impl Server {
             std::fs::create_dir_all(&folder)
                 .with_context(|| format!("{option}: {} cannot be created", folder.display()))?;
         }
+        // Two processes with a data folder each could be given the same log, and would count its segments twice.
+        let elsewhere = !config.log.folder.as_os_str().is_empty();
+        let log_lock = elsewhere.then(|| FolderLock::acquire(&config.log_folder(), clock.now())).transpose();
+        let log_lock = log_lock.context("log.folder")?;
         let Storage { log, committer, deliverer, backlog } =
             crate::storage::open::open(&storage_settings(&config), &*random, report).await.context("log.folder")?;
         let connections = Connections::new(
@@ -152,7 +156,7 @@ impl Server {
             ingest,
             admin_listener,
             stop,
-            _lock: lock,
+            _locks: (lock, log_lock),
         })
     }
 
@@ -198,7 +202,7 @@ impl Server {
             ingest,
             admin_listener,
             stop,
-            _lock,
+            _locks,
         } = self;
         let deadline = config.shutdown.grace.0;
         let crashed = CancellationToken::new();
@@ -212,6 +216,7 @@ impl Server {
 
         let listeners = TaskTracker::new();
         let (health, health_service) = tonic_health::server::health_reporter();
+        let health_service = health_service.max_decoding_message_size(OTHERS_MESSAGE);
         let others = Routes::new(health_service).add_service(reflection()?);
         for (listener, entrance) in ingest {
             let (gate, connections) = (Arc::clone(&gate), connections.clone());
@@ -310,8 +315,11 @@ fn reflection() -> Result<ServerReflectionServer<impl ServerReflection>> {
     let services = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(opentelemetry_proto::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
-    services.build_v1().context("gRPC reflection")
+    Ok(services.build_v1().context("gRPC reflection")?.max_decoding_message_size(OTHERS_MESSAGE))
 }
+
+/// The largest request of health checks and reflection, in bytes: a name. They need no key and no budget sees them.
+const OTHERS_MESSAGE: usize = 4 << 10;
 
 /// Every ingest listener with the option that names it.
 fn ingest_listeners(config: &Config) -> Vec<(&'static str, ListenerConfig)> {

@@ -18,8 +18,8 @@ use super::backlog::Backlog;
 use super::checkpoint::{Checkpoint, Plan, PlannedFile};
 use super::destination::lake::{LakeFile, LakeRecord};
 use super::log::segment_path;
-use super::record::RecordMeta;
-use super::segment::{self, Stored};
+use super::record::{Record, RecordMeta};
+use super::segment::{self, Frame, Stored};
 use crate::domain::{BudgetExceeded, Signal};
 use crate::otlp::compression::with_inflated;
 
@@ -180,13 +180,21 @@ impl Deliverer {
     /// Sets a frame aside, where it can be looked at.
     async fn quarantine(&self, segments: &Segments, sequence: u64, position: usize) -> Result<(), StorageError> {
         let Some(stored) = segments.get(&sequence).and_then(|frames| frames.get(position)) else { return Ok(()) };
-        let (bytes, why) = match stored {
-            Stored::Damaged { bytes, damage } => (bytes.clone(), damage.to_string()),
-            Stored::Record { payload, .. } => (payload.clone(), "the record's payload cannot be read".to_owned()),
+        let name = format!("quarantine/{sequence:020}-{position}");
+        let (path, payload, why) = match stored {
+            Stored::Damaged { bytes, damage } => {
+                (Path::from(format!("{name}.bin")), PutPayload::from(bytes.clone()), damage.to_string())
+            }
+            // A segment of its own, so that it is still known whose it is and when it came.
+            Stored::Record { meta, payload } => {
+                let record = Record { meta: meta.clone(), payload: payload.clone(), reservation: None };
+                let segment = segment::encode(&[Frame::new(&record)]);
+                let why = "the record's payload cannot be read".to_owned();
+                (Path::from(format!("{name}.seg")), PutPayload::from_iter(segment), why)
+            }
         };
-        let path = Path::from(format!("quarantine/{sequence:020}-{position}.bin"));
         tracing::error!(segment = sequence, frame = position, %path, why, "a damaged frame was set aside; the rest is delivered");
-        self.log.put(&path, PutPayload::from(bytes)).await?;
+        self.log.put(&path, payload).await?;
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! The lock of the data folder: one process at a time.
+//! The lock of the data folder, and of a log outside of it: one process at a time.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -12,11 +12,11 @@ pub struct FolderLock {
     _file: File,
 }
 
-/// Why the data folder cannot be locked.
+/// Why a folder cannot be locked.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another process has it.
-    #[error("the data folder {folder} is in use by another gridgate: {holder}")]
+    #[error("the folder {folder} is in use by another gridgate: {holder}")]
     Held {
         /// The folder.
         folder: PathBuf,
@@ -24,7 +24,7 @@ pub enum LockError {
         holder: String,
     },
     /// The folder or the lock file cannot be used.
-    #[error("the data folder {folder} cannot be locked: {source}")]
+    #[error("the folder {folder} cannot be locked: {source}")]
     Unusable {
         /// The folder.
         folder: PathBuf,

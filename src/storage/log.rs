@@ -24,7 +24,8 @@ use crate::domain::Reservation;
 pub enum Durability {
     /// Once its segment is durable.
     Durable,
-    /// Once it is in memory: what the process loses when it is killed was acknowledged all the same.
+    /// Once it is in memory: what is lost when the process is killed, or when the next segment cannot be written, was
+    /// acknowledged all the same.
     Memory,
 }
 
@@ -93,7 +94,8 @@ impl Log {
         (log, Committer { store, backlog, settings, next, queue: receiver, writable })
     }
 
-    /// Adds `record` to the open batch and waits until it is durable (with [`Durability::Memory`]: until it is in the queue).
+    /// Adds `record` to the open batch and waits until it is durable (with [`Durability::Memory`]: until it is in the queue,
+    /// unless the last segment could not be written).
     ///
     /// # Errors
     /// [`AppendError`]; the record is then not acknowledged and may be sent again.
@@ -104,10 +106,11 @@ impl Log {
         let (done, durable) = oneshot::channel();
         let pending = Pending { frame: Frame::new(&record), done, reservation: record.reservation };
         self.queue.send(pending).await.map_err(|_| AppendError::Closed)?;
-        match self.durability {
-            Durability::Durable => durable.await.map_err(|_| AppendError::Closed)?,
-            Durability::Memory => Ok(()),
+        // While the store fails, a record in memory is as good as lost, and is not acknowledged.
+        if self.durability == Durability::Memory && self.writable.load(Ordering::Relaxed) {
+            return Ok(());
         }
+        durable.await.map_err(|_| AppendError::Closed)?
     }
 
     /// Whether too much waits for delivery for anything to be added.
@@ -212,8 +215,11 @@ impl Committer {
                     let records = frames.len();
                     tracing::error!(segment = sequence, records, lost, %error, "a segment could not be written");
                     // Its exports are refused and will be sent again. Should the segment exist after all, it must not be
-                    // delivered beside them; where this fails too, they are there twice, which OTLP allows.
-                    let _ = store.delete(&path).await;
+                    // delivered beside them; where this fails too, they are there twice, which OTLP allows. One that was there
+                    // before is somebody else's, and was acknowledged.
+                    if !matches!(error, object_store::Error::AlreadyExists { .. }) {
+                        let _ = store.delete(&path).await;
+                    }
                     backlog.end(sequence, None);
                     Err(AppendError::Put)
                 }

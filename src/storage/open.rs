@@ -55,6 +55,7 @@ pub async fn open(
     let lake = local_store(&settings.lake_folder)?;
     remove_staged(&settings.log_folder.join(SEGMENTS))?;
     remove_staged(&settings.log_folder.join("checkpoints"))?;
+    remove_staged(&settings.log_folder.join("quarantine"))?;
     let storage = assemble(log, lake, settings, random, report).await?;
     // Only files of the plan under way can have been staged in the lake, so its other folders need not be walked.
     for file in storage.deliverer.checkpoint.plan.iter().flat_map(|plan| &plan.files) {

@@ -1,12 +1,19 @@
 //! Damage at rest and segments that come back (catalogue D3, design decision 1).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use gridgate::domain::random::SeededRandom;
 use gridgate::storage::StorageError;
+use gridgate::storage::log::{AppendError, Durability};
+use gridgate::storage::open::{Storage, assemble};
+use gridgate::storage::segment::{self, Stored};
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
+use tokio_util::sync::CancellationToken;
 
-use super::{Disks, open, paths, record, rows_by_record};
+use super::faulty::{Faulty, Fuse};
+use super::{Disks, Silent, open, paths, record, rows_by_record, settings};
 
 async fn appended(disks: &Disks, numbers: std::ops::Range<u8>) {
     let running = open(disks.log.clone(), disks.lake.clone()).await.expect("it opens");
@@ -86,7 +93,58 @@ async fn a_poisonous_record_is_set_aside_and_the_rest_of_its_file_is_delivered()
     running.close().await;
     delivered(&disks).await;
     assert_eq!(rows_by_record(&*disks.lake).await.keys().collect::<Vec<_>>(), [&0, &24]);
-    assert_eq!(paths(&*disks.log, "quarantine").await.len(), 1);
+    // What is set aside still says whose it is.
+    let aside = paths(&*disks.log, "quarantine").await;
+    let aside = disks.log.get(&Path::from(aside[0].as_str())).await.expect("it is there").bytes().await.expect("bytes");
+    let [Stored::Record { meta, payload }] = &segment::decode(&aside)[..] else { panic!("no record is set aside") };
+    assert_eq!(
+        (meta.id, &meta.tenant, payload.as_ref()),
+        (record(12).meta.id, &record(12).meta.tenant, &[0xff; 9][..])
+    );
+}
+
+/// Two processes that are given one log in spite of the lock: a segment that is there was acknowledged by the other.
+#[tokio::test]
+async fn a_segment_of_another_process_is_not_removed() {
+    let disks = Disks::default();
+    let first = open(disks.log.clone(), disks.lake.clone()).await.expect("it opens");
+    let second = open(disks.log.clone(), disks.lake.clone()).await.expect("it opens");
+    first.log.append(record(0)).await.expect("it is durable");
+    assert_eq!(second.log.append(record(1)).await, Err(AppendError::Put));
+    first.close().await;
+    second.close().await;
+    delivered(&disks).await;
+    assert_eq!(rows_by_record(&*disks.lake).await, all(0..1));
+}
+
+/// What is acknowledged in memory can be lost, but not knowingly.
+#[tokio::test]
+async fn nothing_is_acknowledged_in_memory_while_the_store_fails() {
+    let disks = Disks::default();
+    // The first write is that of the checkpoint.
+    let log = Arc::new(Faulty { inner: disks.log.clone(), fuse: Fuse::new(1, false) });
+    let mut settings = settings();
+    settings.log.durability = Durability::Memory;
+    let Storage { log, committer, .. } =
+        assemble(log, disks.lake.clone(), &settings, &SeededRandom::new(3), Arc::new(Silent)).await.expect("it opens");
+    let closed = CancellationToken::new();
+    let committing = tokio::spawn(committer.run(closed.clone()));
+    log.append(record(0)).await.expect("it is in memory");
+    // Nobody is told when that record is lost; the next ones find out.
+    let mut refused = 0;
+    for _ in 0..100 {
+        match log.append(record(1)).await {
+            Ok(()) => assert_eq!(refused, 0),
+            Err(error) => {
+                assert_eq!(error, AppendError::Put);
+                refused += 1;
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+    assert!(refused > 0);
+    closed.cancel();
+    committing.await.expect("the log ends");
 }
 
 #[tokio::test]
@@ -106,12 +164,8 @@ async fn a_new_log_beside_an_old_lake_overwrites_nothing() {
     appended(&old, 0..2).await;
     delivered(&old).await;
     let new = Disks { lake: old.lake.clone(), ..Disks::default() };
-    let settings = super::settings();
-    let random = gridgate::domain::random::SeededRandom::new(99);
-    let report = std::sync::Arc::new(super::Silent);
-    gridgate::storage::open::assemble(new.log.clone(), new.lake.clone(), &settings, &random, report)
-        .await
-        .expect("it opens");
+    let (settings, random, report) = (settings(), SeededRandom::new(99), Arc::new(Silent));
+    assemble(new.log.clone(), new.lake.clone(), &settings, &random, report).await.expect("it opens");
     appended(&new, 2..4).await;
     delivered(&new).await;
     assert_eq!(rows_by_record(&*old.lake).await, all(0..4));
