@@ -97,7 +97,7 @@ pub fn grpc(result: Result<Stored, &Refusal>) -> Response<Answer> {
     }
 }
 
-const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+pub(super) const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 fn grpc_refusal(refusal: &Refusal) -> Response<Answer> {
     let reason = refusal.reason;

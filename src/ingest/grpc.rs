@@ -16,6 +16,7 @@ use tower::ServiceExt;
 use super::accept::{self, Arrival, Entrance};
 use super::acknowledge::{self, Answer};
 use super::http::outcome;
+use super::others::UntilStopped;
 use super::{Gate, export};
 use crate::observe::metrics::Transport;
 
@@ -29,14 +30,14 @@ pub async fn route<B>(
     peer: IpAddr,
     request: Request<B>,
     others: Routes,
-) -> Result<Response<Either<Answer, tonic::body::Body>>, Infallible>
+) -> Result<Response<Either<Answer, UntilStopped<tonic::body::Body>>>, Infallible>
 where
     B: Body<Data = Bytes> + Unpin + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     if OTHERS.into_iter().any(|service| request.uri().path().starts_with(service)) {
         let response = others.oneshot(request.map(tonic::body::Body::new)).await?;
-        return Ok(response.map(Either::Right));
+        return Ok(response.map(|body| Either::Right(UntilStopped::new(body, gate.stopping.clone()))));
     }
     Ok(answer(gate, entrance, peer, request).await.map(Either::Left))
 }

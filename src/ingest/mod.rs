@@ -15,6 +15,7 @@ pub mod authenticate;
 pub mod grpc;
 pub mod http;
 pub mod key_cache;
+pub mod others;
 pub mod read;
 pub mod scan;
 

@@ -4,6 +4,7 @@ mod connections;
 mod health;
 mod idle;
 mod memory;
+mod others;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,7 +17,6 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
-use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
 
 use crate::admin::{self, AdminState};
 use crate::catalog::{self, Catalog, CatalogSettings};
@@ -215,9 +215,7 @@ impl Server {
         });
 
         let listeners = TaskTracker::new();
-        let (health, health_service) = tonic_health::server::health_reporter();
-        let health_service = health_service.max_decoding_message_size(OTHERS_MESSAGE);
-        let others = Routes::new(health_service).add_service(reflection()?);
+        let (health, others) = others::services()?;
         for (listener, entrance) in ingest {
             let (gate, connections) = (Arc::clone(&gate), connections.clone());
             match entrance.transport {
@@ -309,17 +307,6 @@ async fn serve_grpc(
     };
     connections.accept(listener, Versions::Two, service).await;
 }
-
-/// Tells gRPC clients like grpcurl which services there are, and what their messages look like.
-fn reflection() -> Result<ServerReflectionServer<impl ServerReflection>> {
-    let services = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(opentelemetry_proto::DESCRIPTORS)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
-    Ok(services.build_v1().context("gRPC reflection")?.max_decoding_message_size(OTHERS_MESSAGE))
-}
-
-/// The largest request of health checks and reflection, in bytes: a name. They need no key and no budget sees them.
-const OTHERS_MESSAGE: usize = 4 << 10;
 
 /// Every ingest listener with the option that names it.
 fn ingest_listeners(config: &Config) -> Vec<(&'static str, ListenerConfig)> {
