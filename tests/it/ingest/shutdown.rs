@@ -51,7 +51,7 @@ async fn a_second_process_waits_until_the_first_is_gone() {
     let gate = Gate::start().await;
     let refused = gridgate::server::lock(&gate.config, &*gate.clock).expect_err("the first has the folder");
     let told = format!("{refused:#}");
-    assert!(told.starts_with("data.folder: the data folder "), "{told}");
+    assert!(told.starts_with("data.folder: the folder "), "{told}");
     assert!(told.contains(&format!("process {}, started 2026-11-21T10:22:00", std::process::id())), "{told}");
     let clock = Arc::clone(&gate.clock);
     let stopped = gate.stop().await;

@@ -188,7 +188,7 @@ fn quickstart_prints_its_keys_once_and_keeps_its_data() {
     let first = Served::start(&["quickstart"], &data, "info", 5);
     let second = run(&["serve"], &data, &[]);
     let line = format!(
-        "data.folder: the data folder {} is in use by another gridgate: process {}, started ",
+        "data.folder: the folder {} is in use by another gridgate: process {}, started ",
         data.display(),
         first.process.id()
     );
