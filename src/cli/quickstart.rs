@@ -56,7 +56,8 @@ pub(super) async fn run(installation: &Installation, terminal: &mut Terminal<'_>
     terminal.say(if keys.is_some() {
         "The two keys above are shown this once. Paste the OTEL_ lines where your service starts; Ctrl-C stops the gate.\n"
     } else {
-        "The keys were shown at the first start. `gridgate keys create` makes another; Ctrl-C stops the gate.\n"
+        "The keys were shown at the first start. `gridgate keys create` makes another; where the admin key is lost, too,\n\
+         `gridgate bootstrap --another` makes one. Ctrl-C stops the gate.\n"
     });
     Ok(server.run().await?)
 }

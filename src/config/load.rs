@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::Config;
+use super::check::out_of_range;
 
 /// What is wrong with the configuration. Each is one line that names the option.
 #[derive(Debug, thiserror::Error)]
@@ -66,16 +67,18 @@ impl Config {
             set(&mut table, option, Value::String(value.clone()));
             sources.push(((*option).to_owned(), "a flag".to_owned()));
         }
-        serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
-            let option = error.path().to_string();
+        let wrong = |option: String, message: String| {
             let source = sources.iter().rev().find(|(set, _)| *set == option).map(|(_, source)| source.clone());
             let file = || file.map_or("nothing".to_owned(), |path| path.display().to_string());
-            ConfigError::Option {
-                option,
-                source_name: source.unwrap_or_else(file),
-                message: error.inner().to_string().trim_end().replace('\n', " "),
-            }
-        })
+            ConfigError::Option { option, source_name: source.unwrap_or_else(file), message }
+        };
+        let config = serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
+            wrong(error.path().to_string(), error.inner().to_string().trim_end().replace('\n', " "))
+        })?;
+        match out_of_range(&config) {
+            Some((option, message)) => Err(wrong(option.to_owned(), message)),
+            None => Ok(config),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Every option, with its default and why one would change it, is in `config/gridgate.toml`; a test holds that file against
 //! this module.
 
+mod check;
 mod load;
 pub mod pepper;
 mod units;

@@ -6,9 +6,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 
-/// A length of time, written like `250ms`, `2s` or `5m`.
+/// A length of time, written like `250ms`, `2s` or `5m`; a year at the most, so that adding it to an instant never overflows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Span(pub Duration);
+
+const LONGEST: Duration = Duration::from_hours(365 * 24);
 
 impl Span {
     pub(super) const fn seconds(seconds: u64) -> Self {
@@ -49,11 +51,12 @@ impl<'de> Deserialize<'de> for Span {
             type Value = Span;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a length of time like \"250ms\", \"2s\" or \"5m\"")
+                f.write_str("a length of time like \"250ms\", \"2s\" or \"5m\", up to \"365d\"")
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Span, E> {
-                humantime::parse_duration(text).map(Span).map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
+                let length = humantime::parse_duration(text).ok().filter(|&length| length <= LONGEST);
+                length.map(Span).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
             }
         }
         deserializer.deserialize_any(Text)
