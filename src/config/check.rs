@@ -46,6 +46,7 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
         ("keys.lookup_time", keys.lookup_time),
         ("limits.body_time", limits.body_time),
         ("limits.header_time", limits.header_time),
+        ("limits.idle_time", limits.idle_time),
         ("lake.interval", config.lake.interval),
     ];
     let length = lengths.into_iter().find(|(_, length)| length.0.is_zero());

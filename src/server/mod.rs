@@ -251,14 +251,15 @@ impl Server {
         log_closed.cancel();
         let committed = committing.await;
         delivery_closed.cancel();
-        if let Ok(mut deliverer) = delivering.await {
-            match tokio::time::timeout_at(grace, deliverer.deliver_all(&CancellationToken::new())).await {
-                Ok(Ok(())) => tracing::info!("stopped; everything is delivered"),
-                Ok(Err(error)) => tracing::warn!(%error, "stopped; the rest is delivered at the next start"),
-                Err(_) => {
-                    tracing::warn!("stopped at the end of the grace period; the rest is delivered at the next start");
-                }
-            }
+        let finish = async {
+            // Where it has panicked, `crashed` says so.
+            let Ok(mut deliverer) = delivering.await else { return Ok(()) };
+            deliverer.deliver_all(&CancellationToken::new()).await
+        };
+        match tokio::time::timeout_at(grace, finish).await {
+            Ok(Ok(())) => tracing::info!("stopped; everything is delivered"),
+            Ok(Err(error)) => tracing::warn!(%error, "stopped; the rest is delivered at the next start"),
+            Err(_) => tracing::warn!("stopped at the end of the grace period; the rest is delivered at the next start"),
         }
         admin_stop.cancel();
         let administered = administering.await;

@@ -155,7 +155,13 @@ impl Committer {
             // The slot comes first: a batch is what arrives while the puts before it are under way.
             let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
             let Some(batch) = self.next_batch(&closed).await else { break };
-            while puts.try_join_next().is_some() {}
+            while let Some(put) = puts.try_join_next() {
+                if put.is_err() {
+                    // A put that ended without a word would hold back the delivery of everything after it. Without its log the
+                    // process stops, and the next start puts things in order.
+                    return;
+                }
+            }
             puts.spawn(self.publish(batch, slot));
         }
         while puts.join_next().await.is_some() {}
