@@ -5,12 +5,12 @@ mod health;
 mod idle;
 mod memory;
 mod others;
+mod settings;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use http::HeaderName;
 use hyper::service::service_fn;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
@@ -19,20 +19,21 @@ use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
 
 use crate::admin::{self, AdminState};
-use crate::catalog::{self, Catalog, CatalogSettings};
+use crate::catalog::{self, Catalog};
 use crate::config::{Config, ListenerConfig, pepper};
 use crate::domain::{Budget, Clock, Random};
+use crate::ingest::Gate;
 use crate::ingest::accept::Entrance;
-use crate::ingest::key_cache::{KeyCache, KeyCacheSettings};
-use crate::ingest::{ExportLimits, Gate};
+use crate::ingest::key_cache::KeyCache;
 use crate::observe::metrics::{Metrics, Transport};
-use crate::otlp::scan::ScanLimits;
 use crate::shutdown::essential;
-use crate::storage::deliver::{DeliverSettings, Delivered, Deliverer, Report};
+use crate::storage::deliver::{Delivered, Deliverer, Report};
 use crate::storage::lock::FolderLock;
-use crate::storage::log::{Committer, LogSettings};
-use crate::storage::open::{Storage, StorageSettings};
-use connections::{ConnectionLimits, Connections, Versions};
+use crate::storage::log::Committer;
+use crate::storage::open::Storage;
+use connections::{Connections, Versions};
+pub use settings::catalog_settings;
+use settings::{connection_limits, credential_headers, export_limits, key_cache_settings, storage_settings};
 
 /// What the outside world gives to a process; tests give something else.
 #[derive(Clone)]
@@ -66,17 +67,6 @@ pub fn lock(config: &Config, clock: &dyn Clock) -> Result<FolderLock> {
     let folder = &config.data.folder;
     std::fs::create_dir_all(folder).with_context(|| format!("data.folder: {} cannot be created", folder.display()))?;
     FolderLock::acquire(folder, clock.now()).context("data.folder")
-}
-
-/// How the catalog is reached.
-#[must_use]
-pub fn catalog_settings(config: &Config) -> CatalogSettings {
-    CatalogSettings {
-        url: config.catalog_url(),
-        max_connections: config.catalog.connections,
-        connect_timeout: config.catalog.connect_time.0,
-        statement_timeout: config.catalog.statement_time.0,
-    }
 }
 
 impl Server {
@@ -337,73 +327,6 @@ async fn check_environments(config: &Config, catalog: &dyn Catalog) -> Result<()
         }
     }
     Ok(())
-}
-
-fn credential_headers(config: &Config) -> Result<Vec<HeaderName>> {
-    let name = |name: &String| name.parse().with_context(|| format!("keys.headers: {name:?} is not a header's name"));
-    let headers = config.keys.headers.iter().map(name).collect::<Result<Vec<_>>>()?;
-    if headers.is_empty() {
-        bail!("keys.headers: without a header no export could carry its token");
-    }
-    Ok(headers)
-}
-
-fn storage_settings(config: &Config) -> StorageSettings {
-    StorageSettings {
-        log_folder: config.log_folder(),
-        lake_folder: config.lake_folder(),
-        log: LogSettings {
-            durability: config.log.durability,
-            in_flight: config.log.in_flight,
-            linger: config.log.linger.0,
-            segment_bytes: config.log.segment.as_usize(),
-        },
-        deliver: DeliverSettings { interval: config.lake.interval.0, plan_bytes: config.lake.delivery.0 },
-        backlog_bytes: config.log.backlog.0,
-    }
-}
-
-fn key_cache_settings(config: &Config) -> KeyCacheSettings {
-    KeyCacheSettings {
-        ttl: config.keys.cache_ttl.0,
-        grace: config.keys.cache_grace.0,
-        capacity: config.keys.cache_keys,
-        unknown_ttl: config.keys.unknown_ttl.0,
-        unknown_capacity: config.keys.unknown_keys,
-        lookup_time: config.keys.lookup_time.0,
-        lookups: config.keys.lookups,
-    }
-}
-
-fn export_limits(config: &Config) -> ExportLimits {
-    let limits = &config.limits;
-    ExportLimits {
-        header_bytes: limits.headers.as_usize(),
-        wire_bytes: limits.wire_body.as_usize(),
-        body_bytes: limits.body.as_usize(),
-        body_time: limits.body_time.0,
-        scan: ScanLimits {
-            items: limits.items,
-            submessages: limits.submessages,
-            depth: limits.depth,
-            ..ScanLimits::default()
-        },
-    }
-}
-
-/// The protocol layer lets this many times `limits.headers` through, so that headers which are too large get an answer of OTLP.
-const HEADROOM: u32 = 4;
-
-fn connection_limits(config: &Config) -> ConnectionLimits {
-    let limits = &config.limits;
-    ConnectionLimits {
-        header_time: limits.header_time.0,
-        idle_time: limits.idle_time.0,
-        header_bytes: limits.headers.as_u32().saturating_mul(HEADROOM),
-        streams: limits.streams,
-        stream_window: limits.stream_window.as_u32(),
-        connection_window: limits.connection_window.as_u32(),
-    }
 }
 
 /// What delivery does, in the metrics.

@@ -21,6 +21,7 @@ use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use prost::Message;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 
 use crate::lake::rows;
 
@@ -86,7 +87,7 @@ fn export(id: u64, token: &str) -> Request<Full<Bytes>> {
 }
 
 /// Sends until the connection breaks, and returns what was acknowledged.
-async fn send(http: SocketAddr, token: String, client: u64, life: u64) -> Vec<u64> {
+async fn send(http: SocketAddr, token: String, client: u64, life: u64, count: watch::Sender<u64>) -> Vec<u64> {
     let mut acknowledged = Vec::new();
     let Ok(stream) = TcpStream::connect(http).await else { return acknowledged };
     let Ok((mut sender, connection)) = http1::handshake(TokioIo::new(stream)).await else { return acknowledged };
@@ -94,7 +95,10 @@ async fn send(http: SocketAddr, token: String, client: u64, life: u64) -> Vec<u6
     for number in 0.. {
         let id = (life * CLIENTS + client) * 1_000_000 + number;
         match sender.send_request(export(id, &token)).await {
-            Ok(response) if response.status() == 200 => acknowledged.push(id),
+            Ok(response) if response.status() == 200 => {
+                acknowledged.push(id);
+                count.send_modify(|count| *count += 1);
+            }
             Ok(response) => panic!("answered {}", response.status()),
             // Killed. The export has no answer, and is not sent again.
             Err(_) => break,
@@ -127,12 +131,17 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_there_twice() {
         let mut gate = start(folder.path(), life == 0).await;
         token = token.or_else(|| gate.token.take());
         let token = token.clone().expect("the first start prints the key");
-        let clients = (0..CLIENTS).map(|client| tokio::spawn(send(gate.http, token.clone(), client, life)));
-        let clients: Vec<_> = clients.collect();
+        let (count, mut counted) = watch::channel(0);
+        let client = |client| tokio::spawn(send(gate.http, token.clone(), client, life, count.clone()));
+        let clients: Vec<_> = (0..CLIENTS).map(client).collect();
+        // The moment is random: after so many acknowledgements, with as many exports as there are clients under way.
         let mut moment = [0; 1];
         random.fill(&mut moment).expect("random bytes");
-        // The load goes on for a random while; there is nothing to wait for but time.
-        tokio::time::sleep(Duration::from_millis(100 + 3 * u64::from(moment[0]))).await;
+        let enough = counted.wait_for(|count| *count >= 20 + 3 * u64::from(moment[0]));
+        tokio::time::timeout(Duration::from_mins(1), enough)
+            .await
+            .expect("exports are acknowledged")
+            .expect("clients send");
         gate.process.kill().expect("it is killed");
         gate.process.wait().expect("it is gone");
         for client in clients {

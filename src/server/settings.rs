@@ -1,0 +1,92 @@
+//! What each part of the gate is told, from the configuration.
+
+use anyhow::{Context, Result, bail};
+use http::HeaderName;
+
+use super::connections::ConnectionLimits;
+use crate::catalog::CatalogSettings;
+use crate::config::Config;
+use crate::ingest::ExportLimits;
+use crate::ingest::key_cache::KeyCacheSettings;
+use crate::otlp::scan::ScanLimits;
+use crate::storage::deliver::DeliverSettings;
+use crate::storage::log::LogSettings;
+use crate::storage::open::StorageSettings;
+
+/// How the catalog is reached.
+#[must_use]
+pub fn catalog_settings(config: &Config) -> CatalogSettings {
+    CatalogSettings {
+        url: config.catalog_url(),
+        max_connections: config.catalog.connections,
+        connect_timeout: config.catalog.connect_time.0,
+        statement_timeout: config.catalog.statement_time.0,
+    }
+}
+
+pub(super) fn credential_headers(config: &Config) -> Result<Vec<HeaderName>> {
+    let name = |name: &String| name.parse().with_context(|| format!("keys.headers: {name:?} is not a header's name"));
+    let headers = config.keys.headers.iter().map(name).collect::<Result<Vec<_>>>()?;
+    if headers.is_empty() {
+        bail!("keys.headers: without a header no export could carry its token");
+    }
+    Ok(headers)
+}
+
+pub(super) fn storage_settings(config: &Config) -> StorageSettings {
+    StorageSettings {
+        log_folder: config.log_folder(),
+        lake_folder: config.lake_folder(),
+        log: LogSettings {
+            durability: config.log.durability,
+            in_flight: config.log.in_flight,
+            linger: config.log.linger.0,
+            segment_bytes: config.log.segment.as_usize(),
+        },
+        deliver: DeliverSettings { interval: config.lake.interval.0, plan_bytes: config.lake.delivery.0 },
+        backlog_bytes: config.log.backlog.0,
+    }
+}
+
+pub(super) fn key_cache_settings(config: &Config) -> KeyCacheSettings {
+    KeyCacheSettings {
+        ttl: config.keys.cache_ttl.0,
+        grace: config.keys.cache_grace.0,
+        capacity: config.keys.cache_keys,
+        unknown_ttl: config.keys.unknown_ttl.0,
+        unknown_capacity: config.keys.unknown_keys,
+        lookup_time: config.keys.lookup_time.0,
+        lookups: config.keys.lookups,
+    }
+}
+
+pub(super) fn export_limits(config: &Config) -> ExportLimits {
+    let limits = &config.limits;
+    ExportLimits {
+        header_bytes: limits.headers.as_usize(),
+        wire_bytes: limits.wire_body.as_usize(),
+        body_bytes: limits.body.as_usize(),
+        body_time: limits.body_time.0,
+        scan: ScanLimits {
+            items: limits.items,
+            submessages: limits.submessages,
+            depth: limits.depth,
+            ..ScanLimits::default()
+        },
+    }
+}
+
+/// The protocol layer lets this many times `limits.headers` through, so that headers which are too large get an answer of OTLP.
+const HEADROOM: u32 = 4;
+
+pub(super) fn connection_limits(config: &Config) -> ConnectionLimits {
+    let limits = &config.limits;
+    ConnectionLimits {
+        header_time: limits.header_time.0,
+        idle_time: limits.idle_time.0,
+        header_bytes: limits.headers.as_u32().saturating_mul(HEADROOM),
+        streams: limits.streams,
+        stream_window: limits.stream_window.as_u32(),
+        connection_window: limits.connection_window.as_u32(),
+    }
+}
