@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::config::pepper::{self, PepperError};
 use crate::domain::secret::Peppers;
 use crate::domain::{Binding, Key, KeyStatus, Pepper, Permissions, Random, Timestamp, Token, TokenKind};
-use crate::server::{World, catalog_settings};
+use crate::server::{World, catalog_settings, make_data_folder};
 
 /// What to bootstrap.
 #[derive(Debug, Args)]
@@ -50,8 +50,7 @@ pub(super) struct Opened {
 /// Makes data folder, catalog and pepper where they are missing. A missing pepper is made only while there are no keys: to those
 /// that are there it would be useless.
 pub(super) async fn open(config: &Config, random: &dyn Random) -> Result<Opened> {
-    let folder = &config.data.folder;
-    std::fs::create_dir_all(folder).with_context(|| format!("data.folder: {} cannot be created", folder.display()))?;
+    make_data_folder(config)?;
     let settings = catalog_settings(config);
     catalog::migrate(&settings).await.context("catalog.url")?;
     let catalog = catalog::connect(&settings).await.context("catalog.url")?;

@@ -7,7 +7,9 @@ mod memory;
 mod others;
 mod settings;
 
+use std::fs::DirBuilder;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -64,9 +66,19 @@ pub struct Server {
 /// # Errors
 /// Where the folder cannot be used, or another process has it.
 pub fn lock(config: &Config, clock: &dyn Clock) -> Result<FolderLock> {
+    make_data_folder(config)?;
+    FolderLock::acquire(&config.data.folder, clock.now()).context("data.folder")
+}
+
+/// Makes the data folder where it is missing, for its owner alone: every tenant's telemetry is in it. Who else should read the
+/// lake is given a `lake.folder` of its own, or the right to this one.
+///
+/// # Errors
+/// Where it cannot be made.
+pub fn make_data_folder(config: &Config) -> Result<()> {
     let folder = &config.data.folder;
-    std::fs::create_dir_all(folder).with_context(|| format!("data.folder: {} cannot be created", folder.display()))?;
-    FolderLock::acquire(folder, clock.now()).context("data.folder")
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.with_context(|| format!("data.folder: {} cannot be created", folder.display()))
 }
 
 impl Server {

@@ -204,6 +204,7 @@ fn quickstart_prints_its_keys_once_and_keeps_its_data() {
     first.stop();
     let pepper = fs::read(data.join("pepper")).expect("the pepper");
     assert_eq!(fs::metadata(data.join("pepper")).expect("the pepper").mode() & 0o777, 0o600);
+    assert_eq!(fs::metadata(&data).expect("the folder").mode() & 0o777, 0o700);
     let again = Served::start(&["quickstart"], &data, "info", 3);
     assert_eq!(again.names(), [names[0], names[2], names[3]]);
     again.stop();
