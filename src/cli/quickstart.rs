@@ -3,15 +3,13 @@
 use anyhow::{Context, Result};
 
 use super::bootstrap::{self, Opened};
-use super::serve::{Installation, world};
-use super::{Exit, Failure, Terminal};
+use super::serve::{self, Begun, Installation};
+use super::{Failure, Terminal};
 use crate::catalog::issue::NewKey;
 use crate::catalog::{CatalogError, Grid, Project};
 use crate::domain::{Binding, Permissions, Slug, Tenant, Timestamp, Token};
-use crate::observe::logging;
 use crate::observe::metrics::Transport;
-use crate::server::{self, Server, World};
-use crate::shutdown;
+use crate::server::{Server, World};
 
 /// The project and the grid that it makes.
 const DEMO: &str = "demo";
@@ -20,12 +18,7 @@ const DEVELOPMENT: &str = "development";
 
 /// Makes what is missing, prints the keys once, and serves.
 pub(super) async fn run(installation: &Installation, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-    let config = installation.config()?;
-    logging::init(&config.observe.log, config.observe.format)
-        .map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
-    let world = world();
-    let lock = server::lock(&config, &*world.clock)?;
-    let stop = shutdown::on_signal().context("signals")?;
+    let Begun { config, world, lock, stop } = serve::begin(installation)?;
     let opened = bootstrap::open(&config, &*world.random).await?;
     let first = !bootstrap::has_keys(&*opened.catalog).await?;
     let (data, lake) = (config.data.folder.display().to_string(), config.lake_folder().display().to_string());

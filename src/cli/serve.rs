@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
+use tokio_util::sync::CancellationToken;
 
 use super::{Exit, Failure};
 use crate::config::{Config, ConfigError};
 use crate::domain::{OsRandom, SystemClock};
 use crate::observe::logging;
-use crate::server::{self, Server, World};
+use crate::server::{self, FolderLock, Server, World};
 use crate::shutdown;
 
 /// Which installation to open.
@@ -41,14 +42,28 @@ pub(super) fn world() -> World {
 
 /// Serves until the process is told to stop.
 pub(super) async fn run(installation: &Installation) -> Result<(), Failure> {
+    let Begun { config, world, lock, stop } = begin(installation)?;
+    let server = Server::start(config, lock, world, stop).await?;
+    Ok(server.run().await?)
+}
+
+/// A process that is about to serve: it logs, has its data folder and can be told to stop.
+pub(super) struct Begun {
+    pub(super) config: Config,
+    pub(super) world: World,
+    pub(super) lock: FolderLock,
+    pub(super) stop: CancellationToken,
+}
+
+/// What every command that serves begins with.
+pub(super) fn begin(installation: &Installation) -> Result<Begun, Failure> {
     let config = installation.config()?;
     logging::init(&config.observe.log, config.observe.format)
         .map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
     let world = world();
     let lock = server::lock(&config, &*world.clock)?;
     let stop = shutdown::on_signal().context("signals")?;
-    let server = Server::start(config, lock, world, stop).await?;
-    Ok(server.run().await?)
+    Ok(Begun { config, world, lock, stop })
 }
 
 impl From<ConfigError> for Failure {

@@ -13,12 +13,10 @@ use http_body_util::Either;
 use tonic::service::Routes;
 use tower::ServiceExt;
 
-use super::accept::{self, Arrival, Entrance};
+use super::Gate;
+use super::accept::Entrance;
 use super::acknowledge::{self, Answer};
-use super::http::outcome;
 use super::others::UntilStopped;
-use super::{Gate, export};
-use crate::observe::metrics::Transport;
 
 /// Answers one call: exports here, everything else that gRPC clients ask for (health, reflection) by `others`.
 ///
@@ -39,24 +37,10 @@ where
         let response = others.oneshot(request.map(tonic::body::Body::new)).await?;
         return Ok(response.map(|body| Either::Right(UntilStopped::new(body, gate.stopping.clone()))));
     }
-    Ok(answer(gate, entrance, peer, request).await.map(Either::Left))
+    let (parts, body) = request.into_parts();
+    let result = super::answer(gate, entrance, peer, &parts, body).await;
+    Ok(acknowledge::grpc(result.as_ref().copied()).map(Either::Left))
 }
 
 /// The services for health checks and reflection. They need no key: a load balancer has none.
 const OTHERS: [&str; 2] = ["/grpc.health.v1.Health/", "/grpc.reflection.v1.ServerReflection/"];
-
-/// Answers one call of a client at `peer`.
-async fn answer<B>(gate: &Gate, entrance: &Entrance, peer: IpAddr, request: Request<B>) -> Response<Answer>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
-    let at = gate.clock.now();
-    let (parts, body) = request.into_parts();
-    let signal = accept::signal(Transport::Grpc, parts.uri.path());
-    let tally = gate.metrics.begin(Transport::Grpc, signal.as_ref().ok().copied());
-    let result = match signal.and_then(|signal| accept::method(&parts.method).map(|()| signal)) {
-        Ok(signal) => export(gate, Arrival { signal, entrance, peer, at, headers: &parts.headers }, body).await,
-        Err(refusal) => Err(refusal.into()),
-    };
-    acknowledge::grpc(outcome(gate, tally, at, &result))
-}

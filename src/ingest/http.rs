@@ -8,12 +8,9 @@ use http::{HeaderValue, Request, Response, Version, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 
-use super::accept::{self, Arrival, Entrance, Format};
+use super::Gate;
+use super::accept::{Entrance, Format};
 use super::acknowledge::{self, Answer};
-use super::append::Stored;
-use super::{Ended, Gate, export};
-use crate::domain::{Reason, Refusal, Timestamp};
-use crate::observe::metrics::{Tally, Transport};
 
 /// Answers one request of a client at `peer`.
 pub async fn answer<B>(gate: &Gate, entrance: &Entrance, peer: IpAddr, request: Request<B>) -> Response<Answer>
@@ -21,18 +18,9 @@ where
     B: Body<Data = Bytes> + Unpin + Send + 'static,
     B::Error: Send,
 {
-    let at = gate.clock.now();
     let (parts, mut body) = request.into_parts();
-    let signal = accept::signal(Transport::Http, parts.uri.path());
-    let tally = gate.metrics.begin(Transport::Http, signal.as_ref().ok().copied());
-    let result = match signal.and_then(|signal| accept::method(&parts.method).map(|()| signal)) {
-        Ok(signal) => {
-            let arrival = Arrival { signal, entrance, peer, at, headers: &parts.headers };
-            export(gate, arrival, &mut body).await
-        }
-        Err(refusal) => Err(refusal.into()),
-    };
-    let mut response = acknowledge::http(outcome(gate, tally, at, &result), Format::of(&parts.headers));
+    let result = super::answer(gate, entrance, peer, &parts, &mut body).await;
+    let mut response = acknowledge::http(result.as_ref().copied(), Format::of(&parts.headers));
     // HTTP/2 ends the stream by itself.
     if result.is_err() && parts.version < Version::HTTP_2 && !body.is_end_stream() {
         if parts.headers.contains_key(header::EXPECT) {
@@ -44,30 +32,6 @@ where
     }
     response
 }
-
-/// Counts the outcome and returns what the client is told.
-pub(super) fn outcome<'a>(
-    gate: &Gate,
-    tally: Tally,
-    at: Timestamp,
-    result: &'a Result<Stored, Ended>,
-) -> Result<Stored, &'a Refusal> {
-    match result {
-        Ok(stored) => {
-            tally.accepted(stored.items, stored.wire_size, gate.clock.now().since(at));
-            Ok(*stored)
-        }
-        Err(Ended::Refused(refusal)) => {
-            tracing::debug!(reason = refusal.reason.as_str(), key = ?refusal.key, "an export was refused");
-            tally.refused(refusal.reason);
-            Err(refusal)
-        }
-        // Nobody reads this answer. The tally counts the export as gone.
-        Err(Ended::Gone) => Err(&NOBODY),
-    }
-}
-
-static NOBODY: Refusal = Refusal::new(Reason::RequestTimeout);
 
 /// How long a refused body is read on.
 const DRAIN_TIME: Duration = Duration::from_secs(2);

@@ -19,20 +19,21 @@ pub mod others;
 pub mod read;
 pub mod scan;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::http::HeaderName;
+use ::http::{HeaderName, request};
 use bytes::Bytes;
 use http_body::Body;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::secret::Peppers;
-use crate::domain::{Budget, Clock, Random, Refusal};
+use crate::domain::{Budget, Clock, Random, Reason, Refusal};
 use crate::observe::metrics::Metrics;
 use crate::otlp::scan::ScanLimits;
 use crate::storage::log::Log;
-use accept::Arrival;
+use accept::{Arrival, Entrance};
 use append::Stored;
 use key_cache::KeyCache;
 
@@ -87,6 +88,40 @@ pub enum Ended {
 impl<T: Into<Refusal>> From<T> for Ended {
     fn from(refusal: T) -> Self {
         Self::Refused(refusal.into())
+    }
+}
+
+/// What both transports do between their own first and last step: one request, from its headers to its one outcome, which is
+/// counted here.
+async fn answer<B>(
+    gate: &Gate,
+    entrance: &Entrance,
+    peer: IpAddr,
+    parts: &request::Parts,
+    body: B,
+) -> Result<Stored, Refusal>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let at = gate.clock.now();
+    let signal = accept::signal(entrance.transport, parts.uri.path());
+    let tally = gate.metrics.begin(entrance.transport, signal.as_ref().ok().copied());
+    let result = match signal.and_then(|signal| accept::method(&parts.method).map(|()| signal)) {
+        Ok(signal) => export(gate, Arrival { signal, entrance, peer, at, headers: &parts.headers }, body).await,
+        Err(refusal) => Err(refusal.into()),
+    };
+    match result {
+        Ok(stored) => {
+            tally.accepted(stored.items, stored.wire_size, gate.clock.now().since(at));
+            Ok(stored)
+        }
+        Err(Ended::Refused(refusal)) => {
+            tracing::debug!(reason = refusal.reason.as_str(), key = ?refusal.key, "an export was refused");
+            tally.refused(refusal.reason);
+            Err(refusal)
+        }
+        // Nobody reads this answer. The tally counts the export as gone.
+        Err(Ended::Gone) => Err(Reason::RequestTimeout.into()),
     }
 }
 

@@ -30,7 +30,7 @@ use crate::ingest::key_cache::KeyCache;
 use crate::observe::metrics::{Metrics, Transport};
 use crate::shutdown::essential;
 use crate::storage::deliver::{Delivered, Deliverer, Report};
-use crate::storage::lock::FolderLock;
+pub use crate::storage::lock::FolderLock;
 use crate::storage::log::Committer;
 use crate::storage::open::Storage;
 use connections::{Connections, Versions};
