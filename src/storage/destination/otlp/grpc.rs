@@ -134,6 +134,8 @@ fn message(headers: &HeaderMap, body: &[u8]) -> Option<Sent> {
     }
     let encoding = match (flag, headers.get("grpc-encoding").map(HeaderValue::as_bytes)) {
         (0, _) => Encoding::Identity,
+        // Nothing, compressed by an encoder that writes nothing for it.
+        (1, Some(b"gzip" | b"zstd")) if message.is_empty() => Encoding::Identity,
         (1, Some(b"gzip")) => Encoding::Gzip,
         (1, Some(b"zstd")) => Encoding::Zstd,
         _ => return None,

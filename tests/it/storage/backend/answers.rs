@@ -210,6 +210,7 @@ async fn a_compressed_answer_is_inflated() {
         Some(ExportTracePartialSuccess { rejected_spans: 3, error_message: "too old ".repeat(20).trim().to_owned() });
     let plain = ExportTraceServiceResponse { partial_success }.encode_to_vec();
     let expected = Sent::Delivered { rejected: 3, message: "too old ".repeat(20).trim().to_owned() };
+    assert_eq!(after(Protocol::Grpc, grpc_body("zstd", vec![1, 0, 0, 0, 0])).await, delivered());
     let packed = zstd::bulk::compress(&plain, 3).expect("zstd");
     for (encoding, message) in [("gzip", gzip(&plain)), ("zstd", packed)] {
         let length = u32::try_from(message.len()).expect("a short message").to_be_bytes();
