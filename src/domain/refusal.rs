@@ -201,8 +201,8 @@ pub struct Refusal {
     pub detail: Option<String>,
 }
 
-/// Longer messages are cut: clients log them as they are.
-const MAX_MESSAGE_LENGTH: usize = 1024;
+/// Longer details are cut, in bytes, so that a message stays within 1 KiB and always ends with what to do.
+const MAX_DETAIL: usize = 512;
 
 impl Refusal {
     /// A refusal for `reason`, without details.
@@ -211,10 +211,14 @@ impl Refusal {
         Self { reason, key: None, detail: None }
     }
 
-    /// A refusal that says what was wrong.
+    /// A refusal that says what was wrong, in 512 bytes at the most.
     #[must_use]
     pub fn because(reason: Reason, detail: impl fmt::Display) -> Self {
-        Self { reason, key: None, detail: Some(detail.to_string()) }
+        let mut detail = detail.to_string();
+        if detail.len() > MAX_DETAIL {
+            detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
+        }
+        Self { reason, key: None, detail: Some(detail) }
     }
 
     /// The same refusal of an export whose sender proved possession of `key`.
@@ -237,13 +241,6 @@ impl Refusal {
             message.push_str("; ");
         }
         message.push_str(self.reason.advice());
-        if message.len() > MAX_MESSAGE_LENGTH {
-            let mut end = MAX_MESSAGE_LENGTH;
-            while !message.is_char_boundary(end) {
-                end -= 1;
-            }
-            message.truncate(end);
-        }
         message
     }
 }
@@ -301,7 +298,9 @@ mod tests {
             Refusal::new(Reason::KeyDisabled).of_key(key).message(),
             "key_disabled (key_7Hq2mZxK9wPa): ask an admin of its project to enable the key"
         );
-        let long = Refusal::because(Reason::BodyUndecodable, "ж".repeat(2000)).message();
-        assert!(long.len() <= MAX_MESSAGE_LENGTH && long.starts_with("body_undecodable: ж"));
+        for &reason in Reason::ALL {
+            let long = Refusal::because(reason, "ж".repeat(2000)).of_key(key).message();
+            assert!(long.len() <= 1024 && long.ends_with(&format!("ж; {}", reason.advice())), "{long}");
+        }
     }
 }

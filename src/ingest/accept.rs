@@ -88,6 +88,14 @@ impl Format {
     }
 }
 
+/// Whether the `Content-Type` is one of gRPC, whatever its messages are (gRPC over HTTP/2, «Content-Type»).
+#[must_use]
+pub fn speaks_grpc(headers: &HeaderMap) -> bool {
+    const START: &[u8] = b"application/grpc";
+    let start = headers.get(header::CONTENT_TYPE).and_then(|value| value.as_bytes().get(..START.len()));
+    start.is_some_and(|start| start.eq_ignore_ascii_case(START))
+}
+
 /// Whether the `Content-Type` of a gRPC request names protobuf messages (gRPC over HTTP/2, «Content-Type»).
 #[must_use]
 pub fn is_grpc(headers: &HeaderMap) -> bool {

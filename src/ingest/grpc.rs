@@ -6,16 +6,17 @@
 use std::convert::Infallible;
 use std::net::IpAddr;
 
+use ::http::{Request, Response};
 use bytes::Bytes;
-use http::{Request, Response};
 use http_body::Body;
 use http_body_util::Either;
 use tonic::service::Routes;
 use tower::ServiceExt;
 
 use super::Gate;
-use super::accept::Entrance;
+use super::accept::{Entrance, speaks_grpc};
 use super::acknowledge::{self, Answer};
+use super::http;
 use super::others::UntilStopped;
 
 /// Answers one call: exports here, everything else that gRPC clients ask for (health, reflection) by `others`.
@@ -39,7 +40,13 @@ where
     }
     let (parts, body) = request.into_parts();
     let result = super::answer(gate, entrance, peer, &parts, body).await;
-    Ok(acknowledge::grpc(result.as_ref().copied()).map(Either::Left))
+    let response = if speaks_grpc(&parts.headers) {
+        acknowledge::grpc(result.as_ref().copied())
+    } else {
+        // To who does not speak gRPC its refusals look like a success: their status of HTTP is 200.
+        http::acknowledged(result.as_ref().copied(), &parts)
+    };
+    Ok(response.map(Either::Left))
 }
 
 /// The services for health checks and reflection. They need no key: a load balancer has none.

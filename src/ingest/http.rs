@@ -4,13 +4,15 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, Version, header};
+use http::{HeaderValue, Method, Request, Response, Version, header, request};
 use http_body::Body;
 use http_body_util::BodyExt;
 
 use super::Gate;
 use super::accept::{Entrance, Format};
 use super::acknowledge::{self, Answer};
+use super::append::Stored;
+use crate::domain::Refusal;
 
 /// Answers one request of a client at `peer`.
 pub async fn answer<B>(gate: &Gate, entrance: &Entrance, peer: IpAddr, request: Request<B>) -> Response<Answer>
@@ -20,7 +22,7 @@ where
 {
     let (parts, mut body) = request.into_parts();
     let result = super::answer(gate, entrance, peer, &parts, &mut body).await;
-    let mut response = acknowledge::http(result.as_ref().copied(), Format::of(&parts.headers));
+    let mut response = acknowledged(result.as_ref().copied(), &parts);
     // HTTP/2 ends the stream by itself.
     if result.is_err() && parts.version < Version::HTTP_2 && !body.is_end_stream() {
         if parts.headers.contains_key(header::EXPECT) {
@@ -29,6 +31,16 @@ where
         } else {
             tokio::spawn(drain(body, gate.limits.wire_bytes));
         }
+    }
+    response
+}
+
+/// The answer to the request whose head is `parts`.
+pub(super) fn acknowledged(result: Result<Stored, &Refusal>, parts: &request::Parts) -> Response<Answer> {
+    let mut response = acknowledge::http(result, Format::of(&parts.headers));
+    if parts.method == Method::HEAD {
+        // RFC 9110 section 9.3.2. hyper leaves the body out over HTTP/1.1 only.
+        *response.body_mut() = Answer::default();
     }
     response
 }

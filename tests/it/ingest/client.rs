@@ -7,9 +7,9 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use gridgate::domain::Signal;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response, Version};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
+use hyper::body::Body;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
@@ -143,6 +143,7 @@ impl Export {
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
+    pub(super) version: Version,
     /// The reason phrase of HTTP/1.1, where it is not the usual one.
     pub(super) phrase: Option<String>,
     pub(super) headers: HeaderMap,
@@ -151,13 +152,14 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    pub(super) async fn of(response: Response<Incoming>) -> Self {
+    pub(super) async fn of<B: Body<Data = Bytes, Error: std::fmt::Debug>>(response: Response<B>) -> Self {
         let (parts, body) = response.into_parts();
         let phrase = parts.extensions.get::<hyper::ext::ReasonPhrase>();
         let phrase = phrase.map(|phrase| String::from_utf8_lossy(phrase.as_bytes()).into_owned());
         let collected = body.collect().await.expect("a body");
         let trailers = collected.trailers().cloned();
-        Self { status: parts.status.as_u16(), phrase, headers: parts.headers, data: collected.to_bytes(), trailers }
+        let (status, version, headers) = (parts.status.as_u16(), parts.version, parts.headers);
+        Self { status, version, phrase, headers, data: collected.to_bytes(), trailers }
     }
 
     pub(super) fn text(&self) -> String {

@@ -10,6 +10,7 @@ mod overtaken;
 mod secrecy;
 mod shutdown;
 mod slow;
+mod specification;
 mod start;
 mod storage;
 mod success;

@@ -19,7 +19,7 @@ async fn a_body_that_does_not_arrive_in_time() {
     raw.head(&Export::traces(Form::Protobuf, &key.token), "content-length: 100\r\n").await;
     raw.write(&[1, 2, 3]).await;
     let (head, _) = raw.read_answer().await;
-    assert!(head.starts_with("HTTP/1.1 503 request_timeout\r\n") && head.contains("\r\nretry-after: 1\r\n"), "{head}");
+    assert!(head.starts_with("HTTP/1.1 503 request_timeout (") && head.contains("\r\nretry-after: 1\r\n"), "{head}");
     let export = Export::traces(Form::Grpc, &key.token);
     let call = Call::begin(&gate, &export).await;
     call.send(&export.body[..50]);

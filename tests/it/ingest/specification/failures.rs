@@ -1,0 +1,81 @@
+//! OTLP specification, «Failures» of OTLP/gRPC and «Failures» of OTLP/HTTP: what is refused, and what its client is told.
+
+use gridgate::domain::{KeyId, Reason, Refusal, Signal};
+use gridgate::ingest::accept::Format;
+use gridgate::ingest::acknowledge;
+
+use crate::ingest::Gate;
+use crate::ingest::client::{Answer, Export, Form, exchange, grpc_path, http_path};
+use crate::ingest::told::{TABLE, told};
+
+/// The answer to `refusal`, as it leaves the gate.
+async fn answer(refusal: &Refusal, form: Form) -> Answer {
+    Answer::of(match form {
+        Form::Grpc => acknowledge::grpc(Err(refusal)),
+        Form::Protobuf => acknowledge::http(Err(refusal), Some(Format::Protobuf)),
+        Form::Json => acknowledge::http(Err(refusal), Some(Format::Json)),
+    })
+    .await
+}
+
+/// «Failures» (MUST): every refusal is a `google.rpc.Status`, in the encoding of the request, with the codes of its row. All
+/// rows, those too that no request leads to yet; the other tests hold what leads to which.
+#[tokio::test]
+async fn t42_every_reason_is_told_as_its_row_says() {
+    let labels: Vec<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
+    assert_eq!(TABLE.iter().map(|row| row.0).collect::<Vec<_>>(), labels);
+    let key = KeyId::from_bare("7Hq2mZxK9wPa").expect("an id");
+    for (&reason, form) in Reason::ALL.iter().flat_map(|reason| Form::ALL.map(|form| (reason, form))) {
+        let plain = told(reason.as_str());
+        plain.check(&answer(&Refusal::new(reason), form).await, form);
+        let of_key = answer(&Refusal::new(reason).of_key(key), form).await;
+        plain.clone().key(&key.to_string()).check(&of_key, form);
+        let detailed = Refusal::because(reason, "it is no dog").of_key(key);
+        plain.key(&key.to_string()).detail("it is no dog; ").check(&answer(&detailed, form).await, form);
+    }
+}
+
+/// Whatever a detail says, an answer is small, its header fields are less than the 8 KiB that gRPC clients accept, and its
+/// message ends with what to do.
+#[tokio::test]
+async fn t42_every_answer_is_bounded() {
+    let key = KeyId::from_bare("7Hq2mZxK9wPa").expect("an id");
+    for (&reason, form) in Reason::ALL.iter().flat_map(|reason| Form::ALL.map(|form| (reason, form))) {
+        for detail in ["ж\r\n".repeat(2000), "\0".repeat(2000), "x".repeat(2000)] {
+            let refusal = Refusal::because(reason, &detail).of_key(key);
+            assert!(refusal.message().len() <= 1024 && refusal.message().ends_with(reason.advice()));
+            let answer = answer(&refusal, form).await;
+            let cut = detail.chars().take(200).collect::<String>();
+            told(reason.as_str()).key(&key.to_string()).detail(&cut).check(&answer, form);
+            let headers: usize =
+                answer.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
+            assert!(headers < 8 << 10 && answer.data.len() < 8 << 10, "{headers} {}", answer.data.len());
+            let phrase = answer.phrase.unwrap_or_default();
+            assert!(phrase.len() <= 256 && phrase.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{phrase:?}");
+        }
+    }
+}
+
+/// gRPC over HTTP/2, «Requests» (SHOULD): what is not gRPC gets 415. On the way there it gets what OTLP/HTTP answers, since gRPC's
+/// own refusals have the status 200, which an OTLP/HTTP exporter on the wrong port would take for a success.
+#[tokio::test]
+async fn t48_who_does_not_speak_grpc_on_its_port_gets_answers_of_http() {
+    let gate = Gate::start().await;
+    let key = gate.key("shop").await;
+    let path = grpc_path(Signal::Traces);
+    for (content_type, form) in [
+        ("text/plain", Form::Json),
+        ("", Form::Json),
+        ("application/json", Form::Json),
+        ("application/x-protobuf", Form::Protobuf),
+    ] {
+        let export = Export::traces(Form::Grpc, &key.token).with("content-type", content_type);
+        told("content_type_unsupported").key(&key.id).check(&export.send(&gate).await, form);
+        told("key_malformed").check(&export.clone().key("nonsense").send(&gate).await, form);
+        told("path_unknown").check(&export.clone().to(http_path(Signal::Traces)).send(&gate).await, form);
+        told("method_not_allowed").check(&Export { method: "GET", ..export }.send(&gate).await, form);
+    }
+    let bare = exchange(gate.grpc, true, http::Request::post(path).header("api-key", &key.token), "").await;
+    told("content_type_unsupported").key(&key.id).check(&bare, Form::Json);
+    gate.stop().await;
+}
