@@ -21,7 +21,7 @@ async fn small() -> Gate {
 }
 
 /// A log record whose body has so many characters that the message has `size` bytes.
-fn logs(form: Form, size: usize) -> Vec<u8> {
+pub(super) fn logs(form: Form, size: usize) -> Vec<u8> {
     let of = |text: &str| match form {
         Form::Json => json!({"resourceLogs": [{"scopeLogs": [{"logRecords": [{"body": {"stringValue": text}}]}]}]})
             .to_string()

@@ -38,6 +38,12 @@ async fn no_secret_is_told_or_logged() {
                     let told = format!("{answer:?} {}", answer.text());
                     assert!(!secrets.iter().any(|secret| told.contains(secret)), "{told}");
                 }
+                // In the query string it is no key, and yet it is a secret.
+                let export = Export::new(form, Signal::Traces, "marker");
+                let path = format!("{}?api-key={}", export.path, token.replace(' ', "+"));
+                let answer = export.to(&path).send_to(address).await;
+                let told = format!("{answer:?} {}", answer.text());
+                assert!(!secrets.iter().any(|secret| told.contains(secret)), "{told}");
             }
         }
     };

@@ -1,15 +1,23 @@
 //! OTLP specification, «Failures» of OTLP/gRPC and «Failures» of OTLP/HTTP: what is refused, and what its client is told.
 
+use std::time::Duration;
+
 use gridgate::domain::{KeyId, Reason, Refusal, Signal};
 use gridgate::ingest::accept::Format;
 use gridgate::ingest::acknowledge;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::logs::v1::logs_service_client::LogsServiceClient;
+use prost::Message as _;
+use tonic::Code;
+use tonic_types::{StatusExt as _, pb};
 
+use crate::catalog::execute_at;
 use crate::ingest::Gate;
 use crate::ingest::client::{Answer, Export, Form, exchange, grpc_path, http_path};
 use crate::ingest::told::{TABLE, told};
 
 /// The answer to `refusal`, as it leaves the gate.
-async fn answer(refusal: &Refusal, form: Form) -> Answer {
+pub(super) async fn answer(refusal: &Refusal, form: Form) -> Answer {
     Answer::of(match form {
         Form::Grpc => acknowledge::grpc(Err(refusal)),
         Form::Protobuf => acknowledge::http(Err(refusal), Some(Format::Protobuf)),
@@ -35,10 +43,10 @@ async fn t42_every_reason_is_told_as_its_row_says() {
     }
 }
 
-/// Whatever a detail says, an answer is small, its header fields are less than the 8 KiB that gRPC clients accept, and its
-/// message ends with what to do.
+/// «OTLP/gRPC Response», «OTLP/HTTP Response» (MUST): at most 4 MiB. An answer of Gridgate is less than 8 KiB whatever its detail
+/// says, as are its header fields, of which gRPC clients accept no more; its message still ends with what to do.
 #[tokio::test]
-async fn t42_every_answer_is_bounded() {
+async fn t34_every_answer_is_small() {
     let key = KeyId::from_bare("7Hq2mZxK9wPa").expect("an id");
     for (&reason, form) in Reason::ALL.iter().flat_map(|reason| Form::ALL.map(|form| (reason, form))) {
         for detail in ["ж\r\n".repeat(2000), "\0".repeat(2000), "x".repeat(2000)] {
@@ -53,6 +61,28 @@ async fn t42_every_answer_is_bounded() {
             let phrase = answer.phrase.unwrap_or_default();
             assert!(phrase.len() <= 256 && phrase.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{phrase:?}");
         }
+    }
+}
+
+/// «Failures» of OTLP/gRPC: what can never succeed has none of the codes that clients retry, and what passes has one of them; over
+/// HTTP the same exports are retried.
+#[test]
+fn t45_codes_are_retried_exactly_where_that_helps() {
+    for &reason in Reason::ALL {
+        let code = Code::from(reason.grpc_code() as i32);
+        let always = [
+            Code::Cancelled,
+            Code::DeadlineExceeded,
+            Code::Aborted,
+            Code::OutOfRange,
+            Code::Unavailable,
+            Code::DataLoss,
+        ];
+        let passes = reason.retry_after().is_some();
+        let retried = always.contains(&code) || (code == Code::ResourceExhausted && passes);
+        assert_eq!(retried, passes, "{reason}");
+        assert_eq!([429, 502, 503, 504].contains(&reason.http_status()), passes, "{reason}");
+        assert!(!passes || ![Code::Internal, Code::Unknown].contains(&code), "{reason}");
     }
 }
 
@@ -77,5 +107,33 @@ async fn t48_who_does_not_speak_grpc_on_its_port_gets_answers_of_http() {
     }
     let bare = exchange(gate.grpc, true, http::Request::post(path).header("api-key", &key.token), "").await;
     told("content_type_unsupported").key(&key.id).check(&bare, Form::Json);
+    gate.stop().await;
+}
+
+/// «Failures» of OTLP/gRPC (SHOULD): the client that `tonic` generates finds the details of a refusal.
+#[tokio::test]
+async fn t49_a_generated_client_reads_the_details() {
+    let gate = Gate::start().await;
+    let key = gate.key("shop").await;
+    let channel = tonic::transport::Channel::from_shared(format!("http://{}", gate.grpc)).expect("a url");
+    let mut client = LogsServiceClient::new(channel.connect().await.expect("a connection"));
+    let mut refused = async |token: &str| {
+        let mut request = tonic::Request::new(ExportLogsServiceRequest::default());
+        request.metadata_mut().insert("api-key", token.parse().expect("a header"));
+        client.export(request).await.expect_err("it is refused")
+    };
+    let status = refused("nonsense").await;
+    assert_eq!(status.code(), Code::Unauthenticated);
+    let info = status.get_details_error_info().expect("a reason");
+    assert_eq!((&*info.reason, &*info.domain), ("KEY_MALFORMED", "gridgate"));
+    execute_at(&gate.config.catalog_url(), "ALTER TABLE keys RENAME TO hidden").await;
+    let status = refused(&key.token).await;
+    assert_eq!(status.code(), Code::Unavailable);
+    let delay = status.get_details_retry_info().and_then(|retry| retry.retry_delay);
+    assert_eq!(delay, Some(Duration::from_secs(5)));
+    let trailer = status.metadata().get_bin("google.rpc.retryinfo-bin").expect("the trailer that Python reads");
+    let retry = pb::RetryInfo::decode(trailer.to_bytes().expect("base64")).expect("a RetryInfo");
+    assert_eq!(retry.retry_delay.map(|delay| (delay.seconds, delay.nanos)), Some((5, 0)));
+    drop(client);
     gate.stop().await;
 }
