@@ -80,7 +80,8 @@ macro_rules! reasons {
 reasons! {
     /// The path is none of OTLP's.
     PathUnknown = "path_unknown", 404, Unimplemented, 0,
-        "send to /v1/traces, /v1/metrics, /v1/logs or /v1development/profiles, or to the gRPC port with a gRPC exporter";
+        "send to /v1/traces, /v1/metrics, /v1/logs or /v1development/profiles, which an endpoint for one signal has to say itself, \
+         or to the gRPC port with a gRPC exporter";
     /// Only POST is allowed.
     MethodNotAllowed = "method_not_allowed", 405, Unimplemented, 0,
         "send exports with POST";
@@ -131,7 +132,7 @@ reasons! {
         "send application/x-protobuf or application/json over HTTP, application/grpc over gRPC";
     /// The compression is not supported.
     CompressionUnsupported = "compression_unsupported", 415, Unimplemented, 0,
-        "set OTEL_EXPORTER_OTLP_COMPRESSION=gzip or none";
+        "set OTEL_EXPORTER_OTLP_COMPRESSION=gzip, or do not set it";
     /// A compressed gRPC message without `grpc-encoding`.
     CompressionUndeclared = "compression_undeclared", 400, Internal, 0,
         "declare the compression in the grpc-encoding header";
