@@ -51,7 +51,7 @@ fn http_refusal(refusal: &Refusal, format: Format) -> Response<Answer> {
     let reason = refusal.reason;
     let body = match format {
         Format::Protobuf => status(refusal).encode_to_vec(),
-        Format::Json => json_status(refusal).to_string().into_bytes(),
+        Format::Json => json_status(refusal).into_bytes(),
     };
     let mut response = Response::new(Answer::of(body.into()));
     *response.status_mut() = StatusCode::from_u16(reason.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -179,8 +179,8 @@ fn status(refusal: &Refusal) -> pb::Status {
     })
 }
 
-/// The same in ProtoJSON.
-fn json_status(refusal: &Refusal) -> Value {
+/// The same in ProtoJSON. The message comes before the details: some SDKs log the body as it is, and perhaps not all of it.
+fn json_status(refusal: &Refusal) -> String {
     let all = details(refusal);
     let mut details = Vec::new();
     let mut detail = |name: &str, mut fields: Value| {
@@ -204,7 +204,8 @@ fn json_status(refusal: &Refusal) -> Value {
         let violations = violations.map(|it| json!({ "subject": it.subject, "description": it.description }));
         detail("QuotaFailure", json!({ "violations": violations.collect::<Vec<_>>() }));
     }
-    json!({ "code": refusal.reason.grpc_code() as i32, "message": refusal.message(), "details": details })
+    let (code, message) = (refusal.reason.grpc_code() as i32, Value::from(refusal.message()));
+    format!("{{\"code\":{code},\"message\":{message},\"details\":{}}}", Value::from(details))
 }
 
 fn prost_duration(seconds: u32) -> prost_types::Duration {

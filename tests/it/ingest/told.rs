@@ -76,7 +76,11 @@ impl Told {
         let mut status = match form {
             Form::Grpc => self.status_of_grpc(answer, code),
             Form::Protobuf => pb::Status::decode(&*answer.data).expect("a google.rpc.Status"),
-            Form::Json => status_of_json(&serde_json::from_slice(&answer.data).expect("JSON")),
+            Form::Json => {
+                // The message is read by people, in whatever of the body is logged.
+                assert!(answer.text().starts_with(&format!("{{\"code\":{code},\"message\":\"{}", self.label)));
+                status_of_json(&serde_json::from_slice(&answer.data).expect("JSON"))
+            }
         };
         status.details.sort_by(|left, right| left.type_url.cmp(&right.type_url));
         assert_eq!(status.code, code, "{self:?} {form:?}: {answer:?}");
