@@ -132,7 +132,7 @@ reasons! {
         "send application/x-protobuf or application/json over HTTP, application/grpc over gRPC";
     /// The compression is not supported.
     CompressionUnsupported = "compression_unsupported", 415, Unimplemented, 0,
-        "set OTEL_EXPORTER_OTLP_COMPRESSION=gzip, or do not set it";
+        "set OTEL_EXPORTER_OTLP_COMPRESSION=gzip, or leave it unset";
     /// A compressed gRPC message without `grpc-encoding`.
     CompressionUndeclared = "compression_undeclared", 400, Internal, 0,
         "declare the compression in the grpc-encoding header";

@@ -1,7 +1,7 @@
 //! Read: the body, bounded in size, time and memory. Nothing is inflated yet.
 
-use bytes::{Buf, Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, header};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 
@@ -10,6 +10,7 @@ use super::authenticate::Authenticated;
 use super::{Ended, Gate};
 use crate::domain::{Encoding, Reason, Refusal, Reservation};
 use crate::observe::metrics::Transport;
+use crate::otlp::frame;
 
 /// An export whose body has arrived.
 #[derive(Debug)]
@@ -32,9 +33,6 @@ pub struct Payload {
     /// The memory it holds.
     pub reservation: Reservation,
 }
-
-/// The frame around a gRPC message: one byte of flags and the length of the message (gRPC over HTTP/2, «Length-Prefixed-Message»).
-const GRPC_PREFIX: usize = 5;
 
 /// Reads the body of an authenticated export.
 ///
@@ -63,7 +61,8 @@ where
     B: Body<Data = Bytes> + Unpin,
 {
     let format = Format::of(headers).ok_or(Refusal::new(Reason::ContentTypeUnsupported))?;
-    let encoding = encoding(headers, &header::CONTENT_ENCODING)?.unwrap_or(Encoding::Identity);
+    let declared = headers.get_all(header::CONTENT_ENCODING).iter().map(HeaderValue::as_bytes);
+    let encoding = Encoding::of_content(declared).ok_or_else(unsupported)?;
     let (bytes, reservation) = collect(gate, body, gate.limits.wire_bytes).await?;
     Ok(Payload { format, encoding, bytes, reservation })
 }
@@ -75,41 +74,26 @@ where
     if !is_grpc(headers) {
         return Err(Reason::ContentTypeUnsupported.into());
     }
-    let declared = encoding(headers, &HeaderName::from_static("grpc-encoding"))?;
-    let (mut bytes, mut reservation) = collect(gate, body, gate.limits.wire_bytes + GRPC_PREFIX).await?;
-    let undecodable = |detail: &str| Refusal::because(Reason::BodyUndecodable, detail);
-    let Some(&[flags, a, b, c, d]) = bytes.first_chunk::<GRPC_PREFIX>() else {
-        return Err(undecodable("the gRPC message is cut off before its length").into());
+    let mut declared = headers.get_all("grpc-encoding").iter();
+    let encoding = match (declared.next(), declared.next()) {
+        (None, _) => Encoding::Identity,
+        (Some(one), None) => Encoding::of_grpc(one.as_bytes()).ok_or_else(unsupported)?,
+        (Some(_), Some(_)) => return Err(unsupported().into()),
     };
-    let encoding = match (flags, declared) {
-        (0, _) => Encoding::Identity,
-        (1, Some(encoding)) => encoding,
-        (1, None) => return Err(Reason::CompressionUndeclared.into()),
-        _ => return Err(undecodable("the gRPC message has unknown flags").into()),
+    let (bytes, reservation) = collect(gate, body, gate.limits.wire_bytes + frame::PREFIX).await?;
+    let frame = frame::only_message(&bytes).map_err(|error| Refusal::because(Reason::BodyUndecodable, error))?;
+    let encoding = match (frame.is_compressed, encoding) {
+        (false, _) => Encoding::Identity,
+        // What is compressed by no compression is not declared (gRPC, «Compression», and so do its own servers).
+        (true, Encoding::Identity) => return Err(Reason::CompressionUndeclared.into()),
+        (true, encoding) => encoding,
     };
-    let length = u32::from_be_bytes([a, b, c, d]) as usize;
-    bytes.advance(GRPC_PREFIX);
-    if bytes.len() < length {
-        return Err(undecodable("the gRPC message is shorter than its length says").into());
-    }
-    if bytes.len() > length {
-        return Err(undecodable("an export has exactly one gRPC message; more bytes follow it").into());
-    }
-    reservation.shrink_to(length as u64);
+    let bytes = bytes.slice_ref(frame.message);
     Ok(Payload { format: Format::Protobuf, encoding, bytes, reservation })
 }
 
-/// The encoding that the header `name` declares, if it does.
-fn encoding(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Encoding>, Refusal> {
-    let mut declared = headers.get_all(name).iter();
-    let encoding = declared.next().map(|value| Encoding::from_header(value.as_bytes()));
-    match (encoding, declared.next()) {
-        (None, _) => Ok(None),
-        (Some(Some(encoding)), None) => Ok(Some(encoding)),
-        (Some(_), _) => {
-            Err(Refusal::because(Reason::CompressionUnsupported, format_args!("supported are {}", Encoding::ACCEPTED)))
-        }
-    }
+fn unsupported() -> Refusal {
+    Refusal::because(Reason::CompressionUnsupported, format_args!("supported are {}", Encoding::ACCEPTED))
 }
 
 /// All bytes of the body, up to `cap`. Memory is reserved as they arrive, so that a length which is claimed but never sent

@@ -88,8 +88,11 @@ fn scan_payload(signal: Signal, payload: Payload, limits: &ExportLimits, budget:
         None => (bytes, encoding),
     };
     let (payload, encoding) = match encoding {
-        Encoding::Identity => for_log(&payload).map_or((payload, encoding), |smaller| (smaller, Encoding::Zstd)),
-        Encoding::Gzip | Encoding::Zstd => (payload, encoding),
+        Encoding::Identity => {
+            let smaller = for_log(&payload, |more| reservation.grow(more as u64));
+            smaller.map_or((payload, encoding), |smaller| (smaller, Encoding::Zstd))
+        }
+        Encoding::Gzip | Encoding::Deflate | Encoding::Zstd => (payload, encoding),
     };
     let held = payload.len() as u64;
     reservation.shrink_to(held);
@@ -105,6 +108,9 @@ fn scan_protobuf(signal: Signal, body: &[u8], limits: &ExportLimits) -> Result<u
 fn refuse_inflating(error: InflateError) -> Refusal {
     match error {
         InflateError::Damaged => Refusal::because(Reason::CompressionInvalid, error),
+        InflateError::Window | InflateError::Dictionary | InflateError::Members => {
+            Refusal::because(Reason::CompressionUnsupported, error)
+        }
         InflateError::TooLarge { .. } => Refusal::because(Reason::BodyTooLarge, error),
         InflateError::Budget(error) => error.into(),
     }

@@ -65,9 +65,10 @@ async fn content_types_and_encodings() {
     }
     for form in Form::ALL {
         let name = if form == Form::Grpc { "grpc-encoding" } else { "content-encoding" };
-        for encoding in ["br", "snappy", "gzip, gzip", "gzip,identity", "x"] {
+        for encoding in ["br", "snappy", "gzip, gzip", "gzip,zstd", "x"] {
             let export = Export::traces(form, &key.token).with(name, encoding);
-            let unsupported = told("compression_unsupported").key(&key.id).detail("supported are identity,gzip");
+            let unsupported =
+                told("compression_unsupported").key(&key.id).detail("supported are identity,gzip,deflate,zstd; ");
             unsupported.check(&export.send(&gate).await, form);
             told("key_malformed").check(&export.key("nonsense").send(&gate).await, form);
         }

@@ -2,6 +2,7 @@
 
 mod answers;
 mod client;
+mod compression;
 mod credentials;
 mod key_cache;
 mod limits;

@@ -96,7 +96,7 @@ impl Told {
             }
             match self.label {
                 "method_not_allowed" => header("allow", "POST"),
-                "compression_unsupported" => header("grpc-accept-encoding", "identity,gzip"),
+                "compression_unsupported" => header("grpc-accept-encoding", "identity,gzip,deflate,zstd"),
                 _ => None,
             };
             if let Some(seconds) = retry {
@@ -114,7 +114,7 @@ impl Told {
                 "credentials_missing" => header("www-authenticate", "Bearer realm=\"otlp\""),
                 _ if http == 401 => header("www-authenticate", "Bearer realm=\"otlp\", error=\"invalid_token\""),
                 "method_not_allowed" => header("allow", "POST"),
-                "compression_unsupported" => header("accept-encoding", "identity,gzip"),
+                "compression_unsupported" => header("accept-encoding", "identity,gzip,deflate,zstd"),
                 _ => None,
             };
             if let Some(seconds) = retry {
