@@ -13,6 +13,9 @@ const LARGEST_WINDOW: u64 = (1 << 31) - 1;
 /// The deepest nesting that the lake writes.
 const DEEPEST: u64 = 32;
 
+/// A map of header fields holds no more.
+const MOST_FIELDS: u64 = 1 << 14;
+
 /// More would be a slip of the keyboard.
 const MANY: u64 = 1_000_000;
 
@@ -20,7 +23,7 @@ const MANY: u64 = 1_000_000;
 pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
     let (keys, limits, log) = (&config.keys, &config.limits, &config.log);
     let count = |number: usize| number as u64;
-    let numbers: [(&str, u64, RangeInclusive<u64>); 14] = [
+    let numbers: [(&str, u64, RangeInclusive<u64>); 16] = [
         ("catalog.connections", config.catalog.connections.into(), 1..=MANY),
         ("keys.cache_keys", keys.cache_keys, 1..=u64::MAX),
         ("keys.lookups", count(keys.lookups), 1..=MANY),
@@ -29,7 +32,9 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
         ("limits.items", limits.items, 1..=u64::MAX),
         ("limits.depth", limits.depth.into(), 1..=DEEPEST),
         ("limits.headers", limits.headers.0, 1..=LARGEST_BODY),
+        ("limits.header_fields", count(limits.header_fields), 1..=MOST_FIELDS),
         ("limits.connections", count(limits.connections), 1..=MANY),
+        ("limits.connections_per_address", count(limits.connections_per_address), 1..=MANY),
         ("limits.streams", limits.streams.into(), 1..=MANY),
         ("limits.stream_window", limits.stream_window.0, 1..=LARGEST_WINDOW),
         ("limits.connection_window", limits.connection_window.0, 1..=LARGEST_WINDOW),
@@ -47,6 +52,8 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
         ("limits.body_time", limits.body_time),
         ("limits.header_time", limits.header_time),
         ("limits.idle_time", limits.idle_time),
+        ("limits.answer_time", limits.answer_time),
+        ("limits.stream_time", limits.stream_time),
         ("lake.interval", config.lake.interval),
     ];
     let length = lengths.into_iter().find(|(_, length)| length.0.is_zero());
@@ -72,6 +79,9 @@ mod tests {
             ("limits.body", "129MiB"),
             ("limits.depth", "33"),
             ("limits.connections", "9000000000000000000"),
+            ("limits.connections_per_address", "0"),
+            ("limits.header_fields", "0"),
+            ("limits.stream_time", "0s"),
             ("limits.streams", "0"),
             ("limits.stream_window", "2GiB"),
             ("log.in_flight", "0"),

@@ -146,10 +146,18 @@ pub struct LimitsConfig {
     pub header_time: Span,
     /// How long a connection of HTTP/1.1 is kept without a request.
     pub idle_time: Span,
+    /// How long an answer may wait for a client that does not read.
+    pub answer_time: Span,
+    /// From the headers of an HTTP/2 request to the end of its answer.
+    pub stream_time: Span,
     /// Header fields of one request together.
     pub headers: Bytes,
+    /// The number of header fields of one request.
+    pub header_fields: usize,
     /// Connections to all ingest listeners.
     pub connections: usize,
+    /// Connections from one address: of IPv6 from one /64.
+    pub connections_per_address: usize,
     /// Streams of one HTTP/2 connection.
     pub streams: u32,
     /// The HTTP/2 flow-control window of one stream.
@@ -259,8 +267,12 @@ impl Default for LimitsConfig {
             body_time: Span::seconds(30),
             header_time: Span::seconds(10),
             idle_time: Span::seconds(180),
+            answer_time: Span::seconds(30),
+            stream_time: Span::seconds(300),
             headers: Bytes(16 << 10),
+            header_fields: 64,
             connections: 4096,
+            connections_per_address: 1024,
             streams: 128,
             stream_window: Bytes::mebi(1),
             connection_window: Bytes::mebi(1),

@@ -4,6 +4,7 @@
 //! with codes that are not OTLP's, and before anybody is authenticated.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::net::IpAddr;
 
 use ::http::{Request, Response};
@@ -32,7 +33,7 @@ pub async fn route<B>(
 ) -> Result<Response<Either<Answer, UntilStopped<tonic::body::Body>>>, Infallible>
 where
     B: Body<Data = Bytes> + Unpin + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B::Error: Error + Send + Sync + 'static,
 {
     if OTHERS.into_iter().any(|service| request.uri().path().starts_with(service)) {
         let response = others.oneshot(request.map(tonic::body::Body::new)).await?;

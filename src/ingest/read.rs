@@ -1,5 +1,8 @@
 //! Read: the body, bounded in size, time and memory. Nothing is inflated yet.
 
+use std::error::Error;
+use std::{io, iter};
+
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, header};
 use http_body::Body;
@@ -41,6 +44,7 @@ pub struct Payload {
 pub async fn read<'a, B>(gate: &Gate, authenticated: Authenticated<'a>, body: B) -> Result<Received<'a>, Ended>
 where
     B: Body<Data = Bytes> + Unpin,
+    B::Error: Error + 'static,
 {
     let reading = async {
         match authenticated.arrival.entrance.transport {
@@ -59,6 +63,7 @@ where
 async fn read_http<B>(gate: &Gate, headers: &HeaderMap, body: B) -> Result<Payload, Ended>
 where
     B: Body<Data = Bytes> + Unpin,
+    B::Error: Error + 'static,
 {
     let format = Format::of(headers).ok_or(Refusal::new(Reason::ContentTypeUnsupported))?;
     let declared = headers.get_all(header::CONTENT_ENCODING).iter().map(HeaderValue::as_bytes);
@@ -70,6 +75,7 @@ where
 async fn read_grpc<B>(gate: &Gate, headers: &HeaderMap, body: B) -> Result<Payload, Ended>
 where
     B: Body<Data = Bytes> + Unpin,
+    B::Error: Error + 'static,
 {
     if !is_grpc(headers) {
         return Err(Reason::ContentTypeUnsupported.into());
@@ -101,6 +107,7 @@ fn unsupported() -> Refusal {
 async fn collect<B>(gate: &Gate, mut body: B, cap: usize) -> Result<(Bytes, Reservation), Ended>
 where
     B: Body<Data = Bytes> + Unpin,
+    B::Error: Error + 'static,
 {
     let too_large = || Refusal::because(Reason::BodyTooLarge, format_args!("the body has more than {cap} bytes"));
     let claimed = body.size_hint().lower();
@@ -112,7 +119,7 @@ where
     let mut first = Bytes::new();
     let mut rest: Option<BytesMut> = None;
     while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else { return Err(Ended::Gone) };
+        let frame = frame.map_err(|error| broken(&error))?;
         let Ok(data) = frame.into_data() else { continue };
         if data.len() + rest.as_ref().map_or(first.len(), BytesMut::len) > cap {
             return Err(too_large().into());
@@ -132,6 +139,19 @@ where
         }
     }
     Ok((rest.map_or(first, BytesMut::freeze), reservation))
+}
+
+/// What has happened to a body that could not be read on. Where its framing is wrong (RFC 9112 section 7.1), its client is still
+/// there and can be told; otherwise it left.
+fn broken(error: &(dyn Error + 'static)) -> Ended {
+    let mut causes = iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
+    let kind = causes.find_map(|error| error.downcast_ref::<io::Error>()).map(io::Error::kind);
+    match kind {
+        Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => {
+            Refusal::because(Reason::BodyUndecodable, "the chunks of the body are damaged").into()
+        }
+        _ => Ended::Gone,
+    }
 }
 
 /// The most that is allocated before bytes have arrived.

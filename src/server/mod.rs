@@ -1,11 +1,15 @@
 //! The composition root: from a configuration to running listeners, and back to nothing in the right order.
 
 mod connections;
+mod descriptors;
 mod health;
 mod idle;
 mod memory;
 mod others;
+mod refused;
 mod settings;
+mod slots;
+mod stalled;
 
 use std::fs::DirBuilder;
 use std::net::SocketAddr;
@@ -34,8 +38,10 @@ pub use crate::storage::lock::FolderLock;
 use crate::storage::log::Committer;
 use crate::storage::open::Storage;
 use connections::{Connections, Versions};
+use refused::Refused;
 pub use settings::catalog_settings;
 use settings::{connection_limits, credential_headers, export_limits, key_cache_settings, storage_settings};
+use slots::Slots;
 
 /// What the outside world gives to a process; tests give something else.
 #[derive(Clone)]
@@ -107,9 +113,11 @@ impl Server {
         let log_lock = log_lock.context("log.folder")?;
         let Storage { log, committer, deliverer, backlog } =
             crate::storage::open::open(&storage_settings(&config), &*random, report).await.context("log.folder")?;
+        let most = descriptors::connections(config.limits.connections, config.catalog.connections);
         let connections = Connections::new(
             connection_limits(&config),
-            config.limits.connections,
+            Slots::new(most, config.limits.connections_per_address),
+            Refused::new(Arc::clone(&metrics)),
             connection_memory.clone(),
             stop.clone(),
         );
@@ -229,9 +237,10 @@ impl Server {
         let admin_service = TowerToHyperService::new(router);
         // Health, metrics and revocations are served until exports are finished and delivered.
         let admin_stop = CancellationToken::new();
-        let limits = connection_limits(&config);
+        let (limits, refused) = (connection_limits(&config), Refused::new(Arc::clone(&gate.metrics)));
         let memory = Budget::new(ADMIN_CONNECTIONS as u64 * u64::from(limits.connection_window));
-        let admin_connections = Connections::new(limits, ADMIN_CONNECTIONS, memory, admin_stop.clone());
+        let slots = Slots::new(ADMIN_CONNECTIONS, ADMIN_CONNECTIONS);
+        let admin_connections = Connections::new(limits, slots, refused, memory, admin_stop.clone());
         let administering =
             tokio::spawn(
                 admin_connections.clone().accept(admin_listener, Versions::OneOrTwo, move |_| admin_service.clone()),

@@ -64,6 +64,7 @@ pub(super) fn export_limits(config: &Config) -> ExportLimits {
     let limits = &config.limits;
     ExportLimits {
         header_bytes: limits.headers.as_usize(),
+        header_fields: limits.header_fields,
         wire_bytes: limits.wire_body.as_usize(),
         body_bytes: limits.body.as_usize(),
         body_time: limits.body_time.0,
@@ -84,7 +85,10 @@ pub(super) fn connection_limits(config: &Config) -> ConnectionLimits {
     ConnectionLimits {
         header_time: limits.header_time.0,
         idle_time: limits.idle_time.0,
+        answer_time: limits.answer_time.0,
+        stream_time: limits.stream_time.0,
         header_bytes: limits.headers.as_u32().saturating_mul(HEADROOM),
+        header_fields: limits.header_fields,
         streams: limits.streams,
         stream_window: limits.stream_window.as_u32(),
         connection_window: limits.connection_window.as_u32(),
