@@ -3,6 +3,8 @@
 mod answers;
 mod client;
 mod credentials;
+mod floods;
+mod frames;
 mod key_cache;
 mod limits;
 mod observed;
