@@ -84,7 +84,7 @@ const SEND_BUFFER: usize = 64 << 10;
 /// Requests that a client may reset before they are looked at, and errors of its own making for which a stream is reset, before its
 /// connection is closed (CVE-2023-44487, RUSTSEC-2024-0003).
 const EARLY_RESETS: usize = 20;
-const FAULTY_STREAMS: usize = 128;
+const FAULTY_STREAMS: usize = 1024;
 
 /// A connection of HTTP/2 without traffic is asked after this time whether it is still there.
 const PING_INTERVAL: Duration = Duration::from_mins(1);

@@ -222,6 +222,15 @@ impl Raw {
         Self(TcpStream::connect(address).await.expect("a connection"))
     }
 
+    pub(super) const fn of(stream: TcpStream) -> Self {
+        Self(stream)
+    }
+
+    /// Whether `bytes` could be written.
+    pub(super) async fn try_write(&mut self, bytes: &[u8]) -> bool {
+        self.0.write_all(bytes).await.is_ok()
+    }
+
     /// The head of `export` with `extra` lines; no body.
     pub(super) async fn head(&mut self, export: &Export, extra: &str) {
         let headers =

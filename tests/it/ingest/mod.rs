@@ -4,6 +4,8 @@ mod answers;
 mod client;
 mod compression;
 mod credentials;
+mod floods;
+mod frames;
 mod key_cache;
 mod limits;
 mod observed;
