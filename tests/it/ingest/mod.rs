@@ -1,6 +1,5 @@
 //! The data path through real sockets: a whole gate in this process, on ports of its own and with its clock under control.
 
-mod answers;
 mod client;
 mod compression;
 mod credentials;

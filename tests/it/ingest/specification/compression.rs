@@ -4,7 +4,7 @@ use gridgate::config::Config;
 use gridgate::domain::Signal;
 
 use crate::ingest::Gate;
-use crate::ingest::client::{Export, Form, frame, json_of, protobuf_of};
+use crate::ingest::client::{Export, Form, frame, gzip, json_of, protobuf_of};
 use crate::ingest::limits::logs;
 use crate::ingest::told::told;
 
@@ -40,6 +40,42 @@ async fn t25_identity_may_be_said() {
         }
     }
     assert_eq!(gate.stop().await.lake()["shop/web/production/traces"], ["marker"; 9]);
+}
+
+/// HTTP, «415 Unsupported Media Type», and gRPC's «Compression»: any other compression, and several at once. The answer says which
+/// are supported; the key comes first.
+#[tokio::test]
+async fn t27_other_compressions_are_415_and_unimplemented() {
+    let gate = Gate::start().await;
+    let key = gate.key("shop").await;
+    for form in Form::ALL {
+        let name = if form == Form::Grpc { "grpc-encoding" } else { "content-encoding" };
+        for encoding in ["br", "gzip, gzip", "gzip,zstd", "x"] {
+            let export = Export::traces(form, &key.token).with(name, encoding);
+            let unsupported =
+                told("compression_unsupported").key(&key.id).detail("supported are identity,gzip,deflate,zstd; ");
+            unsupported.check(&export.send(&gate).await, form);
+            told("key_malformed").check(&export.key("nonsense").send(&gate).await, form);
+        }
+        let stacked = Export::traces(form, &key.token).and(name, "gzip").and(name, "gzip");
+        told("compression_unsupported").key(&key.id).check(&stacked.send(&gate).await, form);
+    }
+    gate.stop().await;
+}
+
+/// gRPC, «Compression» (MUST): a message which is compressed without a word about how is an internal error, the one exception to
+/// what damaged compression is. One that is not compressed where it might be is allowed.
+#[tokio::test]
+async fn t28_compressed_without_a_declaration_is_internal() {
+    let gate = Gate::start().await;
+    let key = gate.key("shop").await;
+    let message = protobuf_of(Signal::Traces, "marker");
+    let export = Export::traces(Form::Grpc, &key.token);
+    let undeclared = export.clone().raw(frame(1, &gzip(&message)));
+    told("compression_undeclared").key(&key.id).check(&undeclared.send(&gate).await, Form::Grpc);
+    let plain = export.with("grpc-encoding", "gzip").raw(frame(0, &message));
+    plain.send(&gate).await.assert_success(Form::Grpc);
+    assert_eq!(gate.stop().await.lake()["shop/web/production/traces"], ["marker"]);
 }
 
 /// «OTLP/gRPC Request» (RECOMMENDED), «OTLP/HTTP Request» (SHOULD): 64 MiB, to be configured.

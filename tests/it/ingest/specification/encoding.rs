@@ -98,6 +98,27 @@ async fn t12_content_types() {
     gate.stop().await;
 }
 
+/// HTTP, «415 Unsupported Media Type»: any other content type, and none. The key comes first.
+#[tokio::test]
+async fn t13_other_content_types_are_415() {
+    let gate = Gate::start().await;
+    let key = gate.key("shop").await;
+    let unsupported = told("content_type_unsupported").key(&key.id);
+    for content_type in ["text/plain", "application/jsonx", "application/grpc", "application/x-www-form-urlencoded", ""]
+    {
+        let export = Export::traces(Form::Json, &key.token).with("content-type", content_type);
+        unsupported.check(&export.send(&gate).await, Form::Json);
+        told("key_malformed").check(&export.key("nonsense").send(&gate).await, Form::Json);
+    }
+    let without = Export::traces(Form::Json, &key.token).without("content-type");
+    unsupported.check(&without.send(&gate).await, Form::Json);
+    for content_type in ["application/grpc+json", "application/grpc-web"] {
+        let export = Export::traces(Form::Grpc, &key.token).with("content-type", content_type);
+        unsupported.check(&export.send(&gate).await, Form::Grpc);
+    }
+    gate.stop().await;
+}
+
 /// «JSON Protobuf Encoding»: ids are hexadecimal in either case; what has another length or other characters is refused.
 #[tokio::test]
 async fn t14_ids_are_hexadecimal() {

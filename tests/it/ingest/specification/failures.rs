@@ -13,7 +13,7 @@ use tonic_types::{StatusExt as _, pb};
 
 use crate::catalog::execute_at;
 use crate::ingest::Gate;
-use crate::ingest::client::{Answer, Export, Form, exchange, grpc_path, http_path};
+use crate::ingest::client::{Answer, Export, Form, exchange, frame, grpc_path, http_path, protobuf_of};
 use crate::ingest::told::{TABLE, told};
 
 /// The answer to `refusal`, as it leaves the gate.
@@ -64,6 +64,53 @@ async fn t34_every_answer_is_small() {
     }
 }
 
+/// «Failures» of OTLP/gRPC, «Bad Data» of OTLP/HTTP (MUST): what cannot be decoded is 400 and INVALID_ARGUMENT, and the details say
+/// what is wrong.
+#[tokio::test]
+async fn t43_what_cannot_be_decoded_is_bad_data() {
+    let gate = Gate::start().await;
+    let key = gate.key("shop").await;
+    let good = protobuf_of(Signal::Traces, "marker");
+    let undecodable = |detail: &str| told("body_undecodable").key(&key.id).detail(detail);
+    let cut_off = good[..good.len() - 1].to_vec();
+    for body in [cut_off, b"\xff\xff\xff\xff".to_vec(), vec![0x0a, 0x7f], vec![0x0b], vec![0x09; 8]] {
+        for form in [Form::Grpc, Form::Protobuf] {
+            let export = Export::traces(form, &key.token);
+            undecodable("").check(&export.clone().message(body.clone()).send(&gate).await, form);
+            undecodable("").check(&export.gzip(&body).send(&gate).await, form);
+        }
+    }
+    for body in [
+        "",
+        "{",
+        "[]",
+        "null",
+        "\"\"",
+        "{\"resourceSpans\": 1}",
+        "{}{}",
+        "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"traceId\":\"xyz\"}]}]}]}",
+    ] {
+        let answer = Export::traces(Form::Json, &key.token).message(body).send(&gate).await;
+        undecodable("").check(&answer, Form::Json);
+    }
+    // JSON where protobuf is declared, and the other way round.
+    let swapped = Export::traces(Form::Json, &key.token).with("content-type", "application/x-protobuf");
+    undecodable("").check(&swapped.send(&gate).await, Form::Protobuf);
+    let swapped = Export::traces(Form::Protobuf, &key.token).with("content-type", "application/json");
+    undecodable("").check(&swapped.send(&gate).await, Form::Json);
+    for (raw, detail) in [
+        (Vec::new(), "the gRPC message is cut off before its length"),
+        (vec![0, 0, 0, 0], "the gRPC message is cut off before its length"),
+        (frame(2, &good), "the gRPC message has unknown flags"),
+        (frame(0, &good)[..20].to_vec(), "the gRPC message is shorter than its length says"),
+        ([frame(0, &good), frame(0, &good)].concat(), "an export has exactly one gRPC message"),
+    ] {
+        let export = Export::traces(Form::Grpc, &key.token).raw(raw);
+        undecodable(detail).check(&export.send(&gate).await, Form::Grpc);
+    }
+    assert!(gate.stop().await.lake().is_empty());
+}
+
 /// «Failures» of OTLP/gRPC: what can never succeed has none of the codes that clients retry, and what passes has one of them; over
 /// HTTP the same exports are retried.
 #[test]
@@ -84,6 +131,26 @@ fn t45_codes_are_retried_exactly_where_that_helps() {
         assert_eq!([429, 502, 503, 504].contains(&reason.http_status()), passes, "{reason}");
         assert!(!passes || ![Code::Internal, Code::Unknown].contains(&code), "{reason}");
     }
+}
+
+/// gRPC, «Status codes»: a service or method that is not there is UNIMPLEMENTED, whatever the key.
+#[tokio::test]
+async fn t46_unknown_services_and_methods_are_unimplemented() {
+    let gate = Gate::start().await;
+    let key = gate.key("shop").await;
+    for path in [
+        "/opentelemetry.proto.collector.trace.v1.TraceService/Import",
+        "/opentelemetry.proto.collector.trace.v1.TraceService/Export/",
+        "/opentelemetry.proto.collector.nothing.v1.NothingService/Export",
+        "/opentelemetry.proto.experimental.arrow.v1.ArrowTracesService/ArrowTraces",
+        "/v1/traces",
+        "/",
+    ] {
+        let export = Export::traces(Form::Grpc, &key.token).to(path);
+        told("path_unknown").check(&export.send(&gate).await, Form::Grpc);
+        told("path_unknown").check(&export.without("api-key").send(&gate).await, Form::Grpc);
+    }
+    gate.stop().await;
 }
 
 /// gRPC over HTTP/2, «Requests» (SHOULD): what is not gRPC gets 415. On the way there it gets what OTLP/HTTP answers, since gRPC's

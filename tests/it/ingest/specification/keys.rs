@@ -124,6 +124,30 @@ async fn t72_what_is_over_a_limit_is_refused_whole() {
     assert_eq!(super::rows(&gate.stop().await).len(), 50);
 }
 
+/// HTTP, «431 Request Header Fields Too Large»: what is too large gets an answer of OTLP, what is much too large one of HTTP, and the
+/// next request is served. The key comes first.
+#[tokio::test]
+async fn t73_headers_that_are_too_large_are_431() {
+    let gate = Gate::start().await;
+    let key = gate.key("shop").await;
+    for form in Form::ALL {
+        let large = Export::traces(form, &key.token).with("x-large", "x".repeat(20 << 10));
+        told("headers_too_large").key(&key.id).check(&large.send(&gate).await, form);
+        told("key_malformed").check(&large.key("nonsense").send(&gate).await, form);
+        if form == Form::Grpc {
+            // A client keeps to the limit that the gate announces.
+            continue;
+        }
+        let huge = Export::traces(form, &key.token).with("x-huge", "x".repeat(300 << 10));
+        let mut raw = Raw::connect(gate.http).await;
+        raw.head(&huge, "content-length: 0\r\n").await;
+        let head = raw.read_head().await;
+        assert!(head.starts_with("HTTP/1.1 431 "), "{head}");
+        Export::traces(form, &key.token).send(&gate).await.assert_success(form);
+    }
+    gate.stop().await;
+}
+
 /// A key in the query string opens nothing: it would stand in the logs of every proxy.
 #[tokio::test]
 async fn t74_a_key_in_the_query_string_is_no_key() {

@@ -1,40 +1,7 @@
 //! OTLP specification, «OTLP/HTTP Connection» and «All Other Responses»: connections, and what breaks them.
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-
 use crate::ingest::Gate;
 use crate::ingest::client::{Export, Form, Raw};
-
-/// gRPC, «Keepalive»: a client may ask as often as it likes whether its connection is alive, with a call under way and without.
-#[tokio::test]
-async fn t57_pings_are_answered() {
-    const PING: u8 = 6;
-    const ACK: u8 = 1;
-    let gate = Gate::start().await;
-    for address in [gate.grpc, gate.http] {
-        let mut stream = TcpStream::connect(address).await.expect("a connection");
-        // RFC 9113 section 3.4: the preface, and settings without a setting.
-        stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.expect("it is written");
-        for number in 0_u64..100 {
-            let payload = number.to_be_bytes();
-            stream.write_all(&[&[0, 0, 8, PING, 0, 0, 0, 0, 0][..], &payload].concat()).await.expect("it is open");
-            loop {
-                let mut head = [0; 9];
-                stream.read_exact(&mut head).await.expect("a frame");
-                let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-                let mut frame = vec![0; usize::try_from(length).expect("it is short")];
-                stream.read_exact(&mut frame).await.expect("a frame");
-                assert_ne!(head[3], 7, "GOAWAY after {number} pings");
-                if (head[3], head[4]) == (PING, ACK) {
-                    assert_eq!(frame, payload);
-                    break;
-                }
-            }
-        }
-    }
-    gate.stop().await;
-}
 
 /// «All Other Responses» (SHOULD, for clients): what breaks off without an answer is sent again, and is there once.
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use gridgate::config::Config;
 use gridgate::domain::Signal;
+use http::Request;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use prost::Message as _;
@@ -82,11 +83,34 @@ async fn t05_protobuf_and_json_share_a_port() {
     assert_eq!(gate.stop().await.lake()["shop/web/production/traces"], ["marker"; 4]);
 }
 
-/// HTTP, «405 Method Not Allowed» and «HEAD»: a method that is not POST is told which is; HEAD gets no body, on either version.
+/// «OTLP/HTTP Request», «Endpoint URLs for OTLP/HTTP» of exporters: an endpoint for one signal is used as it is, so that paths which
+/// are nearly right do come. They are 404, before the key is looked at, and never a redirect, which some clients take for a success.
+#[tokio::test]
+async fn t07_odd_paths_are_404_never_a_redirect() {
+    let gate = Gate::start().await;
+    let key = gate.key("shop").await;
+    for path in
+        ["/", "/v1/traces/", "//v1/traces", "/V1/traces", "/v1/spans", "/v1/%74races", "/otlp/v1/traces", "/v1", "/?"]
+    {
+        for form in [Form::Protobuf, Form::Json] {
+            let export = Export::traces(form, &key.token).to(path);
+            told("path_unknown").check(&export.send(&gate).await, form);
+            told("path_unknown").check(&Export { method: "GET", ..export.without("api-key") }.send(&gate).await, form);
+        }
+    }
+    gate.stop().await;
+}
+
+/// HTTP, «405 Method Not Allowed» and «HEAD»: a method that is not POST is told which is, before the key is looked at; HEAD gets no
+/// body, on either version.
 #[tokio::test]
 async fn t08_other_methods_are_405() {
     let gate = Gate::start().await;
-    for method in ["GET", "PUT", "HEAD", "DELETE", "PATCH", "TRACE"] {
+    for method in ["GET", "PUT", "DELETE", "OPTIONS"] {
+        let export = Export { method, ..Export::new(Form::Grpc, Signal::Traces, "") };
+        told("method_not_allowed").check(&export.send(&gate).await, Form::Grpc);
+    }
+    for method in ["GET", "PUT", "HEAD", "DELETE", "PATCH", "TRACE", "OPTIONS"] {
         for (form, two) in [Form::Protobuf, Form::Json].into_iter().flat_map(|form| [(form, false), (form, true)]) {
             let export = Export { method, ..Export::new(form, Signal::Traces, "").raw("") };
             let answer = exchange(gate.http, two, export.builder(), "").await;
@@ -98,6 +122,9 @@ async fn t08_other_methods_are_405() {
             }
         }
     }
+    // Without a content type the answer is JSON, which a person can read.
+    let browser = exchange(gate.http, false, Request::get("/v1/logs"), "").await;
+    told("method_not_allowed").check(&browser, Form::Json);
     gate.stop().await;
 }
 
