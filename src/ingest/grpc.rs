@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::net::IpAddr;
 
-use ::http::{Request, Response};
+use ::http::{Request, Response, Version};
 use bytes::Bytes;
 use http_body::Body;
 use http_body_util::Either;
@@ -19,6 +19,7 @@ use super::accept::{Entrance, speaks_grpc};
 use super::acknowledge::{self, Answer};
 use super::http;
 use super::others::UntilStopped;
+use crate::domain::Signal;
 
 /// Answers one call: exports here, everything else that gRPC clients ask for (health, reflection) by `others`.
 ///
@@ -48,6 +49,16 @@ where
         http::acknowledged(result.as_ref().copied(), &parts)
     };
     Ok(response.map(Either::Left))
+}
+
+/// Whether a request to a port of both transports is gRPC, by its content type or its path. Over HTTP/1.1 nothing is: its answers
+/// have trailers, which such a client does not read.
+#[must_use]
+pub fn is_meant<B>(request: &Request<B>) -> bool {
+    let path = request.uri().path();
+    let named = Signal::ALL.into_iter().any(|signal| signal.grpc_path() == path)
+        || OTHERS.into_iter().any(|service| path.starts_with(service));
+    request.version() == Version::HTTP_2 && (speaks_grpc(request.headers()) || named)
 }
 
 /// The services for health checks and reflection. They need no key: a load balancer has none.

@@ -15,6 +15,7 @@ use super::Gate;
 use super::accept::{Entrance, Format};
 use super::acknowledge::{self, Answer};
 use super::append::Stored;
+use super::cors;
 use crate::domain::Refusal;
 
 /// Answers one request of a client at `peer`.
@@ -24,9 +25,17 @@ where
     B::Error: Error + Send + 'static,
 {
     let (parts, mut body) = request.into_parts();
+    if let Some(cors) = &gate.cors
+        && cors::is_preflight(&parts)
+    {
+        return cors.preflight(&parts.headers);
+    }
     let arrived = Instant::now();
     let result = super::answer(gate, entrance, peer, &parts, &mut body).await;
     let mut response = acknowledged(result.as_ref().copied(), &parts);
+    if let Some(cors) = &gate.cors {
+        cors.admit(&parts.headers, response.headers_mut());
+    }
     // HTTP/2 ends the stream by itself.
     if result.is_err() && parts.version < Version::HTTP_2 && !body.is_end_stream() {
         if parts.headers.contains_key(header::EXPECT) {

@@ -12,6 +12,7 @@ pub mod acknowledge;
 pub mod admit;
 pub mod append;
 pub mod authenticate;
+pub mod cors;
 pub mod grpc;
 pub mod http;
 pub mod key_cache;
@@ -36,6 +37,7 @@ use crate::otlp::scan::ScanLimits;
 use crate::storage::log::Log;
 use accept::{Arrival, Entrance};
 use append::Stored;
+use cors::Cors;
 use key_cache::KeyCache;
 
 /// Everything that the path of an export needs. There is one of it, shared by all listeners.
@@ -46,6 +48,8 @@ pub struct Gate {
     pub peppers: Arc<Peppers>,
     /// The headers that may carry a token, in order.
     pub credential_headers: Vec<HeaderName>,
+    /// Which web pages may export; `None`: none.
+    pub cors: Option<Cors>,
     /// Where accepted exports become durable.
     pub log: Log,
     /// What all bodies together may hold in memory.
@@ -108,7 +112,7 @@ where
     B::Error: Error + 'static,
 {
     let at = gate.clock.now();
-    let signal = accept::signal(entrance.transport, parts.uri.path());
+    let signal = accept::signal(entrance, parts.uri.path());
     let mut tally = gate.metrics.begin(entrance.transport, signal.as_ref().ok().copied());
     let result = match signal.and_then(|signal| accept::method(&parts.method).map(|()| signal)) {
         Ok(signal) => {

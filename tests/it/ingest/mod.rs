@@ -2,13 +2,17 @@
 
 mod client;
 mod compression;
+mod cors;
 mod credentials;
 mod floods;
 mod frames;
 mod key_cache;
 mod limits;
 mod observed;
+mod one_port;
 mod overtaken;
+mod prefix;
+mod reload;
 mod secrecy;
 mod shutdown;
 mod slow;
@@ -16,6 +20,7 @@ mod specification;
 mod start;
 mod storage;
 mod success;
+mod tls;
 mod told;
 mod unread;
 
