@@ -39,19 +39,28 @@ pub struct Arrival<'a> {
 /// # Errors
 /// [`Reason::PathUnknown`] for any other path.
 pub fn signal(entrance: &Entrance, path: &str) -> Result<Signal, Refusal> {
-    let path_of = match entrance.transport {
-        Transport::Grpc => Signal::grpc_path,
-        Transport::Http => Signal::http_path,
-    };
     let prefix = &*entrance.prefix;
-    let found =
-        path.strip_prefix(prefix).and_then(|path| Signal::ALL.into_iter().find(|&signal| path_of(signal) == path));
-    found.ok_or_else(|| match prefix {
-        "" => Refusal::new(Reason::PathUnknown),
-        _ => Refusal::because(
-            Reason::PathUnknown,
-            format!("the endpoint here ends with {prefix}, before the path of OTLP"),
-        ),
+    let named = |path: &str, path_of: fn(Signal) -> &'static str| {
+        Signal::ALL.into_iter().find(|&signal| path_of(signal) == path)
+    };
+    let found = match entrance.transport {
+        Transport::Grpc => named(path, Signal::grpc_path),
+        Transport::Http => path.strip_prefix(prefix).and_then(|path| named(path, Signal::http_path)),
+    };
+    found.ok_or_else(|| {
+        let because = |detail: &str| Refusal::because(Reason::PathUnknown, detail);
+        match entrance.transport {
+            Transport::Grpc if named(path, Signal::http_path).is_some() => {
+                because("this is OTLP/gRPC, and the path one of OTLP/HTTP")
+            }
+            Transport::Http if named(path, Signal::grpc_path).is_some() => {
+                because("this is OTLP/HTTP, and the path one of OTLP/gRPC")
+            }
+            _ if !prefix.is_empty() => {
+                because(&format!("the endpoint here ends with {prefix}, before the path of OTLP"))
+            }
+            _ => Reason::PathUnknown.into(),
+        }
     })
 }
 

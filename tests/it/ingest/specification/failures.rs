@@ -64,7 +64,7 @@ async fn t34_every_answer_is_small() {
     }
 }
 
-/// «Failures» of OTLP/gRPC, «Bad Data» of OTLP/HTTP (MUST): what cannot be decoded is 400 and INVALID_ARGUMENT, and the details say
+/// «Failures» of OTLP/gRPC, «Bad Data» of OTLP/HTTP (MUST): what cannot be decoded is 400 and `INVALID_ARGUMENT`, and the details say
 /// what is wrong.
 #[tokio::test]
 async fn t43_what_cannot_be_decoded_is_bad_data() {
@@ -169,7 +169,8 @@ async fn t48_who_does_not_speak_grpc_on_its_port_gets_answers_of_http() {
         let export = Export::traces(Form::Grpc, &key.token).with("content-type", content_type);
         told("content_type_unsupported").key(&key.id).check(&export.send(&gate).await, form);
         told("key_malformed").check(&export.clone().key("nonsense").send(&gate).await, form);
-        told("path_unknown").check(&export.clone().to(http_path(Signal::Traces)).send(&gate).await, form);
+        let elsewhere = told("path_unknown").detail("this is OTLP/gRPC, and the path one of OTLP/HTTP; ");
+        elsewhere.check(&export.clone().to(http_path(Signal::Traces)).send(&gate).await, form);
         told("method_not_allowed").check(&Export { method: "GET", ..export }.send(&gate).await, form);
     }
     let bare = exchange(gate.grpc, true, http::Request::post(path).header("api-key", &key.token), "").await;

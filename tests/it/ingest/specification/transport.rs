@@ -9,7 +9,7 @@ use prost::Message as _;
 use tonic::codec::CompressionEncoding;
 
 use crate::ingest::Gate;
-use crate::ingest::client::{Export, Form, Raw, exchange, protobuf_of};
+use crate::ingest::client::{Export, Form, Raw, exchange, grpc_path, protobuf_of};
 use crate::ingest::told::told;
 
 /// «OTLP/gRPC Default Port», «OTLP/HTTP Default Port».
@@ -98,6 +98,9 @@ async fn t07_odd_paths_are_404_never_a_redirect() {
             told("path_unknown").check(&Export { method: "GET", ..export.without("api-key") }.send(&gate).await, form);
         }
     }
+    let elsewhere = told("path_unknown").detail("this is OTLP/HTTP, and the path one of OTLP/gRPC; ");
+    let export = Export::traces(Form::Protobuf, &key.token).to(grpc_path(Signal::Traces));
+    elsewhere.check(&export.send(&gate).await, Form::Protobuf);
     gate.stop().await;
 }
 
