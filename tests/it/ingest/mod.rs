@@ -4,6 +4,7 @@ mod answers;
 mod client;
 mod compression;
 mod credentials;
+mod examples;
 mod key_cache;
 mod limits;
 mod observed;
