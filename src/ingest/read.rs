@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::{io, iter};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use http_body::Body;
 use http_body_util::BodyExt;
@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use super::accept::{Format, is_grpc};
 use super::authenticate::Authenticated;
 use super::{Ended, Gate};
-use crate::domain::{Encoding, Reason, Refusal, Reservation};
+use crate::domain::{BudgetExceeded, Encoding, Reason, Refusal, Reservation};
 use crate::observe::metrics::Transport;
 use crate::otlp::frame;
 
@@ -115,30 +115,56 @@ where
         return Err(too_large().into());
     }
     gate.budget.check(claimed)?;
-    let mut reservation = gate.budget.reserve(0)?;
-    let mut first = Bytes::new();
-    let mut rest: Option<BytesMut> = None;
+    let claimed = usize::try_from(claimed).unwrap_or(cap);
+    let mut collected = Collected { bytes: Vec::new(), reservation: gate.budget.reserve(0)?, claimed };
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| broken(&error))?;
         let Ok(data) = frame.into_data() else { continue };
-        if data.len() + rest.as_ref().map_or(first.len(), BytesMut::len) > cap {
+        if data.len() + collected.bytes.len() > cap {
             return Err(too_large().into());
         }
-        reservation.grow(data.len() as u64)?;
-        match &mut rest {
-            Some(rest) => rest.extend_from_slice(&data),
-            None if first.is_empty() => first = data,
-            None => {
-                // What is claimed is a guess; no more than this is allocated on its word.
-                let guess = usize::try_from(claimed).unwrap_or(0).min(MAX_GUESS).max(first.len() + data.len());
-                let mut all = BytesMut::with_capacity(guess);
-                all.extend_from_slice(&first);
-                all.extend_from_slice(&data);
-                rest = Some(all);
-            }
-        }
+        collected.push(&data)?;
     }
-    Ok((rest.map_or(first, BytesMut::freeze), reservation))
+    Ok((collected.bytes.into(), collected.reservation))
+}
+
+/// The part of a body that has arrived, in memory of its own: a frame, however small, would hold on to the whole buffer that the
+/// connection was read into. What is reserved is what is allocated.
+struct Collected {
+    bytes: Vec<u8>,
+    reservation: Reservation,
+    /// The length that the body has, if it told; or else less.
+    claimed: usize,
+}
+
+/// The most that is allocated before bytes have arrived.
+const MAX_GUESS: usize = 256 << 10;
+
+impl Collected {
+    fn push(&mut self, data: &[u8]) -> Result<(), BudgetExceeded> {
+        let length = self.bytes.len() + data.len();
+        if length > self.bytes.capacity() {
+            let capacity = self.capacity(length);
+            // While the bytes move, both the old and the new place are there.
+            self.reservation.grow(capacity as u64)?;
+            self.bytes.reserve_exact(capacity - self.bytes.len());
+            self.reservation.shrink_to(self.bytes.capacity() as u64);
+        }
+        self.bytes.extend_from_slice(data);
+        Ok(())
+    }
+
+    /// How much to allocate for `length` bytes: about twice as much each time, and in the end just what is claimed.
+    fn capacity(&self, length: usize) -> usize {
+        if self.claimed < length {
+            return length.max(2 * self.bytes.len());
+        }
+        let mut capacity = self.claimed;
+        while capacity > MAX_GUESS && capacity / 2 >= length {
+            capacity /= 2;
+        }
+        capacity
+    }
 }
 
 /// What has happened to a body that could not be read on. Where its framing is wrong (RFC 9112 section 7.1), its client is still
@@ -153,6 +179,3 @@ fn broken(error: &(dyn Error + 'static)) -> Ended {
         _ => Ended::Gone,
     }
 }
-
-/// The most that is allocated before bytes have arrived.
-const MAX_GUESS: usize = 256 << 10;

@@ -4,6 +4,7 @@ mod client;
 mod compression;
 mod cors;
 mod credentials;
+mod examples;
 mod floods;
 mod frames;
 mod key_cache;
