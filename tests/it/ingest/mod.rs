@@ -1,17 +1,20 @@
 //! The data path through real sockets: a whole gate in this process, on ports of its own and with its clock under control.
 
 mod answers;
+mod bare;
 mod client;
 mod credentials;
 mod floods;
 mod frames;
 mod key_cache;
+mod left;
 mod limits;
 mod observed;
 mod overtaken;
 mod secrecy;
 mod shutdown;
 mod slow;
+mod smuggling;
 mod start;
 mod storage;
 mod success;
