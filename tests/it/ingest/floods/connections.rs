@@ -3,7 +3,7 @@
 use super::assert_served;
 use crate::ingest::Gate;
 use crate::ingest::client::{Export, Form, Raw};
-use crate::ingest::frames::{ACK, DATA, END_HEADERS, END_STREAM, HEADERS, PING, Wire, block, frame, stream};
+use crate::ingest::frames::{ACK, DATA, END_HEADERS, END_STREAM, Frame, HEADERS, PING, Wire, block, frame, stream};
 use crate::ingest::slow::SHORT;
 
 /// One address has so many, whoever else there is.
@@ -53,7 +53,7 @@ async fn frames_that_are_not_finished() {
     }
     wire.write(&head).await;
     wire.write(&frame(DATA, END_STREAM, stream(0), &Export::traces(Form::Grpc, "").body)).await;
-    let answer = wire.until(|frame| frame.ends_stream()).await.expect("an answer");
+    let answer = wire.until(Frame::ends_stream).await.expect("an answer");
     assert_eq!((answer.kind, answer.stream), (HEADERS, stream(0)));
     drop(wire);
     gate.until("gridgate_connections", |count| count == 0).await;

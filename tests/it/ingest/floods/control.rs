@@ -74,7 +74,7 @@ async fn frames_that_make_no_sense() {
         frame(SETTINGS, 0, 0, b"odd"),
         frame(CONTINUATION, END_HEADERS, stream(0), b""),
         // A frame that is larger than the gate has allowed.
-        frame(DATA, 0, stream(0), &[0; 17_000]),
+        frame(DATA, 0, stream(0), &vec![0; 17_000]),
         // A field of the table that does not exist (RFC 7541 section 6.1).
         frame(HEADERS, END_HEADERS, stream(0), &[0x80]),
     ] {

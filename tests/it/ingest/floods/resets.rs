@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::assert_served;
 use crate::ingest::client::{Export, Form, Raw, frame as message};
 use crate::ingest::frames::{
-    CANCEL, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, HEADERS, RST_STREAM, WINDOW_UPDATE, Wire, block, frame,
-    numbered, stream,
+    CANCEL, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, Frame, HEADERS, RST_STREAM, WINDOW_UPDATE, Wire, block,
+    frame, numbered, stream,
 };
 use crate::ingest::observed::sum;
 use crate::ingest::slow::SHORT;
@@ -125,7 +125,7 @@ async fn exports_that_are_given_up_at_any_moment() {
         of("received") == of("accepted") + of("refused") + of("gone")
     })
     .await;
-    assert_eq!(gate.metric("gridgate_body_memory_bytes").await, 0);
+    gate.until("gridgate_body_memory_bytes", |bytes| bytes == 0).await;
     assert_eq!(gate.metric("gridgate_connection_memory_bytes").await, 0);
     assert_served(&gate, &key).await;
     let stored = gate.stop().await.lake()["shop/web/production/traces"].len() as u64;
@@ -152,7 +152,7 @@ async fn lengths_that_are_claimed_and_never_sent() {
     for mut wire in wires {
         let mut answered = BTreeSet::new();
         while answered.len() < 100 {
-            let frame = wire.until(|frame| frame.ends_stream()).await.expect("an answer");
+            let frame = wire.until(Frame::ends_stream).await.expect("an answer");
             answered.insert(frame.stream);
         }
     }
