@@ -114,7 +114,7 @@ pub struct LimitsConfig {
     pub header_time: Span,
     /// How long a connection of HTTP/1.1 is kept without a request.
     pub idle_time: Span,
-    /// How long an answer may wait for a client that does not read.
+    /// How long a client may let what is sent to it wait, answers and pings.
     pub answer_time: Span,
     /// From the headers of an HTTP/2 request to the end of its answer.
     pub stream_time: Span,

@@ -31,7 +31,8 @@ pub(super) struct ConnectionLimits {
     pub(super) header_time: Duration,
     /// How long a connection of HTTP/1.1 may be without a request.
     pub(super) idle_time: Duration,
-    /// How long a client may let an answer wait, reading nothing.
+    /// How long a client may let an answer wait, reading nothing, or one of HTTP/2 a ping; how long one of HTTP/2 may say nothing
+    /// before it is sent one.
     pub(super) answer_time: Duration,
     /// From the headers of an HTTP/2 request to the end of its answer.
     pub(super) stream_time: Duration,
@@ -102,10 +103,6 @@ const SEND_BUFFER: usize = 64 << 10;
 /// connection is closed (CVE-2023-44487, RUSTSEC-2024-0003).
 const EARLY_RESETS: usize = 20;
 const FAULTY_STREAMS: usize = 1024;
-
-/// A connection of HTTP/2 without traffic is asked after this time whether it is still there.
-const PING_INTERVAL: Duration = Duration::from_mins(1);
-const PING_TIME: Duration = Duration::from_secs(20);
 
 impl Connections {
     /// Connections within `limits`, for which there are `slots`, which reserve memory from `memory` and finish when `stop` is
@@ -218,8 +215,8 @@ where
             .max_pending_accept_reset_streams(EARLY_RESETS)
             .max_local_error_reset_streams(FAULTY_STREAMS)
             .max_send_buf_size(SEND_BUFFER)
-            .keep_alive_interval(PING_INTERVAL)
-            .keep_alive_timeout(PING_TIME)
+            .keep_alive_interval(limits.answer_time)
+            .keep_alive_timeout(limits.answer_time)
             .serve_connection(TokioIo::new(Impatient::new(stream, limits.answer_time)), service);
         Ok(finish(connection, http2::Connection::graceful_shutdown, &stop).await?)
     } else {

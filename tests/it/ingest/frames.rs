@@ -178,17 +178,17 @@ pub(super) fn indexed(name: &str, value: &[u8]) -> Vec<u8> {
 /// A string without Huffman coding (RFC 7541 sections 5.1 and 5.2).
 fn string(bytes: &[u8]) -> Vec<u8> {
     let mut encoded = Vec::new();
-    match u8::try_from(bytes.len()) {
-        Ok(length @ 0..127) => encoded.push(length),
-        _ => {
-            encoded.push(127);
-            let mut rest = bytes.len() - 127;
-            while rest >= 128 {
-                encoded.push(u8::try_from(rest & 127).expect("seven bits") | 128);
-                rest >>= 7;
-            }
-            encoded.push(u8::try_from(rest).expect("seven bits"));
+    let seven = |bits: usize| u8::try_from(bits).expect("seven bits");
+    if bytes.len() < 127 {
+        encoded.push(seven(bytes.len()));
+    } else {
+        encoded.push(127);
+        let mut rest = bytes.len() - 127;
+        while rest >= 128 {
+            encoded.push(seven(rest & 127) | 128);
+            rest >>= 7;
         }
+        encoded.push(seven(rest));
     }
     encoded.extend_from_slice(bytes);
     encoded

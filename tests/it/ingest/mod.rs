@@ -1,5 +1,6 @@
 //! The data path through real sockets: a whole gate in this process, on ports of its own and with its clock under control.
 
+mod bare;
 mod client;
 mod compression;
 mod cors;
@@ -8,6 +9,7 @@ mod examples;
 mod floods;
 mod frames;
 mod key_cache;
+mod left;
 mod limits;
 mod observed;
 mod one_port;
@@ -17,6 +19,7 @@ mod reload;
 mod secrecy;
 mod shutdown;
 mod slow;
+mod smuggling;
 mod specification;
 mod start;
 mod storage;

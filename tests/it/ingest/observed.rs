@@ -34,7 +34,7 @@ fn received(metrics: &BTreeMap<String, u64>) -> u64 {
 }
 
 /// The sum of all samples of `name` with `label` among their labels.
-fn sum(metrics: &BTreeMap<String, u64>, name: &str, label: &str) -> u64 {
+pub(super) fn sum(metrics: &BTreeMap<String, u64>, name: &str, label: &str) -> u64 {
     let is_it = |sample: &str| sample.starts_with(&format!("{name}{{")) && sample.contains(label);
     metrics.iter().filter(|(sample, _)| is_it(sample)).map(|(_, value)| value).sum()
 }

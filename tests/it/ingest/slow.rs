@@ -50,6 +50,33 @@ async fn headers_that_do_not_arrive_in_time() {
     gate.stop().await;
 }
 
+/// Something arrives all the time, and yet it does not become a request.
+#[tokio::test]
+async fn headers_and_bodies_that_come_byte_by_byte() {
+    let pace = Duration::from_millis(5);
+    let gate = Gate::with(|config| (config.limits.header_time, config.limits.body_time) = (SHORT, SHORT)).await;
+    let key = gate.key("shop").await;
+    let mut raw = Raw::connect(gate.http).await;
+    raw.write(b"POST /v1/traces HTTP/1.1\r\nx: ").await;
+    while raw.try_write(b"y").await {
+        tokio::time::sleep(pace).await;
+    }
+    for form in [Form::Protobuf, Form::Json] {
+        let mut raw = Raw::connect(gate.http).await;
+        raw.head(&Export::traces(form, &key.token), "content-length: 1000000\r\n").await;
+        let refused = "gridgate_exports_refused_total{transport=\"http\",signal=\"traces\",reason=\"request_timeout\"}";
+        let before = gate.metric(refused).await;
+        while gate.metric(refused).await == before {
+            raw.write(b"\n").await;
+            tokio::time::sleep(pace).await;
+        }
+        let (head, _) = raw.read_answer().await;
+        assert!(head.starts_with("HTTP/1.1 503 request_timeout\r\n"), "{head}");
+    }
+    gate.until("gridgate_body_memory_bytes", |bytes| bytes == 0).await;
+    gate.stop().await;
+}
+
 #[tokio::test]
 async fn an_idle_connection_is_closed_in_the_end() {
     let gate = Gate::with(|config| config.limits.idle_time = SHORT).await;

@@ -122,7 +122,7 @@ async fn who_asks_before_sending_is_told() {
 async fn who_sends_everything_first_can_read_the_refusal_and_go_on() {
     let gate = Gate::start().await;
     let key = gate.key("shop").await;
-    let body = vec![0; 8 << 20];
+    let body = vec![0; 64 << 20];
     let mut raw = Raw::connect(gate.http).await;
     for _ in 0..2 {
         raw.head(&Export::traces(Form::Protobuf, "nonsense"), &format!("content-length: {}\r\n", body.len())).await;
@@ -133,6 +133,17 @@ async fn who_sends_everything_first_can_read_the_refusal_and_go_on() {
         raw.head(&Export::traces(Form::Protobuf, &key.token), &format!("content-length: {}\r\n", message.len())).await;
         raw.write(&message).await;
         assert!(raw.read_answer().await.0.starts_with("HTTP/1.1 200 OK\r\n"));
+    }
+    // The next request may already be there, right behind the body that nobody wants.
+    let bad = Export::traces(Form::Protobuf, "nonsense");
+    let good = Export::traces(Form::Protobuf, &key.token);
+    for export in [&bad, &good, &bad, &good] {
+        raw.head(export, &format!("content-length: {}\r\n", export.body.len())).await;
+        raw.write(&export.body).await;
+    }
+    for expected in ["401 key_malformed", "200 OK", "401 key_malformed", "200 OK"] {
+        let (head, _) = raw.read_answer().await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {expected}\r\n")), "{head}");
     }
     let refused = Export::traces(Form::Grpc, "nonsense").raw(frame(0, &body)).send(&gate).await;
     told("key_malformed").check(&refused, Form::Grpc);

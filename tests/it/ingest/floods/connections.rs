@@ -3,6 +3,7 @@
 use super::assert_served;
 use crate::ingest::Gate;
 use crate::ingest::client::{Export, Form, Raw};
+use crate::ingest::frames::{ACK, DATA, END_HEADERS, END_STREAM, Frame, HEADERS, PING, Wire, block, frame, stream};
 use crate::ingest::slow::SHORT;
 
 /// One address has so many, whoever else there is.
@@ -30,6 +31,32 @@ async fn too_many_from_one_address() {
     drop(held);
     gate.until("gridgate_connections", |count| count == 1).await;
     assert_served(&gate, &key).await;
+    gate.stop().await;
+}
+
+/// A frame that never becomes whole, from its first byte on or from the middle of its payload.
+#[tokio::test]
+async fn frames_that_are_not_finished() {
+    let gate = Gate::with(|config| config.limits.answer_time = SHORT).await;
+    let key = gate.key("shop").await;
+    let head = frame(HEADERS, END_HEADERS, stream(0), &block(&Export::traces(Form::Grpc, &key.token)));
+    for part in [1, 9, head.len() - 1] {
+        let mut wire = Wire::connect(gate.grpc, &[]).await;
+        wire.write(&head[..part]).await;
+        assert_eq!(wire.until(|_| false).await, None);
+    }
+    // Who answers pings may say nothing else for as long as he likes, and then export.
+    let mut wire = Wire::connect(gate.grpc, &[]).await;
+    for _ in 0..5 {
+        let ping = wire.until(|frame| frame.kind == PING).await.expect("a ping");
+        wire.write(&frame(PING, ACK, 0, &ping.payload)).await;
+    }
+    wire.write(&head).await;
+    wire.write(&frame(DATA, END_STREAM, stream(0), &Export::traces(Form::Grpc, "").body)).await;
+    let answer = wire.until(Frame::ends_stream).await.expect("an answer");
+    assert_eq!((answer.kind, answer.stream), (HEADERS, stream(0)));
+    drop(wire);
+    gate.until("gridgate_connections", |count| count == 0).await;
     gate.stop().await;
 }
 

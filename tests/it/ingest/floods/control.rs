@@ -7,6 +7,7 @@ use crate::ingest::frames::{
     CONTINUATION, DATA, END_HEADERS, ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, Frame, HEADERS, NO_ERROR, PING, RST_STREAM,
     SETTINGS, WINDOW_UPDATE, Wire, block, frame, numbered, stream,
 };
+use crate::ingest::slow::SHORT;
 
 /// RUSTSEC-2026-0258: frames of DATA without data are free of flow control.
 #[tokio::test]
@@ -26,7 +27,7 @@ async fn data_without_data() {
 /// Each has to be answered. Who does not read the answers is not read from either, and his connection ends.
 #[tokio::test]
 async fn pings_and_settings_whose_answers_nobody_reads() {
-    let gate = Gate::with(|config| config.limits.answer_time = super::super::slow::SHORT).await;
+    let gate = Gate::with(|config| config.limits.answer_time = SHORT).await;
     let key = gate.key("shop").await;
     for piece in [frame(PING, 0, 0, b"pingpong"), frame(SETTINGS, 0, 0, b"")] {
         let mut wire = Wire::connect(gate.grpc, &[]).await;
@@ -73,7 +74,7 @@ async fn frames_that_make_no_sense() {
         frame(SETTINGS, 0, 0, b"odd"),
         frame(CONTINUATION, END_HEADERS, stream(0), b""),
         // A frame that is larger than the gate has allowed.
-        frame(DATA, 0, stream(0), &[0; 17_000]),
+        frame(DATA, 0, stream(0), &vec![0; 17_000]),
         // A field of the table that does not exist (RFC 7541 section 6.1).
         frame(HEADERS, END_HEADERS, stream(0), &[0x80]),
     ] {

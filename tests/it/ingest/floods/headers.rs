@@ -4,7 +4,8 @@ use super::assert_served;
 use crate::ingest::Gate;
 use crate::ingest::client::{Export, Form, Raw};
 use crate::ingest::frames::{
-    CONTINUATION, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, HEADERS, Wire, block, field, frame, indexed, stream,
+    CONTINUATION, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, Frame, HEADERS, Wire, block, field, frame, indexed,
+    stream,
 };
 use crate::ingest::told::told;
 
@@ -30,8 +31,8 @@ async fn a_block_that_becomes_large() {
     let gate = Gate::start().await;
     let key = gate.key("shop").await;
     let export = Export::traces(Form::Grpc, &key.token);
-    // The dynamic table begins at 62 (RFC 7541 section 2.3.3).
-    let bomb = |times| [block(&export), indexed("x", &[b'y'; 4000]), vec![0x80 | 62; times]].concat();
+    // The dynamic table begins at 62 (RFC 7541 sections 2.3.3 and 6.1).
+    let bomb = |times| [block(&export), indexed("x", &[b'y'; 4000]), vec![0x80 + 62; times]].concat();
     let mut wire = Wire::connect(gate.grpc, &[]).await;
     for number in 0..100 {
         wire.write(&frame(HEADERS, END_HEADERS | END_STREAM, stream(number), &bomb(30))).await;
@@ -73,7 +74,7 @@ async fn a_hundred_thousand_header_fields() {
     let gate = Gate::start().await;
     let key = gate.key("shop").await;
     for count in [1000, 100_000] {
-        let lines: String = (0..count).map(|number| format!("x-{number}: y\r\n")).collect();
+        let lines = (0..count).map(|number| format!("x-{number}: y\r\n")).collect::<Vec<_>>().concat();
         let mut raw = Raw::connect(gate.http).await;
         raw.try_write(format!("POST /v1/traces HTTP/1.1\r\nhost: gate\r\n{lines}\r\n").as_bytes()).await;
         let head = raw.read_head().await;
@@ -92,7 +93,7 @@ async fn a_hundred_thousand_header_fields() {
             wire.write(&frame(CONTINUATION, flags, stream(0), piece)).await;
         }
         // An answer, or the end of the connection.
-        let ended = wire.until(|frame| frame.ends_stream()).await;
+        let ended = wire.until(Frame::ends_stream).await;
         assert_eq!(ended.is_some(), count == 1000);
     }
     assert_served(&gate, &key).await;

@@ -3,6 +3,7 @@
 
 mod connections;
 mod control;
+mod descriptors;
 mod headers;
 mod resets;
 mod streams;

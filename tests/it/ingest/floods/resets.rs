@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::assert_served;
-use crate::ingest::Gate;
-use crate::ingest::client::{Export, Form, frame as message};
+use crate::ingest::client::{Export, Form, Raw, frame as message};
 use crate::ingest::frames::{
-    CANCEL, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, HEADERS, RST_STREAM, WINDOW_UPDATE, Wire, block, frame,
-    numbered, stream,
+    CANCEL, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, Frame, HEADERS, RST_STREAM, WINDOW_UPDATE, Wire, block,
+    frame, numbered, stream,
 };
+use crate::ingest::observed::sum;
+use crate::ingest::slow::SHORT;
+use crate::ingest::{Gate, eventually};
 
 /// Rapid Reset, with a good key, with a bad one, and without any.
 #[tokio::test]
@@ -92,10 +94,48 @@ async fn exports_that_are_cancelled_half_way() {
     assert_eq!(gate.stop().await.lake()["shop/web/production/traces"], ["marker"]);
 }
 
+/// Exports whose clients leave at any moment, some while they are being written: each counts as what became of it.
+#[tokio::test]
+async fn exports_that_are_given_up_at_any_moment() {
+    let gate = Gate::start().await;
+    let key = gate.key("shop").await;
+    let http = Export::traces(Form::Protobuf, &key.token);
+    let grpc = Export::traces(Form::Grpc, &key.token);
+    for round in 0..50 {
+        let mut wire = Wire::connect(gate.grpc, &[]).await;
+        for number in 0..10 {
+            let mut raw = Raw::connect(gate.http).await;
+            raw.head(&http, &format!("content-length: {}\r\n", http.body.len())).await;
+            raw.write(&http.body).await;
+            wire.write(&frame(HEADERS, END_HEADERS, stream(number), &block(&grpc))).await;
+            wire.write(&frame(DATA, END_STREAM, stream(number), &grpc.body)).await;
+            // Some are waited for a little, so that they come as far as the log.
+            for _ in 0..(round + number) % 10 {
+                tokio::task::yield_now().await;
+            }
+            wire.write(&numbered(RST_STREAM, stream(number), CANCEL)).await;
+        }
+    }
+    gate.until("gridgate_connections", |count| count == 0).await;
+    let mut accepted = 0;
+    eventually("they add up", async || {
+        let metrics = gate.metrics().await;
+        let of = |outcome: &str| sum(&metrics, &format!("gridgate_exports_{outcome}_total"), "signal=\"traces\"");
+        accepted = of("accepted");
+        of("received") == of("accepted") + of("refused") + of("gone")
+    })
+    .await;
+    gate.until("gridgate_body_memory_bytes", |bytes| bytes == 0).await;
+    assert_eq!(gate.metric("gridgate_connection_memory_bytes").await, 0);
+    assert_served(&gate, &key).await;
+    let stored = gate.stop().await.lake()["shop/web/production/traces"].len() as u64;
+    assert_eq!(stored, accepted + 3);
+}
+
 /// A length that is claimed costs nothing: not the memory for it, and no place once it is given up.
 #[tokio::test]
 async fn lengths_that_are_claimed_and_never_sent() {
-    let gate = Gate::with(|config| config.limits.body_time = super::super::slow::SHORT).await;
+    let gate = Gate::with(|config| config.limits.body_time = SHORT).await;
     let key = gate.key("shop").await;
     let export = Export::traces(Form::Grpc, &key.token);
     let claim = &message(0, &vec![0; 64 << 20])[..5];
@@ -112,7 +152,7 @@ async fn lengths_that_are_claimed_and_never_sent() {
     for mut wire in wires {
         let mut answered = BTreeSet::new();
         while answered.len() < 100 {
-            let frame = wire.until(|frame| frame.ends_stream()).await.expect("an answer");
+            let frame = wire.until(Frame::ends_stream).await.expect("an answer");
             answered.insert(frame.stream);
         }
     }

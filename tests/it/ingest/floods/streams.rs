@@ -6,8 +6,8 @@ use super::assert_served;
 use crate::ingest::Gate;
 use crate::ingest::client::{Export, Form, frame as message};
 use crate::ingest::frames::{
-    DATA, END_HEADERS, END_STREAM, HEADERS, NO_ERROR, REFUSED_STREAM, RST_STREAM, WINDOW_UPDATE, Wire, block, frame,
-    numbered, stream,
+    DATA, END_HEADERS, END_STREAM, Frame, HEADERS, NO_ERROR, REFUSED_STREAM, RST_STREAM, WINDOW_UPDATE, Wire, block,
+    frame, numbered, stream,
 };
 use crate::ingest::slow::SHORT;
 
@@ -29,7 +29,7 @@ async fn a_hundred_exports_at_once() {
     }
     let mut answered = BTreeSet::new();
     while answered.len() < 100 {
-        answered.insert(wire.until(|frame| frame.ends_stream()).await.expect("an answer").stream);
+        answered.insert(wire.until(Frame::ends_stream).await.expect("an answer").stream);
     }
     assert_eq!(gate.metric("gridgate_exports_accepted_total{transport=\"grpc\",signal=\"traces\"}").await, 100);
     drop(wire);
@@ -116,7 +116,7 @@ async fn a_body_that_is_not_wanted() {
     for number in 0..3 {
         let head = block(&Export::traces(Form::Grpc, "nonsense"));
         wire.write(&frame(HEADERS, END_HEADERS, stream(number), &head)).await;
-        let answer = wire.until(|frame| frame.ends_stream()).await.expect("an answer");
+        let answer = wire.until(Frame::ends_stream).await.expect("an answer");
         assert_eq!((answer.kind, answer.stream), (HEADERS, stream(number)));
         let reset = wire.until(|frame| frame.kind == RST_STREAM).await.expect("a reset");
         assert_eq!((reset.stream, reset.number(0)), (stream(number), NO_ERROR));
