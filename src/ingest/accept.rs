@@ -50,7 +50,7 @@ pub fn signal(entrance: &Entrance, path: &str) -> Result<Signal, Refusal> {
         "" => Refusal::new(Reason::PathUnknown),
         _ => Refusal::because(
             Reason::PathUnknown,
-            format!("the endpoint here ends with {prefix}, before the path of OTLP"),
+            format_args!("every path here begins with {prefix}, as in {prefix}/v1/traces"),
         ),
     })
 }
