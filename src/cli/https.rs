@@ -58,10 +58,8 @@ impl Trust {
 
 /// What to do where a handshake failed for want of an option.
 pub(super) fn hint(error: &(dyn Error + 'static)) -> Option<&'static str> {
-    let mut causes = std::iter::successors(Some(error), |&error| error.source());
-    // The cause inside an error of I/O is not its source.
-    let inner = |error: &(dyn Error + 'static)| error.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref().cloned();
-    match causes.find_map(inner)? {
+    let mut causes = std::iter::successors(Some(error), |&error| cause(error));
+    match causes.find_map(|error| error.downcast_ref::<rustls::Error>())? {
         rustls::Error::InvalidCertificate(_) => {
             Some("give the authorities of the server's certificate with --admin-ca")
         }
@@ -69,5 +67,13 @@ pub(super) fn hint(error: &(dyn Error + 'static)) -> Option<&'static str> {
             Some("give a certificate with its private key with --admin-identity")
         }
         _ => None,
+    }
+}
+
+/// What is inside an error of I/O is not its source, but takes its place.
+fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    match error.downcast_ref::<io::Error>() {
+        Some(error) => error.get_ref().map(|inner| inner as _),
+        None => error.source(),
     }
 }

@@ -58,19 +58,19 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
         ("listen.reload", config.listen.reload),
     ];
     let length = lengths.into_iter().find(|(_, length)| length.0.is_zero());
-    number
-        .or_else(|| length.map(|(option, _)| (option, "it has to be longer than zero".to_owned())))
-        .or_else(|| half_set_tls(config))
+    number.or_else(|| length.map(|(option, _)| (option, "it has to be longer than zero".to_owned())))
 }
 
-/// The first TLS that lacks a file.
-fn half_set_tls(config: &Config) -> Option<(&'static str, String)> {
+/// The first option that names a file of TLS without another that it needs.
+pub(super) fn half_set_tls(config: &Config) -> Option<(String, String)> {
     let listen = &config.listen;
-    let more = listen.more.iter().map(|listener| ("listen.more", &listener.tls));
-    let all = [("listen.tls", &listen.tls), ("listen.admin_tls", &listen.admin_tls)].into_iter().chain(more);
-    all.filter_map(|(option, tls)| Some((option, tls.half_set()?)))
-        .map(|(option, (set, lacks))| (option, format!("{set} is set and {lacks} is not")))
-        .next()
+    let more = listen.more.iter().enumerate().map(|(index, more)| (format!("listen.more[{index}].tls"), &more.tls));
+    let own = [("listen.tls", &listen.tls), ("listen.admin_tls", &listen.admin_tls)];
+    let mut all = own.into_iter().map(|(option, tls)| (option.to_owned(), tls)).chain(more);
+    all.find_map(|(option, tls)| {
+        let (set, lacks) = tls.half_set()?;
+        Some((format!("{option}.{set}"), format!("it needs {option}.{lacks}, which is not set")))
+    })
 }
 
 #[cfg(test)]
@@ -106,6 +106,24 @@ mod tests {
             let message = refused(option, value).unwrap_or_default();
             assert!(message.starts_with(&format!("{option} (set by GRIDGATE_")), "{option} = {value}: {message}");
         }
+    }
+
+    #[test]
+    fn a_file_of_tls_alone_is_refused_by_name() {
+        for (option, lacks) in [
+            ("listen.tls.certificate", "listen.tls.key"),
+            ("listen.tls.key", "listen.tls.certificate"),
+            ("listen.tls.client_ca", "listen.tls.certificate"),
+            ("listen.admin_tls.key", "listen.admin_tls.certificate"),
+        ] {
+            let variable = format!("GRIDGATE_{}", option.replace('.', "__").to_ascii_uppercase());
+            let expected = format!("{option} (set by {variable}): it needs {lacks}, which is not set");
+            assert_eq!(refused(option, "some.pem"), Some(expected));
+        }
+        let more = "[{ address = \"127.0.0.1:1\", transport = \"any\", environment = \"any\", tls = { key = \"k\" } }]";
+        let message = refused("listen.more", more).unwrap_or_default();
+        assert!(message.starts_with("listen.more[0].tls.key (set by "), "{message}");
+        assert!(message.ends_with(": it needs listen.more[0].tls.certificate, which is not set"), "{message}");
     }
 
     #[test]

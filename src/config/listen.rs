@@ -91,7 +91,7 @@ impl TlsConfig {
         !self.certificate.as_os_str().is_empty()
     }
 
-    /// The option that is set without one that it needs, and what it needs.
+    /// The file that is named without one that it needs, and that one.
     pub(super) fn half_set(&self) -> Option<(&'static str, &'static str)> {
         let set = |path: &PathBuf| !path.as_os_str().is_empty();
         match (set(&self.certificate), set(&self.key), set(&self.client_ca)) {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::Config;
-use super::check::out_of_range;
+use super::check::{half_set_tls, out_of_range};
 
 /// What is wrong with the configuration. Each is one line that names the option.
 #[derive(Debug, thiserror::Error)]
@@ -75,8 +75,9 @@ impl Config {
         let config = serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
             wrong(error.path().to_string(), error.inner().to_string().trim_end().replace('\n', " "))
         })?;
-        match out_of_range(&config) {
-            Some((option, message)) => Err(wrong(option.to_owned(), message)),
+        let out_of_range = out_of_range(&config).map(|(option, message)| (option.to_owned(), message));
+        match out_of_range.or_else(|| half_set_tls(&config)) {
+            Some((option, message)) => Err(wrong(option, message)),
             None => Ok(config),
         }
     }
@@ -177,6 +178,12 @@ mod tests {
             ("[log]\ndurability = \"maybe\"", &[], "log.durability (set by FILE): unknown variant `maybe`"),
             ("[listen]\nenvironment = \"Prod\"", &[], "listen.environment (set by FILE): write \"any\" or the slug"),
             ("", &[("GRIDGATE_LISTEN__GRPC", "here")], "listen.grpc (set by GRIDGATE_LISTEN__GRPC): "),
+            ("[listen]\nprefix = \"/a b\"", &[], "listen.prefix (set by FILE): write a path like \"/otlp\""),
+            (
+                "",
+                &[("GRIDGATE_LISTEN__TLS__KAY", "1")],
+                "listen.tls.kay (set by GRIDGATE_LISTEN__TLS__KAY): unknown field `kay`",
+            ),
             ("", &[("GRIDGATE_LISTN__GRPC", "1")], "listn"),
             ("limits = [", &[], "FILE: line 1: "),
         ] {

@@ -57,7 +57,7 @@ pub fn signal(entrance: &Entrance, path: &str) -> Result<Signal, Refusal> {
                 because("this is OTLP/HTTP, and the path one of OTLP/gRPC")
             }
             _ if !prefix.is_empty() => {
-                because(&format!("the endpoint here ends with {prefix}, before the path of OTLP"))
+                because(&format!("every path here begins with {prefix}, as in {prefix}/v1/traces"))
             }
             _ => Reason::PathUnknown.into(),
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::connections::Versions;
 use super::tls::Tls;
@@ -44,6 +44,9 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The type of the first record of TLS (RFC 8446 section 5.1). No method of HTTP begins with it.
 const HANDSHAKE: u8 = 0x16;
 
+/// How long a client that was told what is wrong may take to close.
+const LINGER: Duration = Duration::from_secs(1);
+
 impl Opening {
     /// Waits for the client to begin, for at most `time`, and for each of TLS and what is above it on their own. What comes out is
     /// readable from its first byte on.
@@ -59,25 +62,25 @@ impl Opening {
         let deadline = Instant::now() + time;
         let mut stream = Stream::new(stream);
         let begins = timeout_at(deadline, stream.begins()).await??;
-        let Some(tls) = &self.tls else {
-            return if begins == Begins::Tls {
-                self.failed(HandshakeFailure::TlsOnPlainPort)
-            } else {
-                Ok((stream, begins))
-            };
-        };
-        match begins {
-            Begins::Tls => {}
-            // A load balancer's look whether the port is open.
-            Begins::Nothing => return Ok((stream, begins)),
-            Begins::Two | Begins::Other => {
-                let _ = timeout_at(deadline, explain(&mut stream, begins)).await;
-                return self.failed(HandshakeFailure::PlainText);
+        let tls = match (&self.tls, begins) {
+            (Some(tls), Begins::Tls) => tls,
+            // Nothing: a load balancer's look whether the port is open.
+            (None, Begins::Two | Begins::Other) | (_, Begins::Nothing) => return Ok((stream, begins)),
+            (None, Begins::Tls) | (Some(_), Begins::Two | Begins::Other) => {
+                let plain = self.tls.is_none();
+                let failure = if plain { HandshakeFailure::TlsOnPlainPort } else { HandshakeFailure::PlainText };
+                let failed = self.failed(failure);
+                let _ = timeout(LINGER, explain(&mut stream, begins)).await;
+                return failed;
             }
-        }
+        };
         let mut stream = match timeout_at(deadline, tls.accept(stream, versions)).await {
             Ok(Ok(stream)) => Stream::new(stream),
-            Ok(Err(failure)) => return self.failed(failure),
+            Ok(Err((failure, mut stream))) => {
+                let failed = self.failed(failure);
+                let _ = timeout(LINGER, linger(&mut stream)).await;
+                return failed;
+            }
             Err(_) => return self.failed(HandshakeFailure::Timeout),
         };
         // Also where ALPN said what comes: hyper waits for the preface without end.
@@ -91,24 +94,32 @@ impl Opening {
     }
 }
 
-const EXPLANATION: &str = "this port speaks TLS: use https://";
+const USE_HTTPS: &str = "this port speaks TLS: use https://";
+const USE_HTTP: &str = "this port speaks plain HTTP: use http://";
 
-/// The frames SETTINGS, empty, and GOAWAY with the error `INADEQUATE_SECURITY` for no stream (RFC 9113 sections 6.5, 6.8 and 7).
+/// The frames SETTINGS, empty, and GOAWAY with the error `INADEQUATE_SECURITY` for no stream (RFC 9113 sections 6.5, 6.8 and 7),
+/// up to the text of the latter.
 const GO_AWAY: &[u8] = b"\0\0\0\x04\0\0\0\0\0\0\0\x2a\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0c";
 
-/// Tells a client of plain HTTP what is wrong, in its own version of it.
+/// Tells a client what is wrong: one of plain HTTP in its own version of it. Clients of TLS know an answer of HTTP/1.1 when they see
+/// it, and tell their users.
 async fn explain(stream: &mut Stream, begins: Begins) -> io::Result<()> {
     if begins == Begins::Two {
-        stream.write_all(GO_AWAY).await?;
-        stream.write_all(EXPLANATION.as_bytes()).await?;
+        stream.write_all(&[GO_AWAY, USE_HTTPS.as_bytes()].concat()).await?;
     } else {
-        let length = EXPLANATION.len() + 1;
+        let text = if begins == Begins::Tls { USE_HTTP } else { USE_HTTPS };
         let head = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain";
-        stream.write_all(format!("{head}\r\ncontent-length: {length}\r\n\r\n{EXPLANATION}\n").as_bytes()).await?;
+        let length = text.len() + 1;
+        stream.write_all(format!("{head}\r\ncontent-length: {length}\r\n\r\n{text}\n").as_bytes()).await?;
     }
+    linger(stream).await
+}
+
+/// Waits until the client has closed, too. A connection that is closed with something unread is reset, and what was sent last is
+/// perhaps never read.
+async fn linger(stream: &mut Stream) -> io::Result<()> {
     stream.shutdown().await?;
-    // Closed with something unread, the connection would be reset, and the answer perhaps be lost.
-    let mut unread = vec![0; 4 << 10];
+    let mut unread = [0; 1 << 10];
     while stream.read(&mut unread).await? > 0 {}
     Ok(())
 }

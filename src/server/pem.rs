@@ -24,13 +24,13 @@ pub(crate) enum PemError {
         /// What the operating system said.
         source: io::Error,
     },
-    /// It is not PEM.
-    #[error("{path} is not a whole PEM file: {source}")]
+    /// It is not whole, or not PEM.
+    #[error("{path} is no whole PEM file: {what}")]
     Syntax {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        source: pem::Error,
+        what: &'static str,
     },
     /// What is looked for is not there.
     #[error("{path}: there is no {what} in it")]
@@ -154,7 +154,7 @@ fn certificates(path: &Path, text: &[u8]) -> Result<Vec<CertificateDer<'static>>
     match found {
         Ok(found) if found.is_empty() => Err(PemError::Lacks { path: path.to_owned(), what: CERTIFICATE }),
         Ok(found) => Ok(found),
-        Err(source) => Err(PemError::Syntax { path: path.to_owned(), source }),
+        Err(error) => Err(PemError::Syntax { path: path.to_owned(), what: syntax(&error) }),
     }
 }
 
@@ -167,6 +167,16 @@ fn private_key(path: &Path, text: &[u8]) -> Result<PrivateKeyDer<'static>, PemEr
     match PrivateKeyDer::from_pem_slice(text) {
         Ok(key) => Ok(key),
         Err(pem::Error::NoItemsFound) => Err(PemError::Lacks { path, what: KEY }),
-        Err(source) => Err(PemError::Syntax { path, source }),
+        Err(error) => Err(PemError::Syntax { path, what: syntax(&error) }),
+    }
+}
+
+/// The error without the bytes that it shows, which could be a private key's.
+fn syntax(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => "it ends inside of a section",
+        pem::Error::IllegalSectionStart { .. } => "a section begins with a damaged line",
+        pem::Error::Base64Decode(_) => "a section is not Base64",
+        _ => "it cannot be read",
     }
 }

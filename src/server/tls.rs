@@ -1,5 +1,6 @@
 //! TLS of listeners: the handshake, and certificates that are replaced while connections come in.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 use std::{fmt, io};
@@ -19,7 +20,7 @@ use super::connections::Versions;
 use super::expiry::not_after;
 use super::pem::{Files, PemError};
 use crate::config::TlsConfig;
-use crate::domain::Clock;
+use crate::domain::{Clock, Timestamp};
 use crate::observe::metrics::Metrics;
 use crate::observe::tls::HandshakeFailure;
 
@@ -35,11 +36,19 @@ pub(super) enum TlsError {
     #[error(transparent)]
     Pem(#[from] PemError),
     /// What is in the files does not make a server.
-    #[error("TLS cannot be set up")]
+    #[error("TLS cannot be set up: {0}")]
     Setup(#[from] rustls::Error),
     /// The authorities of clients cannot be used.
-    #[error("client_ca cannot be used")]
+    #[error("client_ca cannot be used: {0}")]
     ClientAuthorities(#[from] VerifierBuilderError),
+    /// No client would accept the certificate any more.
+    #[error("{path}: the certificate has expired, on {at}")]
+    Expired {
+        /// The file.
+        path: PathBuf,
+        /// When.
+        at: Timestamp,
+    },
 }
 
 /// TLS from the files of one option, for the listeners that share them.
@@ -87,11 +96,15 @@ impl Tls {
     ) -> Result<Self, TlsError> {
         let time = Arc::new(Time(clock));
         let files = Files::read(&paths)?;
-        let (configs, certificate) = configs(&files, &time)?;
+        let (configs, expiry) = configs(&files, &time)?;
         let seen = Mutex::new(files.digest().to_vec());
         drop(files);
         let tls = Self { option, paths, time, metrics, current: RwLock::new(configs), seen };
-        tls.note_expiry(&certificate);
+        // Nothing better is there: whoever connects is told by their own side, and a new one can still take its place.
+        if let Err(error) = tls.check_expiry(expiry) {
+            tracing::warn!(option = tls.option, %error, "a certificate is of no use any more");
+        }
+        tls.note_expiry(expiry);
         Ok(tls)
     }
 
@@ -107,12 +120,15 @@ impl Tls {
             return Looked::Unchanged;
         }
         *seen = digest;
-        let changed = files.map_err(TlsError::from).and_then(|files| configs(&files, &self.time));
+        let changed = files.map_err(TlsError::from).and_then(|files| configs(&files, &self.time)).and_then(|new| {
+            self.check_expiry(new.1)?;
+            Ok(new)
+        });
         self.metrics.tls.reloaded(&self.option, changed.is_ok());
         match changed {
-            Ok((configs, certificate)) => {
+            Ok((configs, expiry)) => {
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = configs;
-                self.note_expiry(&certificate);
+                self.note_expiry(expiry);
                 Looked::Replaced
             }
             Err(error) => Looked::Refused(error),
@@ -127,20 +143,25 @@ impl Tls {
     /// The server's side of a handshake on `stream`, above which are `versions` of HTTP.
     ///
     /// # Errors
-    /// Why it came to nothing.
-    pub(super) async fn accept<S>(&self, stream: S, versions: Versions) -> Result<TlsStream<S>, HandshakeFailure>
+    /// Why it came to nothing, and the stream.
+    pub(super) async fn accept<S>(&self, stream: S, versions: Versions) -> Result<TlsStream<S>, (HandshakeFailure, S)>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let Configs { two, one_or_two } = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
-        TlsAcceptor::from(if versions == Versions::Two { two } else { one_or_two })
-            .accept(stream)
-            .await
-            .map_err(|error| failure(&error))
+        let acceptor = TlsAcceptor::from(if versions == Versions::Two { two } else { one_or_two });
+        acceptor.accept(stream).into_fallible().await.map_err(|(error, stream)| (failure(&error), stream))
     }
 
-    fn note_expiry(&self, certificate: &[u8]) {
-        if let Some(at) = not_after(certificate) {
+    fn check_expiry(&self, expiry: Option<Timestamp>) -> Result<(), TlsError> {
+        match expiry {
+            Some(at) if at <= self.time.0.now() => Err(TlsError::Expired { path: self.paths.certificate.clone(), at }),
+            _ => Ok(()),
+        }
+    }
+
+    fn note_expiry(&self, expiry: Option<Timestamp>) {
+        if let Some(at) = expiry {
             self.metrics.tls.expires(&self.option, at);
         }
     }
@@ -168,15 +189,15 @@ fn tell(option: &str, looked: &Looked) {
         Looked::Unchanged => {}
         Looked::Replaced => tracing::info!(option, "a new certificate is in use"),
         Looked::Refused(error) => {
-            tracing::warn!(option, error = chain(error), "the new certificate is not good; the old one stays in use");
+            tracing::warn!(option, %error, "the new certificate is not good; the old one stays in use");
         }
     }
 }
 
-/// How the server's side behaves, and the certificate that it shows.
-fn configs(files: &Files<'_>, time: &Arc<Time>) -> Result<(Configs, Vec<u8>), TlsError> {
+/// How the server's side behaves, and when its certificate expires, where that can be read.
+fn configs(files: &Files<'_>, time: &Arc<Time>) -> Result<(Configs, Option<Timestamp>), TlsError> {
     let identity = files.identity()?;
-    let certificate = identity.cert.first().map(|certificate| certificate.to_vec()).unwrap_or_default();
+    let expiry = identity.cert.first().and_then(|certificate| not_after(certificate));
     let config = ServerConfig::builder_with_details(provider(), Arc::clone(time) as _)
         .with_protocol_versions(&[&version::TLS13, &version::TLS12])?;
     let config = match files.client_authorities()? {
@@ -193,7 +214,7 @@ fn configs(files: &Files<'_>, time: &Arc<Time>) -> Result<(Configs, Vec<u8>), Tl
         Arc::new(config)
     };
     let configs = Configs { two: offering(Versions::Two), one_or_two: offering(Versions::OneOrTwo) };
-    Ok((configs, certificate))
+    Ok((configs, expiry))
 }
 
 /// The gate's clock, by which clients' certificates expire.
@@ -226,9 +247,4 @@ fn failure(error: &io::Error) -> HandshakeFailure {
         Some(Error::InvalidCertificate(_)) => HandshakeFailure::ClientCertificateInvalid,
         Some(_) => HandshakeFailure::Malformed,
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

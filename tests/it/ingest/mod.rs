@@ -1,5 +1,6 @@
 //! The data path through real sockets: a whole gate in this process, on ports of its own and with its clock under control.
 
+mod admin_tls;
 mod bare;
 mod client;
 mod compression;

@@ -16,7 +16,7 @@ async fn exports_go_below_the_prefix_and_nowhere_else() {
         for form in [Form::Protobuf, Form::Json] {
             let export = Export::new(form, signal, "marker").key(&key.token);
             export.clone().to(&format!("/otlp{}", http_path(signal))).send(&gate).await.assert_success(form);
-            let unknown = told("path_unknown").detail("the endpoint here ends with /otlp");
+            let unknown = told("path_unknown").detail("every path here begins with /otlp, as in /otlp/v1/traces");
             // Never a redirect: SDKs take it for a success.
             for path in ["", "/", "/otlp/", "/otlp/otlp", "//otlp", "/OTLP", "/otlp/."] {
                 let answer = export.clone().to(&format!("{path}{}", http_path(signal)));
