@@ -52,6 +52,7 @@ impl Bare {
         let gate = ingest::Gate {
             keys: Arc::new(KeyCache::new(Arc::clone(&server.catalog), server.clock.clone(), cache)),
             peppers: Arc::new(pepper::read(&server.config.pepper_file()).expect("the pepper")),
+            cors: None,
             credential_headers: vec![http::HeaderName::from_static("api-key")],
             log: storage.log,
             budget: Budget::new(1 << 20),
@@ -77,7 +78,7 @@ pub(super) async fn answer(gate: &ingest::Gate, export: &Export, polls: &Arc<Ato
     let body = Counted { polls: Arc::clone(polls), data: Some(export.body.clone()) };
     let mut request = export.builder().body(body).expect("a request");
     *request.version_mut() = Version::HTTP_2;
-    let entrance = Entrance { transport: Transport::Http, environment: None };
+    let entrance = Entrance { transport: Transport::Http, environment: None, prefix: String::new() };
     ingest::http::answer(gate, &entrance, IpAddr::V4(Ipv4Addr::LOCALHOST), request).await
 }
 
