@@ -268,6 +268,7 @@ mod tests {
 
     /// OTLP specification, «Failures 1»: of HTTP only 429, 502, 503 and 504 are retried; «Failures»: of gRPC
     /// `RESOURCE_EXHAUSTED` only with `RetryInfo`, and UNAVAILABLE. A hint stands exactly where a client retries.
+    /// Clause T44 of docs/otlp.md.
     #[test]
     fn hints_stand_exactly_where_clients_retry() {
         for &reason in Reason::ALL {

@@ -44,6 +44,7 @@ fn message(form: Form, signal: Signal, marker: &str) -> Vec<u8> {
     if form == Form::Json { json_of(signal, marker).to_string().into() } else { protobuf_of(signal, marker) }
 }
 
+/// Clause T26 of docs/otlp.md.
 #[tokio::test]
 async fn every_compression_of_every_signal_arrives() {
     let gate = Gate::start().await;
@@ -62,6 +63,7 @@ async fn every_compression_of_every_signal_arrives() {
     }
 }
 
+/// Clause T26 of docs/otlp.md.
 #[tokio::test]
 async fn several_members_and_frames_are_one_body() {
     let gate = Gate::start().await;
@@ -82,6 +84,7 @@ async fn several_members_and_frames_are_one_body() {
 }
 
 /// RFC 9110, sections 8.4 and 8.4.1.3: a list, in which `identity` says nothing, and an old name of gzip.
+/// Clause T27 of docs/otlp.md.
 #[tokio::test]
 async fn content_encodings_may_be_written_in_many_ways() {
     let gate = Gate::start().await;
@@ -103,6 +106,7 @@ async fn content_encodings_may_be_written_in_many_ways() {
     gate.stop().await;
 }
 
+/// Clause T28 of docs/otlp.md.
 #[tokio::test]
 async fn damaged_and_unsupported_bytes_are_told_apart() {
     let gate = Gate::start().await;
@@ -165,6 +169,7 @@ fn bombs() -> Vec<(Encoding, Vec<u8>)> {
 
 /// The budget of bodies is what a body may have on the wire and once decompressed: whatever a bomb becomes, it is refused for its
 /// size and not for the memory that it would take.
+/// Clause T32 of docs/otlp.md.
 #[tokio::test]
 async fn bombs_cost_no_more_than_the_cap() {
     const WIRE: u64 = 8 << 20;

@@ -35,6 +35,7 @@ fn cors(headers: &HeaderMap) -> Vec<(&str, &str)> {
     all
 }
 
+/// Clause T55 of docs/otlp.md.
 #[tokio::test]
 async fn a_preflight_is_answered_without_a_key_and_is_no_export() {
     let gate = Gate::with(|config| {
@@ -72,6 +73,7 @@ async fn a_preflight_is_answered_without_a_key_and_is_no_export() {
     gate.stop().await;
 }
 
+/// Clause T56 of docs/otlp.md.
 #[tokio::test]
 async fn a_page_may_read_successes_and_refusals() {
     let gate = Gate::with(|config| {
@@ -107,6 +109,7 @@ async fn a_page_may_read_successes_and_refusals() {
     gate.stop().await;
 }
 
+/// Clause T56 of docs/otlp.md.
 #[tokio::test]
 async fn retryable_refusals_can_be_read_with_their_hint() {
     let gate = Gate::with(|config| {
@@ -125,6 +128,7 @@ async fn retryable_refusals_can_be_read_with_their_hint() {
     gate.stop().await;
 }
 
+/// Clause T55 of docs/otlp.md.
 #[tokio::test]
 async fn without_origins_there_is_no_cors() {
     let gate = Gate::start().await;

@@ -20,6 +20,7 @@ async fn refused(gate: &Gate, told: &Told, change: impl Fn(Export) -> Export) {
     }
 }
 
+/// Clauses T62 and T66 of docs/otlp.md.
 #[tokio::test]
 async fn what_is_no_token_is_refused_with_a_hint() {
     let gate = Gate::start().await;
@@ -65,6 +66,7 @@ async fn what_is_no_token_is_refused_with_a_hint() {
 }
 
 /// A key of another installation and a wrong secret: byte for byte the same answer, on every transport.
+/// Clause T62 of docs/otlp.md.
 #[tokio::test]
 async fn an_unknown_id_and_a_wrong_secret_are_told_the_same() {
     let (gate, elsewhere) = (Gate::start().await, Gate::start().await);
@@ -116,6 +118,7 @@ fn checked(text: &str) -> String {
     format!("{text}{}", String::from_utf8_lossy(&digits))
 }
 
+/// Clause T62 of docs/otlp.md.
 #[tokio::test]
 async fn a_keys_state_counts_from_the_next_export_on() {
     let gate = Gate::start().await;
@@ -182,6 +185,7 @@ async fn a_listener_of_one_environment_refuses_keys_of_others() {
     assert_eq!(lake.keys().collect::<Vec<_>>(), ["shop/web/production/traces", "shop/web/staging/traces"]);
 }
 
+/// Clauses T46 and T62 of docs/otlp.md.
 #[tokio::test]
 async fn each_signal_needs_its_permission() {
     let gate = Gate::start().await;

@@ -51,6 +51,7 @@ fn field(number: u8, content: &[u8]) -> Vec<u8> {
     encoded
 }
 
+/// Clauses T29, T30 and T32 of docs/otlp.md.
 #[tokio::test]
 async fn sizes_are_limited_to_the_byte() {
     let gate = small().await;
@@ -85,6 +86,7 @@ async fn sizes_are_limited_to_the_byte() {
 }
 
 /// Without a `Content-Length` the limit holds where it is passed.
+/// Clause T29 of docs/otlp.md.
 #[tokio::test]
 async fn a_body_in_chunks_is_limited_too() {
     let gate = small().await;
@@ -138,6 +140,7 @@ async fn items_and_submessages_are_counted_before_they_cost_memory() {
 }
 
 /// Attribute values nested 24 deep are accepted, deeper ones are refused, in protobuf and in JSON alike.
+/// Clause T23 of docs/otlp.md.
 #[tokio::test]
 async fn nesting_bombs() {
     let gate = Gate::start().await;
@@ -180,6 +183,7 @@ async fn nesting_bombs() {
 
 /// With 5 MiB for bodies, one of 3 MiB that is arriving leaves no room for a second. (It takes half as much again while it moves
 /// from where there was room for a half of it.)
+/// Clause T51 of docs/otlp.md.
 #[tokio::test]
 async fn what_is_more_than_the_memory_has_to_come_again() {
     const BIG: usize = 3 << 20;

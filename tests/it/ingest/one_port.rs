@@ -27,6 +27,7 @@ async fn start(prefix: &str) -> (Gate, SocketAddr) {
     (gate, port)
 }
 
+/// Clause T5 of docs/otlp.md.
 #[tokio::test]
 async fn each_transport_is_answered_in_its_form() {
     let (gate, port) = start("").await;
@@ -69,6 +70,7 @@ async fn path_or_content_type_make_it_grpc_and_only_over_http_2() {
     assert!(gate.stop().await.lake().is_empty());
 }
 
+/// Clause T6 of docs/otlp.md.
 #[tokio::test]
 async fn grpc_has_no_prefix() {
     let (gate, port) = start("/otlp").await;
@@ -80,6 +82,7 @@ async fn grpc_has_no_prefix() {
     gate.stop().await;
 }
 
+/// Clause T5 of docs/otlp.md.
 #[tokio::test]
 async fn the_same_address_twice_is_one_port() {
     // The port is free again for the gate; nothing else of these tests asks for a port by its number.

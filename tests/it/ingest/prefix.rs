@@ -7,6 +7,7 @@ use super::Gate;
 use super::client::{Export, Form, http_path};
 use super::told::told;
 
+/// Clause T6 of docs/otlp.md.
 #[tokio::test]
 async fn exports_go_below_the_prefix_and_nowhere_else() {
     let prefix = Prefix::try_from("otlp/".to_owned()).expect("a prefix");

@@ -8,6 +8,7 @@ use http::Request;
 use super::client::{Export, Form, exchange};
 use super::start::Served;
 
+/// Clauses T67 and T74 of docs/otlp.md.
 #[tokio::test]
 async fn no_secret_is_told_or_logged() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -79,7 +79,7 @@ async fn chunks_that_are_damaged() {
         let mut raw = Raw::connect(gate.http).await;
         raw.write(&with("transfer-encoding: chunked\r\n", &key.token, chunks.as_bytes())).await;
         let (head, body) = raw.read_answer().await;
-        assert!(head.starts_with("HTTP/1.1 400 body_undecodable\r\n"), "{chunks:?}: {head}");
+        assert!(head.starts_with("HTTP/1.1 400 body_undecodable ("), "{chunks:?}: {head}");
         assert!(String::from_utf8_lossy(&body).contains("the chunks of the body are damaged"));
         assert!(raw.is_closed().await);
     }
@@ -96,21 +96,21 @@ async fn forms_of_targets() {
     let key = gate.key("shop").await;
     let message = protobuf_of(Signal::Traces, "marker");
     for (target, expected) in [
-        ("http://elsewhere.example/v1/traces", "200 OK"),
-        ("/v1/traces?a=b", "200 OK"),
-        ("http://elsewhere.example//v1/traces", "404 path_unknown"),
-        ("*", "404 path_unknown"),
-        ("gate:4318", "404 path_unknown"),
-        ("/v1%2Ftraces", "404 path_unknown"),
-        ("/v1/../v1/traces", "404 path_unknown"),
-        ("/v1/traces;a", "404 path_unknown"),
+        ("http://elsewhere.example/v1/traces", "200 OK\r\n"),
+        ("/v1/traces?a=b", "200 OK\r\n"),
+        ("http://elsewhere.example//v1/traces", "404 path_unknown: "),
+        ("*", "404 path_unknown: "),
+        ("gate:4318", "404 path_unknown: "),
+        ("/v1%2Ftraces", "404 path_unknown: "),
+        ("/v1/../v1/traces", "404 path_unknown: "),
+        ("/v1/traces;a", "404 path_unknown: "),
     ] {
         let mut raw = Raw::connect(gate.http).await;
         let request = with(&format!("content-length: {}\r\n", message.len()), &key.token, &message);
         let end = request.windows(2).position(|pair| pair == b"\r\n").expect("a first line");
         raw.write(&[format!("POST {target} HTTP/1.1").as_bytes(), &request[end..]].concat()).await;
         let (head, _) = raw.read_answer().await;
-        assert!(head.starts_with(&format!("HTTP/1.1 {expected}\r\n")), "{target}: {head}");
+        assert!(head.starts_with(&format!("HTTP/1.1 {expected}")), "{target}: {head}");
     }
     gate.stop().await;
 }

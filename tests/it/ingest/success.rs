@@ -8,6 +8,7 @@ use super::Gate;
 use super::client::{Export, Form, gzip, json_of, protobuf_of};
 
 /// Every signal in every form, plain and with gzip, for two tenants: each item is in the lake of its own tenant once.
+/// Clause T2 of docs/otlp.md.
 #[tokio::test]
 async fn every_signal_reaches_its_tenants_lake_and_no_other() {
     let gate = Gate::start().await;

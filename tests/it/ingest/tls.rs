@@ -82,6 +82,7 @@ async fn both_transports_over_both_versions_of_tls() {
 }
 
 /// RFC 7301: what is offered, in the gate's order; without one in common there is no connection.
+/// Clause T4 of docs/otlp.md.
 #[tokio::test]
 async fn protocols_are_agreed_on() {
     let secured = Secured::start().await;

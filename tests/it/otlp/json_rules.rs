@@ -63,6 +63,7 @@ fn an_export_of_nothing() {
     }
 }
 
+/// Clause T14 of docs/otlp.md.
 #[test]
 fn ids_are_hexadecimal_in_either_case() {
     let id = [0x5b, 0x8e, 0xff, 0xf7, 0x98, 0x03, 0x81, 0x03, 0xd2, 0x69, 0xb6, 0x33, 0x81, 0x3f, 0xc6, 0x0c];
@@ -79,6 +80,7 @@ fn ids_are_hexadecimal_in_either_case() {
     }
 }
 
+/// Clause T17 of docs/otlp.md.
 #[test]
 fn names_in_either_spelling() {
     for json in [r#"{"startTimeUnixNano":"7"}"#, r#"{"start_time_unix_nano":7}"#] {
@@ -89,6 +91,7 @@ fn names_in_either_spelling() {
     }
 }
 
+/// Clause T15 of docs/otlp.md.
 #[test]
 fn enumerations_as_numbers_and_known_names() {
     for (json, expected) in [("2", 2), ("99", 99), ("-1", -1), ("\"SPAN_KIND_SERVER\"", 2), ("null", 0), ("2.0", 2)] {
@@ -99,6 +102,7 @@ fn enumerations_as_numbers_and_known_names() {
     }
 }
 
+/// Clause T18 of docs/otlp.md.
 #[test]
 fn integers_as_numbers_and_strings() {
     let good = [
@@ -157,6 +161,7 @@ fn integers_as_numbers_and_strings() {
     assert!(span(r#"{"droppedEventsCount":4294967296}"#).is_err());
 }
 
+/// Clause T19 of docs/otlp.md.
 #[test]
 fn doubles_as_numbers_and_strings() {
     let good = [
@@ -178,6 +183,7 @@ fn doubles_as_numbers_and_strings() {
     }
 }
 
+/// Clause T19 of docs/otlp.md.
 #[test]
 fn bytes_in_every_base64() {
     for text in ["-_8=", "-_8", "+/8=", "+/8"] {

@@ -10,6 +10,7 @@ use crate::ingest::frames::{
 use crate::ingest::slow::SHORT;
 
 /// RUSTSEC-2026-0258: frames of DATA without data are free of flow control.
+/// Clause T58 of docs/otlp.md.
 #[tokio::test]
 async fn data_without_data() {
     let gate = Gate::start().await;
@@ -25,6 +26,7 @@ async fn data_without_data() {
 }
 
 /// Each has to be answered. Who does not read the answers is not read from either, and his connection ends.
+/// Clause T58 of docs/otlp.md.
 #[tokio::test]
 async fn pings_and_settings_whose_answers_nobody_reads() {
     let gate = Gate::with(|config| config.limits.answer_time = SHORT).await;
@@ -44,6 +46,7 @@ async fn pings_and_settings_whose_answers_nobody_reads() {
 }
 
 /// A client which reads what it asks for is served for as long as it likes: gRPC channels ping every ten seconds.
+/// Clause T57 of docs/otlp.md.
 #[tokio::test]
 async fn pings_are_answered() {
     let gate = Gate::start().await;

@@ -10,6 +10,7 @@ use crate::ingest::frames::{
 use crate::ingest::told::told;
 
 /// CVE-2024-27316: a block of headers that never ends, with fields in it and without.
+/// Clause T58 of docs/otlp.md.
 #[tokio::test]
 async fn continuations_without_end() {
     let gate = Gate::start().await;
@@ -48,6 +49,7 @@ async fn a_block_that_becomes_large() {
     gate.stop().await;
 }
 
+/// Clause T73 of docs/otlp.md.
 #[tokio::test]
 async fn header_fields_are_counted() {
     let gate = Gate::start().await;
@@ -69,6 +71,7 @@ async fn header_fields_are_counted() {
 }
 
 /// Far beyond what is allowed the protocol itself answers, and nothing is kept of them.
+/// Clause T73 of docs/otlp.md.
 #[tokio::test]
 async fn a_hundred_thousand_header_fields() {
     let gate = Gate::start().await;

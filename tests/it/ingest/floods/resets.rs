@@ -13,6 +13,7 @@ use crate::ingest::slow::SHORT;
 use crate::ingest::{Gate, eventually};
 
 /// Rapid Reset, with a good key, with a bad one, and without any.
+/// Clause T58 of docs/otlp.md.
 #[tokio::test]
 async fn requests_that_are_reset_at_once() {
     let gate = Gate::start().await;
@@ -41,6 +42,7 @@ async fn requests_that_are_reset_at_once() {
 }
 
 /// The same by way of mistakes for which the gate has to reset the stream (CVE-2025-8671).
+/// Clause T58 of docs/otlp.md.
 #[tokio::test]
 async fn requests_that_the_gate_is_made_to_reset() {
     let gate = Gate::start().await;

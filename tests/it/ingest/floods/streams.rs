@@ -15,6 +15,7 @@ use crate::ingest::slow::SHORT;
 const INITIAL_WINDOW_SIZE: u16 = 4;
 
 /// T9: OTLP clients may have many exports under way on one connection.
+/// Clause T9 of docs/otlp.md.
 #[tokio::test]
 async fn a_hundred_exports_at_once() {
     let gate = Gate::start().await;

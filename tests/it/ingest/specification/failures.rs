@@ -28,6 +28,7 @@ pub(super) async fn answer(refusal: &Refusal, form: Form) -> Answer {
 
 /// «Failures» (MUST): every refusal is a `google.rpc.Status`, in the encoding of the request, with the codes of its row. All
 /// rows, those too that no request leads to yet; the other tests hold what leads to which.
+/// Clauses T47, T49 and T53 of docs/otlp.md.
 #[tokio::test]
 async fn t42_every_reason_is_told_as_its_row_says() {
     let labels: Vec<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();

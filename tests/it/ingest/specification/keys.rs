@@ -166,6 +166,7 @@ async fn t74_a_key_in_the_query_string_is_no_key() {
 }
 
 /// What a client makes up is no label of a metric.
+/// Clause T67 of docs/otlp.md.
 #[tokio::test]
 async fn t75_clients_make_up_no_metrics() {
     let gate = Gate::start().await;

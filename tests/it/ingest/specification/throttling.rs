@@ -7,6 +7,7 @@ use crate::ingest::client::Form;
 use crate::ingest::told::told;
 
 /// «OTLP/HTTP Throttling» (SHOULD): a client over its rate is told 429, and after how many seconds it may come again.
+/// Clause T71 of docs/otlp.md.
 #[tokio::test]
 async fn t50_over_the_rate_is_429_with_a_hint() {
     for form in [Form::Protobuf, Form::Json] {
@@ -17,6 +18,7 @@ async fn t50_over_the_rate_is_429_with_a_hint() {
 }
 
 /// «OTLP/gRPC Throttling» (SHOULD): of what is exhausted, exactly that which recovers by itself carries `RetryInfo`.
+/// Clause T30 of docs/otlp.md.
 #[tokio::test]
 async fn t52_what_recovers_and_nothing_else_carries_a_hint() {
     let exhausted =

@@ -85,6 +85,7 @@ async fn t05_protobuf_and_json_share_a_port() {
 
 /// «OTLP/HTTP Request», «Endpoint URLs for OTLP/HTTP» of exporters: an endpoint for one signal is used as it is, so that paths which
 /// are nearly right do come. They are 404, before the key is looked at, and never a redirect, which some clients take for a success.
+/// Clause T46 of docs/otlp.md.
 #[tokio::test]
 async fn t07_odd_paths_are_404_never_a_redirect() {
     let gate = Gate::start().await;
