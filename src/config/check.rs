@@ -13,6 +13,9 @@ const LARGEST_WINDOW: u64 = (1 << 31) - 1;
 /// The deepest nesting that the lake writes.
 const DEEPEST: u64 = 32;
 
+/// A map of header fields holds no more.
+const MOST_FIELDS: u64 = 1 << 14;
+
 /// More would be a slip of the keyboard.
 const MANY: u64 = 1_000_000;
 
@@ -20,7 +23,7 @@ const MANY: u64 = 1_000_000;
 pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
     let (keys, limits, log) = (&config.keys, &config.limits, &config.log);
     let count = |number: usize| number as u64;
-    let numbers: [(&str, u64, RangeInclusive<u64>); 14] = [
+    let numbers: [(&str, u64, RangeInclusive<u64>); 16] = [
         ("catalog.connections", config.catalog.connections.into(), 1..=MANY),
         ("keys.cache_keys", keys.cache_keys, 1..=u64::MAX),
         ("keys.lookups", count(keys.lookups), 1..=MANY),
@@ -29,7 +32,9 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
         ("limits.items", limits.items, 1..=u64::MAX),
         ("limits.depth", limits.depth.into(), 1..=DEEPEST),
         ("limits.headers", limits.headers.0, 1..=LARGEST_BODY),
+        ("limits.header_fields", count(limits.header_fields), 1..=MOST_FIELDS),
         ("limits.connections", count(limits.connections), 1..=MANY),
+        ("limits.connections_per_address", count(limits.connections_per_address), 1..=MANY),
         ("limits.streams", limits.streams.into(), 1..=MANY),
         ("limits.stream_window", limits.stream_window.0, 1..=LARGEST_WINDOW),
         ("limits.connection_window", limits.connection_window.0, 1..=LARGEST_WINDOW),
@@ -47,10 +52,25 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
         ("limits.body_time", limits.body_time),
         ("limits.header_time", limits.header_time),
         ("limits.idle_time", limits.idle_time),
+        ("limits.answer_time", limits.answer_time),
+        ("limits.stream_time", limits.stream_time),
         ("lake.interval", config.lake.interval),
+        ("listen.reload", config.listen.reload),
     ];
     let length = lengths.into_iter().find(|(_, length)| length.0.is_zero());
     number.or_else(|| length.map(|(option, _)| (option, "it has to be longer than zero".to_owned())))
+}
+
+/// The first option that names a file of TLS without another that it needs.
+pub(super) fn half_set_tls(config: &Config) -> Option<(String, String)> {
+    let listen = &config.listen;
+    let more = listen.more.iter().enumerate().map(|(index, more)| (format!("listen.more[{index}].tls"), &more.tls));
+    let own = [("listen.tls", &listen.tls), ("listen.admin_tls", &listen.admin_tls)];
+    let mut all = own.into_iter().map(|(option, tls)| (option.to_owned(), tls)).chain(more);
+    all.find_map(|(option, tls)| {
+        let (set, lacks) = tls.half_set()?;
+        Some((format!("{option}.{set}"), format!("it needs {option}.{lacks}, which is not set")))
+    })
 }
 
 #[cfg(test)]
@@ -72,6 +92,9 @@ mod tests {
             ("limits.body", "129MiB"),
             ("limits.depth", "33"),
             ("limits.connections", "9000000000000000000"),
+            ("limits.connections_per_address", "0"),
+            ("limits.header_fields", "0"),
+            ("limits.stream_time", "0s"),
             ("limits.streams", "0"),
             ("limits.stream_window", "2GiB"),
             ("log.in_flight", "0"),
@@ -83,6 +106,24 @@ mod tests {
             let message = refused(option, value).unwrap_or_default();
             assert!(message.starts_with(&format!("{option} (set by GRIDGATE_")), "{option} = {value}: {message}");
         }
+    }
+
+    #[test]
+    fn a_file_of_tls_alone_is_refused_by_name() {
+        for (option, lacks) in [
+            ("listen.tls.certificate", "listen.tls.key"),
+            ("listen.tls.key", "listen.tls.certificate"),
+            ("listen.tls.client_ca", "listen.tls.certificate"),
+            ("listen.admin_tls.key", "listen.admin_tls.certificate"),
+        ] {
+            let variable = format!("GRIDGATE_{}", option.replace('.', "__").to_ascii_uppercase());
+            let expected = format!("{option} (set by {variable}): it needs {lacks}, which is not set");
+            assert_eq!(refused(option, "some.pem"), Some(expected));
+        }
+        let more = "[{ address = \"127.0.0.1:1\", transport = \"any\", environment = \"any\", tls = { key = \"k\" } }]";
+        let message = refused("listen.more", more).unwrap_or_default();
+        assert!(message.starts_with("listen.more[0].tls.key (set by "), "{message}");
+        assert!(message.ends_with(": it needs listen.more[0].tls.certificate, which is not set"), "{message}");
     }
 
     #[test]

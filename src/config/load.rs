@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::Config;
-use super::check::out_of_range;
+use super::check::{half_set_tls, out_of_range};
 
 /// What is wrong with the configuration. Each is one line that names the option.
 #[derive(Debug, thiserror::Error)]
@@ -75,8 +75,9 @@ impl Config {
         let config = serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
             wrong(error.path().to_string(), error.inner().to_string().trim_end().replace('\n', " "))
         })?;
-        match out_of_range(&config) {
-            Some((option, message)) => Err(wrong(option.to_owned(), message)),
+        let out_of_range = out_of_range(&config).map(|(option, message)| (option.to_owned(), message));
+        match out_of_range.or_else(|| half_set_tls(&config)) {
+            Some((option, message)) => Err(wrong(option, message)),
             None => Ok(config),
         }
     }
@@ -108,7 +109,10 @@ fn scalar(text: &str) -> Value {
 fn set(table: &mut Table, option: &str, value: Value) {
     let (section, key) = option.split_once('.').unwrap_or(("", option));
     let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
-    if let Value::Table(section) = section {
+    let Value::Table(section) = section else { return };
+    if key.contains('.') {
+        set(section, key, value);
+    } else {
         section.insert(key.to_owned(), value);
     }
 }
@@ -136,9 +140,12 @@ mod tests {
         // Every option of every section stands there: taking a line away would go unnoticed by the comparison above.
         let shown: Table = std::fs::read_to_string(&reference).expect("it is there").parse().expect("it is TOML");
         let debug = format!("{:?}", Config::default());
-        let options: usize = shown.values().filter_map(Value::as_table).map(Table::len).sum();
-        let fields = debug.matches(": ").count() - shown.len();
-        assert_eq!(options, fields, "config/gridgate.toml lacks an option");
+        assert_eq!(options(&shown), debug.matches(": ").count(), "config/gridgate.toml lacks an option");
+    }
+
+    /// The number of keys, those of the tables inside included.
+    fn options(table: &Table) -> usize {
+        table.values().map(|value| 1 + value.as_table().map_or(0, options)).sum()
     }
 
     #[test]
@@ -171,6 +178,12 @@ mod tests {
             ("[log]\ndurability = \"maybe\"", &[], "log.durability (set by FILE): unknown variant `maybe`"),
             ("[listen]\nenvironment = \"Prod\"", &[], "listen.environment (set by FILE): write \"any\" or the slug"),
             ("", &[("GRIDGATE_LISTEN__GRPC", "here")], "listen.grpc (set by GRIDGATE_LISTEN__GRPC): "),
+            ("[listen]\nprefix = \"/a b\"", &[], "listen.prefix (set by FILE): write a path like \"/otlp\""),
+            (
+                "",
+                &[("GRIDGATE_LISTEN__TLS__KAY", "1")],
+                "listen.tls.kay (set by GRIDGATE_LISTEN__TLS__KAY): unknown field `kay`",
+            ),
             ("", &[("GRIDGATE_LISTN__GRPC", "1")], "listn"),
             ("limits = [", &[], "FILE: line 1: "),
         ] {

@@ -90,6 +90,14 @@ impl Reservation {
         Ok(())
     }
 
+    /// Reserves what is missing to `bytes`.
+    ///
+    /// # Errors
+    /// As [`Reservation::grow`].
+    pub fn grow_to(&mut self, bytes: u64) -> Result<(), BudgetExceeded> {
+        self.grow(bytes.saturating_sub(self.bytes))
+    }
+
     /// Gives back what exceeds `bytes`.
     pub fn shrink_to(&mut self, bytes: u64) {
         let excess = self.bytes.saturating_sub(bytes);

@@ -91,12 +91,14 @@ mod tests {
         assert_eq!(single([]), Err(CredentialError::Missing));
     }
 
+    /// Clause T66 of docs/otlp.md.
     #[test]
     fn one_credential_twice_is_fine_and_two_are_not() {
         assert_eq!(single([(true, &b"Bearer a"[..]), (false, b"a")]), Ok("a"));
         assert_eq!(single([(true, &b"Bearer a"[..]), (false, b"b")]), Err(CredentialError::Ambiguous));
     }
 
+    /// Clause T68 of docs/otlp.md.
     #[test]
     fn only_the_right_token_under_the_right_pepper_proves_a_secret() {
         let pepper = |version| Pepper::new(version, Zeroizing::new([7; 32]));

@@ -80,7 +80,8 @@ macro_rules! reasons {
 reasons! {
     /// The path is none of OTLP's.
     PathUnknown = "path_unknown", 404, Unimplemented, 0,
-        "send to /v1/traces, /v1/metrics, /v1/logs or /v1development/profiles, or to the gRPC port with a gRPC exporter";
+        "send to /v1/traces, /v1/metrics, /v1/logs or /v1development/profiles, which an endpoint for one signal has to say itself, \
+         or to the gRPC port with a gRPC exporter";
     /// Only POST is allowed.
     MethodNotAllowed = "method_not_allowed", 405, Unimplemented, 0,
         "send exports with POST";
@@ -131,7 +132,7 @@ reasons! {
         "send application/x-protobuf or application/json over HTTP, application/grpc over gRPC";
     /// The compression is not supported.
     CompressionUnsupported = "compression_unsupported", 415, Unimplemented, 0,
-        "set OTEL_EXPORTER_OTLP_COMPRESSION=gzip or none";
+        "set OTEL_EXPORTER_OTLP_COMPRESSION=gzip, or leave it unset";
     /// A compressed gRPC message without `grpc-encoding`.
     CompressionUndeclared = "compression_undeclared", 400, Internal, 0,
         "declare the compression in the grpc-encoding header";
@@ -201,8 +202,8 @@ pub struct Refusal {
     pub detail: Option<String>,
 }
 
-/// Longer messages are cut: clients log them as they are.
-const MAX_MESSAGE_LENGTH: usize = 1024;
+/// Longer details are cut, in bytes, so that a message stays within 1 KiB and always ends with what to do.
+const MAX_DETAIL: usize = 512;
 
 impl Refusal {
     /// A refusal for `reason`, without details.
@@ -211,10 +212,14 @@ impl Refusal {
         Self { reason, key: None, detail: None }
     }
 
-    /// A refusal that says what was wrong.
+    /// A refusal that says what was wrong, in 512 bytes at the most.
     #[must_use]
     pub fn because(reason: Reason, detail: impl fmt::Display) -> Self {
-        Self { reason, key: None, detail: Some(detail.to_string()) }
+        let mut detail = detail.to_string();
+        if detail.len() > MAX_DETAIL {
+            detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
+        }
+        Self { reason, key: None, detail: Some(detail) }
     }
 
     /// The same refusal of an export whose sender proved possession of `key`.
@@ -237,13 +242,6 @@ impl Refusal {
             message.push_str("; ");
         }
         message.push_str(self.reason.advice());
-        if message.len() > MAX_MESSAGE_LENGTH {
-            let mut end = MAX_MESSAGE_LENGTH;
-            while !message.is_char_boundary(end) {
-                end -= 1;
-            }
-            message.truncate(end);
-        }
         message
     }
 }
@@ -270,6 +268,7 @@ mod tests {
 
     /// OTLP specification, «Failures 1»: of HTTP only 429, 502, 503 and 504 are retried; «Failures»: of gRPC
     /// `RESOURCE_EXHAUSTED` only with `RetryInfo`, and UNAVAILABLE. A hint stands exactly where a client retries.
+    /// Clause T44 of docs/otlp.md.
     #[test]
     fn hints_stand_exactly_where_clients_retry() {
         for &reason in Reason::ALL {
@@ -301,7 +300,9 @@ mod tests {
             Refusal::new(Reason::KeyDisabled).of_key(key).message(),
             "key_disabled (key_7Hq2mZxK9wPa): ask an admin of its project to enable the key"
         );
-        let long = Refusal::because(Reason::BodyUndecodable, "ж".repeat(2000)).message();
-        assert!(long.len() <= MAX_MESSAGE_LENGTH && long.starts_with("body_undecodable: ж"));
+        for &reason in Reason::ALL {
+            let long = Refusal::because(reason, "ж".repeat(2000)).of_key(key).message();
+            assert!(long.len() <= 1024 && long.ends_with(&format!("ж; {}", reason.advice())), "{long}");
+        }
     }
 }

@@ -14,6 +14,8 @@ pub struct Entrance {
     pub transport: Transport,
     /// The one environment whose keys are let in; `None`: any.
     pub environment: Option<Slug>,
+    /// What stands before the paths of OTLP/HTTP; empty, or segments that each begin with a slash.
+    pub prefix: String,
 }
 
 /// An export whose headers have arrived. Its body has not been touched.
@@ -31,17 +33,35 @@ pub struct Arrival<'a> {
     pub headers: &'a HeaderMap,
 }
 
-/// The signal whose export `path` is. Paths are compared as they are: no case folding, decoding or clean-up, so that no two
+/// The signal whose export `path` is on a listener. Paths are compared as they are: no case folding, decoding or clean-up, so that no two
 /// parts of the system can disagree about what a path means.
 ///
 /// # Errors
 /// [`Reason::PathUnknown`] for any other path.
-pub fn signal(transport: Transport, path: &str) -> Result<Signal, Refusal> {
-    let path_of = match transport {
-        Transport::Grpc => Signal::grpc_path,
-        Transport::Http => Signal::http_path,
+pub fn signal(entrance: &Entrance, path: &str) -> Result<Signal, Refusal> {
+    let prefix = &*entrance.prefix;
+    let named = |path: &str, path_of: fn(Signal) -> &'static str| {
+        Signal::ALL.into_iter().find(|&signal| path_of(signal) == path)
     };
-    Signal::ALL.into_iter().find(|&signal| path_of(signal) == path).ok_or(Refusal::new(Reason::PathUnknown))
+    let found = match entrance.transport {
+        Transport::Grpc => named(path, Signal::grpc_path),
+        Transport::Http => path.strip_prefix(prefix).and_then(|path| named(path, Signal::http_path)),
+    };
+    found.ok_or_else(|| {
+        let because = |detail: &str| Refusal::because(Reason::PathUnknown, detail);
+        match entrance.transport {
+            Transport::Grpc if named(path, Signal::http_path).is_some() => {
+                because("this is OTLP/gRPC, and the path one of OTLP/HTTP")
+            }
+            Transport::Http if named(path, Signal::grpc_path).is_some() => {
+                because("this is OTLP/HTTP, and the path one of OTLP/gRPC")
+            }
+            _ if !prefix.is_empty() => {
+                because(&format!("every path here begins with {prefix}, as in {prefix}/v1/traces"))
+            }
+            _ => Reason::PathUnknown.into(),
+        }
+    })
 }
 
 /// Exports are sent with POST.
@@ -88,6 +108,14 @@ impl Format {
     }
 }
 
+/// Whether the `Content-Type` is one of gRPC, whatever its messages are (gRPC over HTTP/2, «Content-Type»).
+#[must_use]
+pub fn speaks_grpc(headers: &HeaderMap) -> bool {
+    const START: &[u8] = b"application/grpc";
+    let start = headers.get(header::CONTENT_TYPE).and_then(|value| value.as_bytes().get(..START.len()));
+    start.is_some_and(|start| start.eq_ignore_ascii_case(START))
+}
+
 /// Whether the `Content-Type` of a gRPC request names protobuf messages (gRPC over HTTP/2, «Content-Type»).
 #[must_use]
 pub fn is_grpc(headers: &HeaderMap) -> bool {
@@ -103,17 +131,19 @@ mod tests {
 
     #[test]
     fn paths_are_taken_literally() {
-        assert_eq!(signal(Transport::Http, "/v1/traces"), Ok(Signal::Traces));
-        assert_eq!(signal(Transport::Http, "/v1development/profiles"), Ok(Signal::Profiles));
-        assert_eq!(signal(Transport::Grpc, Signal::Logs.grpc_path()), Ok(Signal::Logs));
+        let of = |transport, prefix: &str| Entrance { transport, environment: None, prefix: prefix.to_owned() };
+        let (grpc, http, prefixed) = (of(Transport::Grpc, ""), of(Transport::Http, ""), of(Transport::Http, "/otlp"));
+        assert_eq!(signal(&http, "/v1/traces"), Ok(Signal::Traces));
+        assert_eq!(signal(&http, "/v1development/profiles"), Ok(Signal::Profiles));
+        assert_eq!(signal(&prefixed, "/otlp/v1/traces"), Ok(Signal::Traces));
+        assert_eq!(signal(&grpc, Signal::Logs.grpc_path()), Ok(Signal::Logs));
         for path in
             ["/", "", "/v1/traces/", "//v1/traces", "/V1/traces", "/v1/%74races", "/v1/spans", Signal::Logs.grpc_path()]
         {
-            assert_eq!(
-                signal(Transport::Http, path).map_err(|refusal| refusal.reason),
-                Err(Reason::PathUnknown),
-                "{path}"
-            );
+            assert_eq!(signal(&http, path).map_err(|refusal| refusal.reason), Err(Reason::PathUnknown), "{path}");
+        }
+        for path in ["/v1/traces", "/otlp", "/otlp/", "/otlpv1/traces", "/OTLP/v1/traces", "/otlp/otlp/v1/traces"] {
+            assert!(signal(&prefixed, path).is_err(), "{path}");
         }
     }
 

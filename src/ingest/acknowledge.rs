@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use hyper::ext::ReasonPhrase;
 use prost::Message;
+use serde_json::{Value, json};
 use tonic::metadata::MetadataValue;
 use tonic_types::pb;
 use tonic_types::{ErrorDetails, StatusExt};
@@ -50,7 +51,7 @@ fn http_refusal(refusal: &Refusal, format: Format) -> Response<Answer> {
     let reason = refusal.reason;
     let body = match format {
         Format::Protobuf => status(refusal).encode_to_vec(),
-        Format::Json => json_status(refusal).to_string().into_bytes(),
+        Format::Json => json_status(refusal).into_bytes(),
     };
     let mut response = Response::new(Answer::of(body.into()));
     *response.status_mut() = StatusCode::from_u16(reason.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -76,9 +77,26 @@ fn http_refusal(refusal: &Refusal, format: Format) -> Response<Answer> {
         }
         _ => {}
     }
-    // Some SDKs show their users nothing of a refusal but the reason phrase of HTTP/1.1 (RFC 9112 section 4).
-    response.extensions_mut().insert(ReasonPhrase::from_static(reason.as_str().as_bytes()));
+    // Some SDKs show their users nothing of a refusal but the reason phrase of HTTP/1.1.
+    if let Ok(phrase) = ReasonPhrase::try_from(phrase(refusal)) {
+        response.extensions_mut().insert(phrase);
+    }
     response
+}
+
+/// The most bytes of a reason phrase. What a client reads as one line is often kept in a small buffer.
+const MAX_PHRASE: usize = 256;
+
+/// The message as a reason phrase (RFC 9112 section 4): one line of visible ASCII, cut where it is too long.
+fn phrase(refusal: &Refusal) -> Vec<u8> {
+    let message = refusal.message();
+    let visible = message.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c as u8 } else { b'?' });
+    let mut phrase: Vec<u8> = visible.collect();
+    if phrase.len() > MAX_PHRASE {
+        phrase.truncate(MAX_PHRASE - 3);
+        phrase.extend_from_slice(b"...");
+    }
+    phrase
 }
 
 /// The answer over gRPC: a message with trailers, or trailers only.
@@ -135,8 +153,17 @@ fn details(refusal: &Refusal) -> ErrorDetails {
     if let Some(seconds) = reason.retry_after() {
         details.set_retry_info(Some(Duration::from_secs(seconds.get().into())));
     }
-    if matches!(reason, Reason::BodyUndecodable | Reason::CompressionInvalid) {
-        details.add_bad_request_violation("body", refusal.detail.clone().unwrap_or_default());
+    // What was wrong; where there is no more to say, what to do.
+    let description = || refusal.detail.clone().unwrap_or_else(|| reason.advice().to_owned());
+    match reason {
+        Reason::BodyUndecodable | Reason::CompressionInvalid => {
+            details.add_bad_request_violation("body", description());
+        }
+        Reason::QuotaExhausted => {
+            let subject = refusal.key.map_or_else(String::new, |key| key.to_string());
+            details.add_quota_failure_violation(subject, description());
+        }
+        _ => {}
     }
     details
 }
@@ -152,24 +179,33 @@ fn status(refusal: &Refusal) -> pb::Status {
     })
 }
 
-/// The same in ProtoJSON.
-fn json_status(refusal: &Refusal) -> serde_json::Value {
-    let reason = refusal.reason;
-    let type_of = |name: &str| format!("type.googleapis.com/google.rpc.{name}");
-    let mut details = vec![serde_json::json!({
-        "@type": type_of("ErrorInfo"),
-        "reason": reason.as_str().to_ascii_uppercase(),
-        "domain": DOMAIN,
-        "metadata": refusal.key.map_or(serde_json::json!({}), |key| serde_json::json!({ "key": key.to_string() })),
-    })];
-    if let Some(seconds) = reason.retry_after() {
-        details.push(serde_json::json!({ "@type": type_of("RetryInfo"), "retryDelay": format!("{seconds}s") }));
+/// The same in ProtoJSON. The message comes before the details: some SDKs log the body as it is, and perhaps not all of it.
+fn json_status(refusal: &Refusal) -> String {
+    let all = details(refusal);
+    let mut details = Vec::new();
+    let mut detail = |name: &str, mut fields: Value| {
+        fields["@type"] = format!("type.googleapis.com/google.rpc.{name}").into();
+        details.push(fields);
+    };
+    if let Some(info) = all.error_info() {
+        let fields = json!({ "reason": info.reason, "domain": info.domain, "metadata": info.metadata });
+        detail("ErrorInfo", fields);
     }
-    if matches!(reason, Reason::BodyUndecodable | Reason::CompressionInvalid) {
-        let violation = serde_json::json!({ "field": "body", "description": refusal.detail });
-        details.push(serde_json::json!({ "@type": type_of("BadRequest"), "fieldViolations": [violation] }));
+    if let Some(delay) = all.retry_info().and_then(|retry| retry.retry_delay) {
+        detail("RetryInfo", json!({ "retryDelay": format!("{}s", delay.as_secs()) }));
     }
-    serde_json::json!({ "code": reason.grpc_code() as i32, "message": refusal.message(), "details": details })
+    if let Some(request) = all.bad_request() {
+        let violations = request.field_violations.iter();
+        let violations = violations.map(|it| json!({ "field": it.field, "description": it.description }));
+        detail("BadRequest", json!({ "fieldViolations": violations.collect::<Vec<_>>() }));
+    }
+    if let Some(quota) = all.quota_failure() {
+        let violations = quota.violations.iter();
+        let violations = violations.map(|it| json!({ "subject": it.subject, "description": it.description }));
+        detail("QuotaFailure", json!({ "violations": violations.collect::<Vec<_>>() }));
+    }
+    let (code, message) = (refusal.reason.grpc_code() as i32, Value::from(refusal.message()));
+    format!("{{\"code\":{code},\"message\":{message},\"details\":{}}}", Value::from(details))
 }
 
 fn prost_duration(seconds: u32) -> prost_types::Duration {

@@ -23,7 +23,8 @@ pub struct Admitted<'a> {
 /// # Errors
 /// The refusal.
 pub fn before_body(gate: &Gate, authenticated: &Authenticated<'_>) -> Result<(), Refusal> {
-    let reason = if header_bytes(authenticated.arrival.headers) > gate.limits.header_bytes {
+    let headers = authenticated.arrival.headers;
+    let reason = if headers.len() > gate.limits.header_fields || header_bytes(headers) > gate.limits.header_bytes {
         Reason::HeadersTooLarge
     } else if gate.stopping.is_cancelled() {
         Reason::ShuttingDown

@@ -1,10 +1,13 @@
 //! Append: into the open batch, and back once it is durable.
 
+use tokio::runtime::Handle;
+
 use super::Gate;
 use super::admit::Admitted;
 use super::authenticate;
 use crate::domain::{Reason, Refusal, Signal};
-use crate::storage::log::AppendError;
+use crate::observe::metrics::Tally;
+use crate::storage::log::{AppendError, HandedIn};
 
 /// An export that may be acknowledged: it is durable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,11 +18,12 @@ pub struct Stored {
     pub wire_size: u64,
 }
 
-/// Stores an admitted export, unless its key was changed while its body was arriving.
+/// Stores an admitted export, unless its key was changed while its body was arriving. Should its client leave meanwhile, `tally`
+/// counts what becomes of it all the same.
 ///
 /// # Errors
 /// The refusal: the key's new state, or that the export could not be made durable.
-pub async fn append(gate: &Gate, admitted: Admitted<'_>) -> Result<Stored, Refusal> {
+pub async fn append(gate: &Gate, admitted: Admitted<'_>, tally: &mut Tally) -> Result<Stored, Refusal> {
     let Admitted { authenticated, record, wire_size } = admitted;
     let authenticated = authenticate::confirm(gate, authenticated).await?;
     let stored = Stored { items: record.meta.items, wire_size };
@@ -28,13 +32,49 @@ pub async fn append(gate: &Gate, admitted: Admitted<'_>) -> Result<Stored, Refus
         // profile without samples is something: it says what was profiled, and when.
         return Ok(stored);
     }
-    gate.log.append(record).await.map_err(|error| {
-        let reason = match error {
-            AppendError::Put => Reason::LogUnavailable,
-            AppendError::BacklogFull => Reason::BacklogFull,
-            AppendError::Closed => Reason::ShuttingDown,
-        };
-        Refusal::new(reason).of_key(authenticated.cached.key.id)
-    })?;
-    Ok(stored)
+    let appended = match gate.log.hand_in(record).await {
+        Ok(handed_in) => Waiting { handed_in: Some(handed_in), stored, tally }.durable().await,
+        Err(error) => Err(error),
+    };
+    appended.map(|()| stored).map_err(|error| Refusal::new(reason(error)).of_key(authenticated.cached.key.id))
+}
+
+/// An export that the log has, and whose client waits.
+struct Waiting<'a> {
+    /// `None` once it is known what became of it.
+    handed_in: Option<HandedIn>,
+    stored: Stored,
+    tally: &'a mut Tally,
+}
+
+impl Waiting<'_> {
+    async fn durable(mut self) -> Result<(), AppendError> {
+        let Some(handed_in) = &mut self.handed_in else { return Ok(()) };
+        let durable = handed_in.durable().await;
+        self.handed_in = None;
+        durable
+    }
+}
+
+impl Drop for Waiting<'_> {
+    /// The client left. Its export is stored or refused like any other, which somebody has to wait for and count.
+    fn drop(&mut self) {
+        let Some(mut handed_in) = self.handed_in.take() else { return };
+        let Ok(runtime) = Handle::try_current() else { return };
+        let (tally, stored) = (self.tally.hand_over(), self.stored);
+        runtime.spawn(async move {
+            match handed_in.durable().await {
+                Ok(()) => tally.accepted(stored.items, stored.wire_size, None),
+                Err(error) => tally.refused(reason(error)),
+            }
+        });
+    }
+}
+
+const fn reason(error: AppendError) -> Reason {
+    match error {
+        AppendError::Put => Reason::LogUnavailable,
+        AppendError::BacklogFull => Reason::BacklogFull,
+        AppendError::Closed => Reason::ShuttingDown,
+    }
 }

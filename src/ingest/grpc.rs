@@ -4,19 +4,22 @@
 //! with codes that are not OTLP's, and before anybody is authenticated.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::net::IpAddr;
 
+use ::http::{Request, Response, Version};
 use bytes::Bytes;
-use http::{Request, Response};
 use http_body::Body;
 use http_body_util::Either;
 use tonic::service::Routes;
 use tower::ServiceExt;
 
 use super::Gate;
-use super::accept::Entrance;
+use super::accept::{Entrance, speaks_grpc};
 use super::acknowledge::{self, Answer};
+use super::http;
 use super::others::UntilStopped;
+use crate::domain::Signal;
 
 /// Answers one call: exports here, everything else that gRPC clients ask for (health, reflection) by `others`.
 ///
@@ -31,7 +34,7 @@ pub async fn route<B>(
 ) -> Result<Response<Either<Answer, UntilStopped<tonic::body::Body>>>, Infallible>
 where
     B: Body<Data = Bytes> + Unpin + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B::Error: Error + Send + Sync + 'static,
 {
     if OTHERS.into_iter().any(|service| request.uri().path().starts_with(service)) {
         let response = others.oneshot(request.map(tonic::body::Body::new)).await?;
@@ -39,7 +42,23 @@ where
     }
     let (parts, body) = request.into_parts();
     let result = super::answer(gate, entrance, peer, &parts, body).await;
-    Ok(acknowledge::grpc(result.as_ref().copied()).map(Either::Left))
+    let response = if speaks_grpc(&parts.headers) {
+        acknowledge::grpc(result.as_ref().copied())
+    } else {
+        // To who does not speak gRPC its refusals look like a success: their status of HTTP is 200.
+        http::acknowledged(result.as_ref().copied(), &parts)
+    };
+    Ok(response.map(Either::Left))
+}
+
+/// Whether a request to a port of both transports is gRPC, by its content type or its path. Over HTTP/1.1 nothing is: its answers
+/// have trailers, which such a client does not read.
+#[must_use]
+pub fn is_meant<B>(request: &Request<B>) -> bool {
+    let path = request.uri().path();
+    let named = Signal::ALL.into_iter().any(|signal| signal.grpc_path() == path)
+        || OTHERS.into_iter().any(|service| path.starts_with(service));
+    request.version() == Version::HTTP_2 && (speaks_grpc(request.headers()) || named)
 }
 
 /// The services for health checks and reflection. They need no key: a load balancer has none.

@@ -12,6 +12,7 @@ pub mod acknowledge;
 pub mod admit;
 pub mod append;
 pub mod authenticate;
+pub mod cors;
 pub mod grpc;
 pub mod http;
 pub mod key_cache;
@@ -19,6 +20,7 @@ pub mod others;
 pub mod read;
 pub mod scan;
 
+use std::error::Error;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,11 +32,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::secret::Peppers;
 use crate::domain::{Budget, Clock, Random, Reason, Refusal};
-use crate::observe::metrics::Metrics;
+use crate::observe::metrics::{Metrics, Tally};
 use crate::otlp::scan::ScanLimits;
 use crate::storage::log::Log;
 use accept::{Arrival, Entrance};
 use append::Stored;
+use cors::Cors;
 use key_cache::KeyCache;
 
 /// Everything that the path of an export needs. There is one of it, shared by all listeners.
@@ -45,6 +48,8 @@ pub struct Gate {
     pub peppers: Arc<Peppers>,
     /// The headers that may carry a token, in order.
     pub credential_headers: Vec<HeaderName>,
+    /// Which web pages may export; `None`: none.
+    pub cors: Option<Cors>,
     /// Where accepted exports become durable.
     pub log: Log,
     /// What all bodies together may hold in memory.
@@ -66,6 +71,8 @@ pub struct Gate {
 pub struct ExportLimits {
     /// Bytes of all header fields together.
     pub header_bytes: usize,
+    /// The number of header fields.
+    pub header_fields: usize,
     /// Bytes of a body on the wire.
     pub wire_bytes: usize,
     /// Bytes of a body once decompressed.
@@ -102,17 +109,21 @@ async fn answer<B>(
 ) -> Result<Stored, Refusal>
 where
     B: Body<Data = Bytes> + Unpin,
+    B::Error: Error + 'static,
 {
     let at = gate.clock.now();
-    let signal = accept::signal(entrance.transport, parts.uri.path());
-    let tally = gate.metrics.begin(entrance.transport, signal.as_ref().ok().copied());
+    let signal = accept::signal(entrance, parts.uri.path());
+    let mut tally = gate.metrics.begin(entrance.transport, signal.as_ref().ok().copied());
     let result = match signal.and_then(|signal| accept::method(&parts.method).map(|()| signal)) {
-        Ok(signal) => export(gate, Arrival { signal, entrance, peer, at, headers: &parts.headers }, body).await,
+        Ok(signal) => {
+            let arrival = Arrival { signal, entrance, peer, at, headers: &parts.headers };
+            export(gate, arrival, body, &mut tally).await
+        }
         Err(refusal) => Err(refusal.into()),
     };
     match result {
         Ok(stored) => {
-            tally.accepted(stored.items, stored.wire_size, gate.clock.now().since(at));
+            tally.accepted(stored.items, stored.wire_size, Some(gate.clock.now().since(at)));
             Ok(stored)
         }
         Err(Ended::Refused(refusal)) => {
@@ -125,18 +136,20 @@ where
     }
 }
 
-/// The path of one export, from its headers to the moment it may be acknowledged.
+/// The path of one export, from its headers to the moment it may be acknowledged. `tally` is for the one whose client leaves when
+/// the log has it: it counts as what becomes of it.
 ///
 /// # Errors
 /// [`Ended`] where it is not stored.
-pub async fn export<B>(gate: &Gate, arrival: Arrival<'_>, body: B) -> Result<Stored, Ended>
+pub async fn export<B>(gate: &Gate, arrival: Arrival<'_>, body: B, tally: &mut Tally) -> Result<Stored, Ended>
 where
     B: Body<Data = Bytes> + Unpin,
+    B::Error: Error + 'static,
 {
     let authenticated = authenticate::authenticate(gate, arrival).await?;
     admit::before_body(gate, &authenticated)?;
     let received = read::read(gate, authenticated, body).await?;
     let scanned = scan::scan(gate, received).await?;
     let admitted = admit::admit(gate, scanned)?;
-    Ok(append::append(gate, admitted).await?)
+    Ok(append::append(gate, admitted, tally).await?)
 }

@@ -1,15 +1,19 @@
 //! Read: the body, bounded in size, time and memory. Nothing is inflated yet.
 
-use bytes::{Buf, Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, header};
+use std::error::Error;
+use std::{io, iter};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 
 use super::accept::{Format, is_grpc};
 use super::authenticate::Authenticated;
 use super::{Ended, Gate};
-use crate::domain::{Encoding, Reason, Refusal, Reservation};
+use crate::domain::{BudgetExceeded, Encoding, Reason, Refusal, Reservation};
 use crate::observe::metrics::Transport;
+use crate::otlp::frame;
 
 /// An export whose body has arrived.
 #[derive(Debug)]
@@ -33,9 +37,6 @@ pub struct Payload {
     pub reservation: Reservation,
 }
 
-/// The frame around a gRPC message: one byte of flags and the length of the message (gRPC over HTTP/2, «Length-Prefixed-Message»).
-const GRPC_PREFIX: usize = 5;
-
 /// Reads the body of an authenticated export.
 ///
 /// # Errors
@@ -43,6 +44,7 @@ const GRPC_PREFIX: usize = 5;
 pub async fn read<'a, B>(gate: &Gate, authenticated: Authenticated<'a>, body: B) -> Result<Received<'a>, Ended>
 where
     B: Body<Data = Bytes> + Unpin,
+    B::Error: Error + 'static,
 {
     let reading = async {
         match authenticated.arrival.entrance.transport {
@@ -61,9 +63,11 @@ where
 async fn read_http<B>(gate: &Gate, headers: &HeaderMap, body: B) -> Result<Payload, Ended>
 where
     B: Body<Data = Bytes> + Unpin,
+    B::Error: Error + 'static,
 {
     let format = Format::of(headers).ok_or(Refusal::new(Reason::ContentTypeUnsupported))?;
-    let encoding = encoding(headers, &header::CONTENT_ENCODING)?.unwrap_or(Encoding::Identity);
+    let declared = headers.get_all(header::CONTENT_ENCODING).iter().map(HeaderValue::as_bytes);
+    let encoding = Encoding::of_content(declared).ok_or_else(unsupported)?;
     let (bytes, reservation) = collect(gate, body, gate.limits.wire_bytes).await?;
     Ok(Payload { format, encoding, bytes, reservation })
 }
@@ -71,45 +75,31 @@ where
 async fn read_grpc<B>(gate: &Gate, headers: &HeaderMap, body: B) -> Result<Payload, Ended>
 where
     B: Body<Data = Bytes> + Unpin,
+    B::Error: Error + 'static,
 {
     if !is_grpc(headers) {
         return Err(Reason::ContentTypeUnsupported.into());
     }
-    let declared = encoding(headers, &HeaderName::from_static("grpc-encoding"))?;
-    let (mut bytes, mut reservation) = collect(gate, body, gate.limits.wire_bytes + GRPC_PREFIX).await?;
-    let undecodable = |detail: &str| Refusal::because(Reason::BodyUndecodable, detail);
-    let Some(&[flags, a, b, c, d]) = bytes.first_chunk::<GRPC_PREFIX>() else {
-        return Err(undecodable("the gRPC message is cut off before its length").into());
+    let mut declared = headers.get_all("grpc-encoding").iter();
+    let encoding = match (declared.next(), declared.next()) {
+        (None, _) => Encoding::Identity,
+        (Some(one), None) => Encoding::of_grpc(one.as_bytes()).ok_or_else(unsupported)?,
+        (Some(_), Some(_)) => return Err(unsupported().into()),
     };
-    let encoding = match (flags, declared) {
-        (0, _) => Encoding::Identity,
-        (1, Some(encoding)) => encoding,
-        (1, None) => return Err(Reason::CompressionUndeclared.into()),
-        _ => return Err(undecodable("the gRPC message has unknown flags").into()),
+    let (bytes, reservation) = collect(gate, body, gate.limits.wire_bytes + frame::PREFIX).await?;
+    let frame = frame::only_message(&bytes).map_err(|error| Refusal::because(Reason::BodyUndecodable, error))?;
+    let encoding = match (frame.is_compressed, encoding) {
+        (false, _) => Encoding::Identity,
+        // What is compressed by no compression is not declared (gRPC, «Compression», and so do its own servers).
+        (true, Encoding::Identity) => return Err(Reason::CompressionUndeclared.into()),
+        (true, encoding) => encoding,
     };
-    let length = u32::from_be_bytes([a, b, c, d]) as usize;
-    bytes.advance(GRPC_PREFIX);
-    if bytes.len() < length {
-        return Err(undecodable("the gRPC message is shorter than its length says").into());
-    }
-    if bytes.len() > length {
-        return Err(undecodable("an export has exactly one gRPC message; more bytes follow it").into());
-    }
-    reservation.shrink_to(length as u64);
+    let bytes = bytes.slice_ref(frame.message);
     Ok(Payload { format: Format::Protobuf, encoding, bytes, reservation })
 }
 
-/// The encoding that the header `name` declares, if it does.
-fn encoding(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Encoding>, Refusal> {
-    let mut declared = headers.get_all(name).iter();
-    let encoding = declared.next().map(|value| Encoding::from_header(value.as_bytes()));
-    match (encoding, declared.next()) {
-        (None, _) => Ok(None),
-        (Some(Some(encoding)), None) => Ok(Some(encoding)),
-        (Some(_), _) => {
-            Err(Refusal::because(Reason::CompressionUnsupported, format_args!("supported are {}", Encoding::ACCEPTED)))
-        }
-    }
+fn unsupported() -> Refusal {
+    Refusal::because(Reason::CompressionUnsupported, format_args!("supported are {}", Encoding::ACCEPTED))
 }
 
 /// All bytes of the body, up to `cap`. Memory is reserved as they arrive, so that a length which is claimed but never sent
@@ -117,6 +107,7 @@ fn encoding(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Encoding>, 
 async fn collect<B>(gate: &Gate, mut body: B, cap: usize) -> Result<(Bytes, Reservation), Ended>
 where
     B: Body<Data = Bytes> + Unpin,
+    B::Error: Error + 'static,
 {
     let too_large = || Refusal::because(Reason::BodyTooLarge, format_args!("the body has more than {cap} bytes"));
     let claimed = body.size_hint().lower();
@@ -124,31 +115,67 @@ where
         return Err(too_large().into());
     }
     gate.budget.check(claimed)?;
-    let mut reservation = gate.budget.reserve(0)?;
-    let mut first = Bytes::new();
-    let mut rest: Option<BytesMut> = None;
+    let claimed = usize::try_from(claimed).unwrap_or(cap);
+    let mut collected = Collected { bytes: Vec::new(), reservation: gate.budget.reserve(0)?, claimed };
     while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else { return Err(Ended::Gone) };
+        let frame = frame.map_err(|error| broken(&error))?;
         let Ok(data) = frame.into_data() else { continue };
-        if data.len() + rest.as_ref().map_or(first.len(), BytesMut::len) > cap {
+        if data.len() + collected.bytes.len() > cap {
             return Err(too_large().into());
         }
-        reservation.grow(data.len() as u64)?;
-        match &mut rest {
-            Some(rest) => rest.extend_from_slice(&data),
-            None if first.is_empty() => first = data,
-            None => {
-                // What is claimed is a guess; no more than this is allocated on its word.
-                let guess = usize::try_from(claimed).unwrap_or(0).min(MAX_GUESS).max(first.len() + data.len());
-                let mut all = BytesMut::with_capacity(guess);
-                all.extend_from_slice(&first);
-                all.extend_from_slice(&data);
-                rest = Some(all);
-            }
-        }
+        collected.push(&data)?;
     }
-    Ok((rest.map_or(first, BytesMut::freeze), reservation))
+    Ok((collected.bytes.into(), collected.reservation))
+}
+
+/// The part of a body that has arrived, in memory of its own: a frame, however small, would hold on to the whole buffer that the
+/// connection was read into. What is reserved is what is allocated.
+struct Collected {
+    bytes: Vec<u8>,
+    reservation: Reservation,
+    /// The length that the body has, if it told; or else less.
+    claimed: usize,
 }
 
 /// The most that is allocated before bytes have arrived.
 const MAX_GUESS: usize = 256 << 10;
+
+impl Collected {
+    fn push(&mut self, data: &[u8]) -> Result<(), BudgetExceeded> {
+        let length = self.bytes.len() + data.len();
+        if length > self.bytes.capacity() {
+            let capacity = self.capacity(length);
+            // While the bytes move, both the old and the new place are there.
+            self.reservation.grow(capacity as u64)?;
+            self.bytes.reserve_exact(capacity - self.bytes.len());
+            self.reservation.shrink_to(self.bytes.capacity() as u64);
+        }
+        self.bytes.extend_from_slice(data);
+        Ok(())
+    }
+
+    /// How much to allocate for `length` bytes: about twice as much each time, and in the end just what is claimed.
+    fn capacity(&self, length: usize) -> usize {
+        if self.claimed < length {
+            return length.max(2 * self.bytes.len());
+        }
+        let mut capacity = self.claimed;
+        while capacity > MAX_GUESS && capacity / 2 >= length {
+            capacity /= 2;
+        }
+        capacity
+    }
+}
+
+/// What has happened to a body that could not be read on. Where its framing is wrong (RFC 9112 section 7.1), its client is still
+/// there and can be told; otherwise it left.
+fn broken(error: &(dyn Error + 'static)) -> Ended {
+    let mut causes = iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
+    let kind = causes.find_map(|error| error.downcast_ref::<io::Error>()).map(io::Error::kind);
+    match kind {
+        Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => {
+            Refusal::because(Reason::BodyUndecodable, "the chunks of the body are damaged").into()
+        }
+        _ => Ended::Gone,
+    }
+}

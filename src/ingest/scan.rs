@@ -8,7 +8,7 @@ use super::read::{Payload, Received};
 use super::{ExportLimits, Gate};
 use crate::domain::{Budget, Encoding, Reason, Refusal, Reservation, Signal};
 use crate::otlp::compression::{InflateError, for_log, with_inflated};
-use crate::otlp::json;
+use crate::otlp::json::{self, JsonError, JsonLimits};
 use crate::otlp::scan;
 
 /// An export whose payload is a valid OTLP request in protobuf.
@@ -58,42 +58,36 @@ pub async fn scan<'a>(gate: &Gate, received: Received<'a>) -> Result<Scanned<'a>
     Ok(Scanned { authenticated, message })
 }
 
-/// Transcoded from JSON, a message is at most this much longer: an array of one-digit 64-bit numbers is the worst.
-const JSON_GROWTH: usize = 4;
-
-/// Transcoding takes this much memory for each byte of JSON at the most: the message twice over, and 16 bytes for each of
-/// its submessages, of which `{},` makes one.
-const JSON_MEMORY: usize = 8;
-
 fn scan_payload(signal: Signal, payload: Payload, limits: &ExportLimits, budget: &Budget) -> Result<Message, Refusal> {
     let Payload { format, encoding, bytes, mut reservation } = payload;
     let wire_size = bytes.len() as u64;
     // What inflating takes is on top of the body, for as long as it takes.
-    let reserve = |output: usize| {
-        let more = (wire_size + output as u64).saturating_sub(reservation.bytes());
-        reservation.grow(more)
-    };
+    let received = reservation.bytes();
+    let reserve = |output: usize| reservation.grow_to(received + output as u64);
     let inflated = with_inflated(encoding, &bytes, limits.body_bytes, reserve, |body| match format {
         Format::Protobuf => scan_protobuf(signal, body, limits).map(|items| (items, body.len() as u64, None)),
         Format::Json => {
-            let cap = limits.body_bytes.min(body.len().saturating_mul(JSON_GROWTH));
-            let _transcoding = budget.reserve(body.len().saturating_mul(JSON_MEMORY) as u64)?;
-            let body = json::to_protobuf(signal, body, cap).map_err(|error| Refusal::because(error.reason(), error))?;
-            Ok((scan_protobuf(signal, &body, limits)?, body.len() as u64, Some(body)))
+            // And so is what transcoding takes.
+            let mut transcoding = budget.reserve(0)?;
+            let reserve = |memory: usize| transcoding.grow_to(memory as u64);
+            let json = JsonLimits::new(limits.body_bytes, &limits.scan);
+            let body = json::to_protobuf(signal, body, &json, reserve).map_err(refuse_json)?;
+            Ok((scan_protobuf(signal, &body, limits)?, body.len() as u64, Some((body, transcoding))))
         }
     });
     let (items, decompressed_size, transcoded) = inflated.map_err(refuse_inflating)??;
-    let (payload, encoding) = match transcoded {
-        Some(body) => (Bytes::from(body), Encoding::Identity),
-        None => (bytes, encoding),
-    };
-    let (payload, encoding) = match encoding {
-        Encoding::Identity => for_log(&payload).map_or((payload, encoding), |smaller| (smaller, Encoding::Zstd)),
-        Encoding::Gzip | Encoding::Zstd => (payload, encoding),
-    };
-    let held = payload.len() as u64;
+    let (mut payload, mut encoding, mut held) = (bytes, encoding, received);
+    if let Some((body, transcoding)) = transcoded {
+        (payload, encoding, held) = (Bytes::from(body), Encoding::Identity, decompressed_size);
+        reservation = transcoding;
+    }
+    if encoding == Encoding::Identity
+        && let Some(smaller) = for_log(&payload, |more| reservation.grow(more as u64))
+    {
+        held = smaller.len() as u64;
+        (payload, encoding) = (smaller, Encoding::Zstd);
+    }
     reservation.shrink_to(held);
-    reservation.grow(held - reservation.bytes())?;
     Ok(Message { items, payload, encoding, decompressed_size, wire_size, reservation })
 }
 
@@ -102,9 +96,19 @@ fn scan_protobuf(signal: Signal, body: &[u8], limits: &ExportLimits) -> Result<u
     Ok(scanned.items)
 }
 
+fn refuse_json(error: JsonError) -> Refusal {
+    match error {
+        JsonError::Budget(error) => error.into(),
+        _ => Refusal::because(error.reason(), error),
+    }
+}
+
 fn refuse_inflating(error: InflateError) -> Refusal {
     match error {
         InflateError::Damaged => Refusal::because(Reason::CompressionInvalid, error),
+        InflateError::Window | InflateError::Dictionary | InflateError::Members => {
+            Refusal::because(Reason::CompressionUnsupported, error)
+        }
         InflateError::TooLarge { .. } => Refusal::because(Reason::BodyTooLarge, error),
         InflateError::Budget(error) => error.into(),
     }

@@ -15,6 +15,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use super::tls::TlsMetrics;
 use crate::domain::{Reason, Signal};
 
 /// Over which transport an export came.
@@ -41,6 +42,35 @@ impl Transport {
     }
 }
 
+/// Why a connection is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Crowded {
+    /// There are too many.
+    Total,
+    /// Too many come from one address.
+    Address,
+    /// Connections hold too much memory.
+    Memory,
+    /// The operating system did not hand it over: out of file descriptors, or its client had left.
+    NotAccepted,
+}
+
+impl Crowded {
+    /// Every reason, in the order of their discriminants.
+    pub const ALL: [Self; 4] = [Self::Total, Self::Address, Self::Memory, Self::NotAccepted];
+
+    /// The reason's label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Total => "total",
+            Self::Address => "address",
+            Self::Memory => "memory",
+            Self::NotAccepted => "not_accepted",
+        }
+    }
+}
+
 type Labels = Vec<(&'static str, &'static str)>;
 
 /// The metrics of one process.
@@ -49,11 +79,15 @@ pub struct Metrics {
     registry: Mutex<Registry>,
     /// By transport, then by signal; the last is for requests to a path of no signal.
     exports: Vec<Vec<Exports>>,
+    /// By reason.
+    connections_refused: [Counter; Crowded::ALL.len()],
     delivered_segments: Counter,
     delivered_records: Counter,
     delivered_files: Counter,
     quarantined: Counter,
     delivery_failures: Counter,
+    /// What TLS counts.
+    pub tls: TlsMetrics,
 }
 
 /// The counters of one transport and signal.
@@ -85,11 +119,14 @@ impl Metrics {
             family
         };
         let received = counters("exports_received", "Exports whose headers arrived");
-        let accepted = counters("exports_accepted", "Exports acknowledged");
+        let accepted = counters("exports_accepted", "Exports stored");
         let refused = counters("exports_refused", "Exports refused, by reason");
-        let gone = counters("exports_gone", "Exports whose client left before its answer");
+        let gone = counters("exports_gone", "Exports whose client left before they were handed to the log");
         let items = counters("items_accepted", "Spans, data points, log records and samples acknowledged");
         let bytes = counters("payload_bytes_accepted", "Bytes of acknowledged payloads as they were sent");
+        let refused_connections = counters("connections_refused", "Connections refused, by reason");
+        let connections_refused =
+            Crowded::ALL.map(|reason| refused_connections.get_or_create_owned(&vec![("reason", reason.as_str())]));
         let mut counter = |name: &str, help: &str| {
             let counter = Counter::default();
             registry.register(name, help, counter.clone());
@@ -100,6 +137,7 @@ impl Metrics {
         let delivered_files = counter("delivered_files", "Files written to the lake");
         let quarantined = counter("quarantined", "Damaged frames and unreadable records set aside");
         let delivery_failures = counter("delivery_failures", "Deliveries that failed and were tried again");
+        let tls = TlsMetrics::register(&mut registry);
         let duration = Family::<Labels, Histogram>::new_with_constructor(|| {
             Histogram::new(exponential_buckets(0.000_25, 2.0, 16))
         });
@@ -130,11 +168,13 @@ impl Metrics {
         Self {
             registry: Mutex::new(registry),
             exports,
+            connections_refused,
             delivered_segments,
             delivered_records,
             delivered_files,
             quarantined,
             delivery_failures,
+            tls,
         }
     }
 
@@ -150,6 +190,11 @@ impl Metrics {
         let tally = Tally { metrics: Arc::clone(self), transport: transport as usize, signal, decided: false };
         tally.exports().received.inc();
         tally
+    }
+
+    /// A connection was refused.
+    pub fn connection_refused(&self, reason: Crowded) {
+        self.connections_refused[reason as usize].inc();
     }
 
     /// A delivery is done.
@@ -179,7 +224,7 @@ impl Metrics {
     }
 }
 
-/// The one outcome of an export. Dropped undecided, the client was gone.
+/// The one outcome of an export. Dropped undecided, the client was gone before anything of it was stored.
 #[derive(Debug)]
 pub struct Tally {
     metrics: Arc<Metrics>,
@@ -189,20 +234,29 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// The export was accepted.
-    pub fn accepted(mut self, items: u64, payload_bytes: u64, took: Duration) {
+    /// The export was accepted, and is answered after `took`; `None`: nobody is there any more to be answered.
+    pub fn accepted(mut self, items: u64, payload_bytes: u64, took: Option<Duration>) {
         self.decided = true;
         let exports = self.exports();
         exports.accepted.inc();
         exports.items.inc_by(items);
         exports.bytes.inc_by(payload_bytes);
-        exports.duration.observe(took.as_secs_f64());
+        if let Some(took) = took {
+            exports.duration.observe(took.as_secs_f64());
+        }
     }
 
     /// The export was refused.
     pub fn refused(mut self, reason: Reason) {
         self.decided = true;
         self.exports().refused[reason.index()].inc();
+    }
+
+    /// The same tally, for somebody else to decide. The one that stays behind counts nothing.
+    #[must_use]
+    pub fn hand_over(&mut self) -> Self {
+        let decided = std::mem::replace(&mut self.decided, true);
+        Self { metrics: Arc::clone(&self.metrics), transport: self.transport, signal: self.signal, decided }
     }
 
     fn exports(&self) -> &Exports {
@@ -247,16 +301,19 @@ mod tests {
     fn every_export_has_one_outcome() {
         let metrics = Arc::new(Metrics::new());
         let begin = || metrics.begin(Transport::Http, Some(Signal::Logs));
-        begin().accepted(3, 100, Duration::from_millis(1));
+        begin().accepted(3, 100, Some(Duration::from_millis(1)));
+        let mut left = begin();
+        left.hand_over().accepted(2, 50, None);
+        drop(left);
         begin().refused(Reason::KeyRevoked);
         drop(begin());
         let text = metrics.render();
         for line in [
-            "gridgate_exports_received_total{transport=\"http\",signal=\"logs\"} 3",
-            "gridgate_exports_accepted_total{transport=\"http\",signal=\"logs\"} 1",
+            "gridgate_exports_received_total{transport=\"http\",signal=\"logs\"} 4",
+            "gridgate_exports_accepted_total{transport=\"http\",signal=\"logs\"} 2",
             "gridgate_exports_refused_total{transport=\"http\",signal=\"logs\",reason=\"key_revoked\"} 1",
             "gridgate_exports_gone_total{transport=\"http\",signal=\"logs\"} 1",
-            "gridgate_items_accepted_total{transport=\"http\",signal=\"logs\"} 3",
+            "gridgate_items_accepted_total{transport=\"http\",signal=\"logs\"} 5",
             "gridgate_export_duration_seconds_count{transport=\"http\",signal=\"logs\"} 1",
             "gridgate_exports_received_total{transport=\"grpc\",signal=\"logs\"} 0",
         ] {

@@ -1,6 +1,7 @@
 //! OTLP on the wire: reading, validating and translating payloads without building structs of them.
 
 pub mod compression;
+pub mod frame;
 pub mod json;
 pub mod scan;
 pub mod schema;

@@ -2,23 +2,27 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
+use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
 use hyper::service::Service;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::idle::{Arrived, HeaderTimer, Noted};
+use super::opening::{Begins, Opening};
+use super::refused::Refused;
+use super::slots::Slots;
+use super::stalled::Impatient;
 use crate::domain::Budget;
+use crate::observe::metrics::Crowded;
 
 /// What a connection may be.
 #[derive(Clone, Copy, Debug)]
@@ -27,8 +31,15 @@ pub(super) struct ConnectionLimits {
     pub(super) header_time: Duration,
     /// How long a connection of HTTP/1.1 may be without a request.
     pub(super) idle_time: Duration,
+    /// How long a client may let an answer wait, reading nothing, or one of HTTP/2 a ping; how long one of HTTP/2 may say nothing
+    /// before it is sent one.
+    pub(super) answer_time: Duration,
+    /// From the headers of an HTTP/2 request to the end of its answer.
+    pub(super) stream_time: Duration,
     /// Header fields of one HTTP/2 request together, in bytes; a request with more is answered below OTLP.
     pub(super) header_bytes: u32,
+    /// The number of header fields that a request may have.
+    pub(super) header_fields: usize,
     /// Streams of one HTTP/2 connection.
     pub(super) streams: u32,
     /// The HTTP/2 flow-control window of one stream, in bytes.
@@ -42,12 +53,21 @@ pub(super) struct ConnectionLimits {
 pub(super) struct Connections {
     limits: ConnectionLimits,
     /// Connections that are still free.
-    slots: Arc<Semaphore>,
+    slots: Slots,
+    refused: Refused,
     /// What is left for bodies and connections.
     memory: Budget,
     /// Cancelled when connections should finish.
     stop: CancellationToken,
     open: TaskTracker,
+}
+
+/// A bound listener.
+#[derive(Debug)]
+pub(super) struct Port {
+    pub(super) listener: TcpListener,
+    pub(super) versions: Versions,
+    pub(super) opening: Opening,
 }
 
 /// Which versions of HTTP a listener speaks.
@@ -59,26 +79,47 @@ pub(super) enum Versions {
     OneOrTwo,
 }
 
-/// How every HTTP/2 connection begins (RFC 9113 section 3.4).
-const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+impl Versions {
+    /// The names under which TLS offers them (RFC 7301, «ALPN»), the best first.
+    #[must_use]
+    pub(super) const fn protocols(self) -> &'static [&'static str] {
+        match self {
+            Self::Two => &["h2"],
+            Self::OneOrTwo => &["h2", "http/1.1"],
+        }
+    }
+}
 
 /// An HTTP/1.1 connection reads up to this much at once; measured, 128 to 400 KiB are best.
 const READ_BUFFER: usize = 256 << 10;
 
-/// A connection of HTTP/2 without traffic is asked after this time whether it is still there.
-const PING_INTERVAL: Duration = Duration::from_mins(1);
-const PING_TIME: Duration = Duration::from_secs(20);
+/// Header fields of HTTP/1.1 that hyper parses without allocating anything. A request with more of them is answered below OTLP.
+const PARSED_FIELDS: usize = 100;
+
+/// What one HTTP/2 stream may hold of its answer before it is sent. Ours are small, except those of reflection.
+const SEND_BUFFER: usize = 64 << 10;
+
+/// Requests that a client may reset before they are looked at, and errors of its own making for which a stream is reset, before its
+/// connection is closed (CVE-2023-44487, RUSTSEC-2024-0003).
+const EARLY_RESETS: usize = 20;
+const FAULTY_STREAMS: usize = 1024;
 
 impl Connections {
-    /// Connections within `limits`, at most `most` of them, which reserve memory from `memory` and finish when `stop` is
+    /// Connections within `limits`, for which there are `slots`, which reserve memory from `memory` and finish when `stop` is
     /// cancelled.
     #[must_use]
-    pub(super) fn new(limits: ConnectionLimits, most: usize, memory: Budget, stop: CancellationToken) -> Self {
-        Self { limits, slots: Arc::new(Semaphore::new(most)), memory, stop, open: TaskTracker::new() }
+    pub(super) fn new(
+        limits: ConnectionLimits,
+        slots: Slots,
+        refused: Refused,
+        memory: Budget,
+        stop: CancellationToken,
+    ) -> Self {
+        Self { limits, slots, refused, memory, stop, open: TaskTracker::new() }
     }
 
     /// Accepts connections until the process stops, and serves each with what `service` makes for its client.
-    pub(super) async fn accept<S, B>(self, listener: TcpListener, versions: Versions, service: impl Fn(IpAddr) -> S)
+    pub(super) async fn accept<S, B>(self, port: Port, service: impl Fn(IpAddr) -> S)
     where
         S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
         S::Future: Send,
@@ -88,19 +129,19 @@ impl Connections {
     {
         loop {
             let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
+                accepted = port.listener.accept() => accepted,
                 () = self.stop.cancelled() => return,
             };
             let (stream, peer) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of file descriptors, or a client that left in the queue: the loop must survive both.
-                    tracing::warn!(%error, "a connection could not be accepted");
+                    self.refused.connection(Crowded::NotAccepted, &error);
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     continue;
                 }
             };
-            self.open(stream, peer, versions, service(peer.ip()));
+            self.open(stream, peer, &port, service(peer.ip()));
         }
     }
 
@@ -116,7 +157,7 @@ impl Connections {
         self.open.len()
     }
 
-    fn open<S, B>(&self, stream: TcpStream, peer: SocketAddr, versions: Versions, service: S)
+    fn open<S, B>(&self, stream: TcpStream, peer: SocketAddr, port: &Port, service: S)
     where
         S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
         S::Future: Send,
@@ -124,19 +165,20 @@ impl Connections {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
-            tracing::warn!(%peer, "a connection was refused: there are too many (limits.connections)");
-            return;
-        };
         let window = u64::from(self.limits.connection_window);
-        let Ok(memory) = self.memory.reserve(window) else {
-            tracing::warn!(%peer, "a connection was refused: connections take too much memory (limits.memory)");
-            return;
+        let held = self.slots.take(peer.ip()).and_then(|slot| {
+            let memory = self.memory.reserve(window).map_err(|_| Crowded::Memory)?;
+            Ok((slot, memory))
+        });
+        let held = match held {
+            Ok(held) => held,
+            Err(reason) => return self.refused.connection(reason, &peer),
         };
         let (limits, stop) = (self.limits, self.stop.clone());
+        let (versions, opening) = (port.versions, port.opening.clone());
         self.open.spawn(async move {
-            let _held = (slot, memory);
-            if let Err(error) = serve(stream, versions, service, limits, stop).await {
+            let _held = held;
+            if let Err(error) = serve(stream, versions, &opening, service, limits, stop).await {
                 tracing::debug!(%peer, error, "a connection ended early");
             }
         });
@@ -146,6 +188,7 @@ impl Connections {
 async fn serve<S, B>(
     stream: TcpStream,
     versions: Versions,
+    opening: &Opening,
     service: S,
     limits: ConnectionLimits,
     stop: CancellationToken,
@@ -158,30 +201,54 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     stream.set_nodelay(true)?;
-    // Waited for with HTTP/2, too: hyper waits for the preface without end.
-    let begins_as_two = tokio::select! {
-        begins = tokio::time::timeout(limits.header_time, begins_with_preface(&stream)) => begins??,
+    let (stream, begins) = tokio::select! {
+        opened = opening.open(stream, versions, limits.header_time) => opened?,
         () = stop.cancelled() => return Ok(()),
     };
-    if begins_as_two || versions == Versions::Two {
-        let connection = http2::Builder::new(TokioExecutor::new())
+    if begins == Begins::Two || versions == Versions::Two {
+        let connection = http2::Builder::new(Streams { most: limits.stream_time })
             .timer(TokioTimer::new())
             .initial_stream_window_size(limits.stream_window)
             .initial_connection_window_size(limits.connection_window)
             .max_concurrent_streams(limits.streams)
             .max_header_list_size(limits.header_bytes)
-            .keep_alive_interval(PING_INTERVAL)
-            .keep_alive_timeout(PING_TIME)
-            .serve_connection(TokioIo::new(stream), service);
+            .max_pending_accept_reset_streams(EARLY_RESETS)
+            .max_local_error_reset_streams(FAULTY_STREAMS)
+            .max_send_buf_size(SEND_BUFFER)
+            .keep_alive_interval(limits.answer_time)
+            .keep_alive_timeout(limits.answer_time)
+            .serve_connection(TokioIo::new(Impatient::new(stream, limits.answer_time)), service);
         Ok(finish(connection, http2::Connection::graceful_shutdown, &stop).await?)
     } else {
         let arrived = Arrived::default();
-        let connection = http1::Builder::new()
-            .timer(HeaderTimer { arrived: arrived.clone(), idle: limits.idle_time })
+        let mut builder = http1::Builder::new();
+        if limits.header_fields > PARSED_FIELDS {
+            builder.max_headers(limits.header_fields);
+        }
+        let stream = Noted::new(Impatient::new(stream, limits.answer_time), arrived.clone());
+        let connection = builder
+            .timer(HeaderTimer { arrived, idle: limits.idle_time })
             .header_read_timeout(limits.header_time)
             .max_buf_size(READ_BUFFER)
-            .serve_connection(TokioIo::new(Noted::new(stream, arrived)), service);
+            .serve_connection(TokioIo::new(stream), service);
         Ok(finish(connection, http1::Connection::graceful_shutdown, &stop).await?)
+    }
+}
+
+/// Runs the streams of one HTTP/2 connection. A client that takes no answer (with a window of zero), or asks for one without end,
+/// would otherwise hold its streams for ever.
+#[derive(Clone, Copy, Debug)]
+struct Streams {
+    /// How long one may last.
+    most: Duration,
+}
+
+impl<F: Future + Send + 'static> Executor<F> for Streams {
+    fn execute(&self, stream: F) {
+        let most = self.most;
+        tokio::spawn(async move {
+            let _ = tokio::time::timeout(most, stream).await;
+        });
     }
 }
 
@@ -195,26 +262,12 @@ async fn finish<C: Future>(connection: C, ask: impl FnOnce(Pin<&mut C>), stop: &
     connection.await
 }
 
-/// Whether the client begins with HTTP/2's preface. Nothing is taken from the stream.
-async fn begins_with_preface(stream: &TcpStream) -> std::io::Result<bool> {
-    let mut seen = [0; PREFACE.len()];
-    loop {
-        let count = stream.peek(&mut seen).await?;
-        if count == 0 || seen[..count] != PREFACE[..count] {
-            return Ok(false);
-        }
-        if count == PREFACE.len() {
-            return Ok(true);
-        }
-        // A part of the preface: peeking again at once would only spin.
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observe::metrics::Metrics;
     use hyper::service::service_fn;
+    use std::sync::Arc;
     use tokio::io::AsyncReadExt as _;
 
     /// Catalogue B1: whoever connects and says nothing takes a place that others need.
@@ -223,17 +276,23 @@ mod tests {
         let limits = ConnectionLimits {
             header_time: Duration::from_millis(1),
             idle_time: Duration::from_mins(3),
+            answer_time: Duration::from_mins(3),
+            stream_time: Duration::from_mins(3),
+            header_fields: 64,
             header_bytes: 16 << 10,
             streams: 8,
             stream_window: 1 << 16,
             connection_window: 1 << 16,
         };
         for versions in [Versions::Two, Versions::OneOrTwo] {
-            let connections = Connections::new(limits, 1, Budget::new(1 << 20), CancellationToken::new());
+            let refused = Refused::new(Arc::new(Metrics::new()));
+            let memory = Budget::new(1 << 20);
+            let connections = Connections::new(limits, Slots::new(1, 1), refused, memory, CancellationToken::new());
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
             let address = listener.local_addr().expect("an address");
             let service = |_| service_fn(async |_| Ok::<_, std::convert::Infallible>(Response::new(String::new())));
-            let serving = tokio::spawn(connections.clone().accept(listener, versions, service));
+            let opening = Opening { tls: None, metrics: Arc::new(Metrics::new()) };
+            let serving = tokio::spawn(connections.clone().accept(Port { listener, versions, opening }, service));
             let mut silent = TcpStream::connect(address).await.expect("a connection");
             let mut received = Vec::new();
             let closed = tokio::time::timeout(Duration::from_mins(1), silent.read_to_end(&mut received)).await;

@@ -7,6 +7,7 @@ use super::connections::ConnectionLimits;
 use crate::catalog::CatalogSettings;
 use crate::config::Config;
 use crate::ingest::ExportLimits;
+use crate::ingest::cors::Cors;
 use crate::ingest::key_cache::KeyCacheSettings;
 use crate::otlp::scan::ScanLimits;
 use crate::storage::deliver::DeliverSettings;
@@ -31,6 +32,15 @@ pub(super) fn credential_headers(config: &Config) -> Result<Vec<HeaderName>> {
         bail!("keys.headers: without a header no export could carry its token");
     }
     Ok(headers)
+}
+
+/// Which web pages may export; `None`: none.
+pub(super) fn cors(config: &Config) -> Result<Option<Cors>> {
+    let wanted = &config.cors;
+    let name = |name: &String| name.parse().with_context(|| format!("cors.headers: {name:?} is not a header's name"));
+    let headers = wanted.headers.iter().map(name).collect::<Result<Vec<HeaderName>>>()?;
+    let headers = credential_headers(config)?.into_iter().chain(headers);
+    Cors::new(&wanted.origins, headers, wanted.max_age.0).context("cors.origins")
 }
 
 pub(super) fn storage_settings(config: &Config) -> StorageSettings {
@@ -64,6 +74,7 @@ pub(super) fn export_limits(config: &Config) -> ExportLimits {
     let limits = &config.limits;
     ExportLimits {
         header_bytes: limits.headers.as_usize(),
+        header_fields: limits.header_fields,
         wire_bytes: limits.wire_body.as_usize(),
         body_bytes: limits.body.as_usize(),
         body_time: limits.body_time.0,
@@ -84,7 +95,10 @@ pub(super) fn connection_limits(config: &Config) -> ConnectionLimits {
     ConnectionLimits {
         header_time: limits.header_time.0,
         idle_time: limits.idle_time.0,
+        answer_time: limits.answer_time.0,
+        stream_time: limits.stream_time.0,
         header_bytes: limits.headers.as_u32().saturating_mul(HEADROOM),
+        header_fields: limits.header_fields,
         streams: limits.streams,
         stream_window: limits.stream_window.as_u32(),
         connection_window: limits.connection_window.as_u32(),

@@ -100,6 +100,14 @@ impl Log {
     /// # Errors
     /// [`AppendError`]; the record is then not acknowledged and may be sent again.
     pub async fn append(&self, record: Record) -> Result<(), AppendError> {
+        self.hand_in(record).await?.durable().await
+    }
+
+    /// Adds `record` to the open batch. From here on it is stored, or not, whether somebody waits for it or not.
+    ///
+    /// # Errors
+    /// [`AppendError`]; nothing was added.
+    pub async fn hand_in(&self, record: Record) -> Result<HandedIn, AppendError> {
         if self.backlog.is_full() {
             return Err(AppendError::BacklogFull);
         }
@@ -108,9 +116,9 @@ impl Log {
         self.queue.send(pending).await.map_err(|_| AppendError::Closed)?;
         // While the store fails, a record in memory is as good as lost, and is not acknowledged.
         if self.durability == Durability::Memory && self.writable.load(Ordering::Relaxed) {
-            return Ok(());
+            return Ok(HandedIn(None));
         }
-        durable.await.map_err(|_| AppendError::Closed)?
+        Ok(HandedIn(Some(durable)))
     }
 
     /// Whether too much waits for delivery for anything to be added.
@@ -132,6 +140,23 @@ impl Log {
             self.writable.store(true, Ordering::Relaxed);
         }
         probed
+    }
+}
+
+/// A record in the log's hands. With [`Durability::Memory`] there is nothing to wait for.
+#[derive(Debug)]
+pub struct HandedIn(Option<oneshot::Receiver<Result<(), AppendError>>>);
+
+impl HandedIn {
+    /// Waits until the record is durable. Cancelled, it can be waited for again.
+    ///
+    /// # Errors
+    /// [`AppendError`]; the record is then not acknowledged and may be sent again.
+    pub async fn durable(&mut self) -> Result<(), AppendError> {
+        match &mut self.0 {
+            Some(durable) => durable.await.map_err(|_| AppendError::Closed)?,
+            None => Ok(()),
+        }
     }
 }
 

@@ -65,6 +65,7 @@ impl RecordMeta {
                 Encoding::Identity => generated::Encoding::Identity,
                 Encoding::Gzip => generated::Encoding::Gzip,
                 Encoding::Zstd => generated::Encoding::Zstd,
+                Encoding::Deflate => generated::Encoding::Deflate,
             }
             .into(),
             decompressed_size: self.decompressed_size,
@@ -99,6 +100,7 @@ impl RecordMeta {
                 generated::Encoding::Identity => Encoding::Identity,
                 generated::Encoding::Gzip => Encoding::Gzip,
                 generated::Encoding::Zstd => Encoding::Zstd,
+                generated::Encoding::Deflate => Encoding::Deflate,
             },
             decompressed_size: header.decompressed_size,
         })

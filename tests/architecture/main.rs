@@ -4,6 +4,8 @@
 //! The rules hold for the code of the product; what stands under `#[cfg(test)]` is exempt.
 
 #[cfg(test)]
+mod clauses;
+#[cfg(test)]
 mod paths;
 
 #[cfg(test)]

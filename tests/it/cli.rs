@@ -209,8 +209,13 @@ async fn a_wrong_environment_is_told_before_anything_is_sent() {
         (&url, Some(String::new()), "projects list", "the admin key is no token: it is empty"),
         (&url, Some(ingest.clone()), "projects list", "the admin key is an ingest token"),
         (&url, key.clone(), "projects list --admin-key-file /nowhere/key", "cannot read --admin-key-file /nowhere/key"),
-        ("https://gate", key.clone(), "projects list", "is an https URL, which this command does not speak"),
-        ("gate:4319", key.clone(), "projects list", "does not begin with http://"),
+        (
+            "https://gate",
+            key.clone(),
+            "projects list --admin-ca /nowhere.pem",
+            "--admin-ca: /nowhere.pem: No such file",
+        ),
+        ("gate:4319", key.clone(), "projects list", "does not begin with http:// or https://"),
         ("http://", key.clone(), "projects list", "is not a URL"),
         (&url, key, &format!("keys show {ingest}"), "KEY_ID: a key id is key_ and 12 characters of 0-9A-Za-z"),
     ] {

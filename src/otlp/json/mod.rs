@@ -12,7 +12,7 @@ use std::fmt::{self, Write};
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::domain::{Reason, Signal};
+use crate::domain::{BudgetExceeded, Reason, Signal};
 
 use super::scan::ScanLimits;
 use super::schema::{self, Field, Kind, Label, Message, Role};
@@ -65,6 +65,9 @@ pub enum JsonError {
         /// The limit.
         limit: u64,
     },
+    /// The memory budget has no room for the translation.
+    #[error(transparent)]
+    Budget(#[from] BudgetExceeded),
 }
 
 impl JsonError {
@@ -75,31 +78,43 @@ impl JsonError {
             Self::Empty | Self::Utf8 { .. } | Self::Syntax { .. } | Self::Invalid { .. } | Self::TooDeep { .. } => {
                 Reason::BodyUndecodable
             }
-            Self::TooLarge { .. } => Reason::BodyTooLarge,
+            Self::TooLarge { .. } | Self::Budget(BudgetExceeded::Ever) => Reason::BodyTooLarge,
+            Self::Budget(BudgetExceeded::Now) => Reason::Overloaded,
             Self::TooManySubmessages { .. } => Reason::TooManyItems,
         }
     }
 }
 
-/// Translates the Export request of `signal` in `json` to at most `max_output` bytes of protobuf. Limits on depth and
-/// submessages are those of [`ScanLimits::default`].
+/// Translates the Export request of `signal` in `json` to protobuf. `reserve(bytes)` is asked, as the translation grows, for what
+/// it takes besides `json` in all.
 ///
 /// # Errors
 /// [`JsonError`] tells what is wrong and where.
-pub fn to_protobuf(signal: Signal, json: &[u8], max_output: usize) -> Result<Vec<u8>, JsonError> {
+pub fn to_protobuf(
+    signal: Signal,
+    json: &[u8],
+    limits: &JsonLimits,
+    mut reserve: impl FnMut(usize) -> Result<(), BudgetExceeded>,
+) -> Result<Vec<u8>, JsonError> {
     if json.is_empty() {
         return Err(JsonError::Empty);
     }
+    // As protobuf it is shorter, unless it is made to be longer.
+    let capacity = json.len().min(limits.output);
+    reserve(capacity)?;
     let mut context = Context {
-        output: Output::new(json.len().min(max_output)),
-        limits: ScanLimits::default(),
-        max_output,
+        output: Output::new(capacity),
+        reserved: capacity,
+        reserve: &mut reserve,
+        limits,
         submessages: 0,
         exceeded: None,
         path: Vec::new(),
     };
     let json = simdutf8::compat::from_utf8(json).map_err(|error| JsonError::Utf8 { offset: error.valid_up_to() })?;
     let mut deserializer = serde_json::Deserializer::from_str(json);
+    // What is known nests as deep as the schema and the limit on depth allow; what is not, is passed over without recursion.
+    deserializer.disable_recursion_limit();
     let root = MessageSeed { context: &mut context, message: schema::request(signal), number: None, depth: 0 };
     match root.deserialize(&mut deserializer).and_then(|_| deserializer.end()) {
         Ok(()) => context.finish(),
@@ -107,11 +122,32 @@ pub fn to_protobuf(signal: Signal, json: &[u8], max_output: usize) -> Result<Vec
     }
 }
 
+/// How much one export in JSON may become.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct JsonLimits {
+    /// Bytes of protobuf.
+    pub output: usize,
+    /// Messages inside the request, of any kind.
+    pub submessages: u64,
+    /// How deep attribute values may nest; a plain value is 1 deep.
+    pub depth: u32,
+}
+
+impl JsonLimits {
+    /// At most `output` bytes, which the scan then lets through as far as submessages and depth go.
+    #[must_use]
+    pub const fn new(output: usize, scan: &ScanLimits) -> Self {
+        Self { output, submessages: scan.submessages, depth: scan.depth }
+    }
+}
+
 /// What all parts of the translation share.
-struct Context {
+struct Context<'c> {
     output: Output,
-    limits: ScanLimits,
-    max_output: usize,
+    /// How much memory of the output is reserved.
+    reserved: usize,
+    reserve: &'c mut dyn FnMut(usize) -> Result<(), BudgetExceeded>,
+    limits: &'c JsonLimits,
     submessages: u64,
     /// The limit that was exceeded, if that is what ended the translation.
     exceeded: Option<JsonError>,
@@ -124,11 +160,13 @@ enum Segment {
     Index(usize),
 }
 
-impl Context {
+impl Context<'_> {
     fn finish(self) -> Result<Vec<u8>, JsonError> {
-        if self.output.len() > self.max_output {
-            return Err(JsonError::TooLarge { limit: self.max_output });
+        if self.output.len() > self.limits.output {
+            return Err(JsonError::TooLarge { limit: self.limits.output });
         }
+        // Whole once more, with the lengths put in.
+        (self.reserve)(self.output.memory() + self.output.len())?;
         Ok(self.output.into_bytes())
     }
 
@@ -154,9 +192,17 @@ impl Context {
         error
     }
 
+    /// After each value: whether the output is still within its limit, and the memory that it has come to take in the budget.
     fn check_size<E: Error>(&mut self) -> Result<(), E> {
-        if self.output.len() > self.max_output {
-            return Err(self.exceed(JsonError::TooLarge { limit: self.max_output }));
+        if self.output.len() > self.limits.output {
+            return Err(self.exceed(JsonError::TooLarge { limit: self.limits.output }));
+        }
+        let memory = self.output.memory();
+        if memory > self.reserved {
+            if let Err(error) = (self.reserve)(memory) {
+                return Err(self.exceed(error.into()));
+            }
+            self.reserved = memory;
         }
         Ok(())
     }
@@ -205,8 +251,8 @@ impl<'de, V: Visitor<'de>> fmt::Display for Expected<'_, V> {
 }
 
 /// One message. Gives whether there was one: `null` is the same as nothing, except as an element of an array.
-struct MessageSeed<'c> {
-    context: &'c mut Context,
+struct MessageSeed<'c, 'l> {
+    context: &'c mut Context<'l>,
     message: &'static Message,
     /// The field that it is the value of; `None`: it is the request.
     number: Option<u32>,
@@ -214,7 +260,7 @@ struct MessageSeed<'c> {
     depth: u32,
 }
 
-impl<'de> DeserializeSeed<'de> for MessageSeed<'_> {
+impl<'de> DeserializeSeed<'de> for MessageSeed<'_, '_> {
     type Value = bool;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
@@ -222,7 +268,7 @@ impl<'de> DeserializeSeed<'de> for MessageSeed<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for MessageSeed<'_> {
+impl<'de> Visitor<'de> for MessageSeed<'_, '_> {
     type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -260,7 +306,7 @@ impl<'de> Visitor<'de> for MessageSeed<'_> {
     }
 }
 
-impl MessageSeed<'_> {
+impl MessageSeed<'_, '_> {
     fn fields<'de, A: MapAccess<'de>>(&mut self, map: &mut A) -> Result<(), A::Error> {
         let mut seen = 0_u32;
         let mut has_member = false;
@@ -313,13 +359,13 @@ impl Visitor<'_> for KeySeed {
 }
 
 /// The value of one field, or its values. Gives whether there was one.
-struct FieldSeed<'c> {
-    context: &'c mut Context,
+struct FieldSeed<'c, 'l> {
+    context: &'c mut Context<'l>,
     field: &'static Field,
     depth: u32,
 }
 
-impl<'de> DeserializeSeed<'de> for FieldSeed<'_> {
+impl<'de> DeserializeSeed<'de> for FieldSeed<'_, '_> {
     type Value = bool;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
@@ -334,7 +380,7 @@ impl<'de> DeserializeSeed<'de> for FieldSeed<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for FieldSeed<'_> {
+impl<'de> Visitor<'de> for FieldSeed<'_, '_> {
     type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

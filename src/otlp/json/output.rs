@@ -34,6 +34,11 @@ impl Output {
         self.bytes.len() + self.length_bytes
     }
 
+    /// How much memory it holds.
+    pub(super) const fn memory(&self) -> usize {
+        self.bytes.capacity() + self.lengths.capacity() * size_of::<Length>()
+    }
+
     pub(super) fn key(&mut self, number: u32, wire_type: u8) {
         self.varint(u64::from(number << 3 | u32::from(wire_type)));
     }

@@ -13,8 +13,8 @@ use crate::otlp::schema::{Field, Kind, Label};
 use super::{Context, Expected};
 
 /// One value that is no message. Gives whether there was one: `null` is the same as nothing.
-pub(super) struct ScalarSeed<'c> {
-    pub(super) context: &'c mut Context,
+pub(super) struct ScalarSeed<'c, 'l> {
+    pub(super) context: &'c mut Context<'l>,
     pub(super) field: &'static Field,
     pub(super) form: Form,
 }
@@ -40,7 +40,7 @@ pub(super) const fn wire_type(kind: Kind) -> u8 {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for ScalarSeed<'_> {
+impl<'de> DeserializeSeed<'de> for ScalarSeed<'_, '_> {
     type Value = bool;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
@@ -48,7 +48,7 @@ impl<'de> DeserializeSeed<'de> for ScalarSeed<'_> {
     }
 }
 
-impl Visitor<'_> for ScalarSeed<'_> {
+impl Visitor<'_> for ScalarSeed<'_, '_> {
     type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -108,7 +108,7 @@ impl Visitor<'_> for ScalarSeed<'_> {
 }
 
 /// The methods that give an option give `None` where the value is none of the field's type.
-impl ScalarSeed<'_> {
+impl ScalarSeed<'_, '_> {
     fn done<E: Error>(self, fits: Option<()>) -> Result<bool, E> {
         if fits.is_none() {
             return Err(E::custom(Expected(&self)));
@@ -219,10 +219,36 @@ const fn zigzag(value: i32) -> u64 {
 
 /// An integer in a string, in any notation of JSON.
 fn integer(text: &str) -> Option<i128> {
-    if !begins_like_a_number(text) {
+    let plain = if begins_like_a_number(text) { text.parse().ok() } else { None };
+    plain.or_else(|| scientific(text))
+}
+
+/// An integer with a fraction or an exponent, digit by digit: `1.5e3` is one, `1.5` is not.
+#[cold]
+fn scientific(text: &str) -> Option<i128> {
+    let (negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
+    let (mantissa, exponent) = match digits.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+        None => (digits, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').map_or((mantissa, None), |(whole, rest)| (whole, Some(rest)));
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_digits(whole) || !fraction.is_none_or(is_digits) {
         return None;
     }
-    text.parse().ok().or_else(|| exact_integer(double(text)?))
+    let fraction = fraction.unwrap_or_default().trim_end_matches('0');
+    let places = exponent.checked_sub(i32::try_from(fraction.len()).ok()?)?;
+    let value: i128 = format!("{whole}{fraction}").parse().ok()?;
+    let value = match u32::try_from(places) {
+        _ if value == 0 => 0,
+        Ok(places) => value.checked_mul(10_i128.checked_pow(places)?)?,
+        Err(_) => exact_quotient(value, 10_i128.checked_pow(places.unsigned_abs())?)?,
+    };
+    Some(if negative { -value } else { value })
+}
+
+fn exact_quotient(value: i128, divisor: i128) -> Option<i128> {
+    (value % divisor == 0).then_some(value / divisor)
 }
 
 /// A number in a string, in the notation of JSON, or one of the three that JSON has no notation for.

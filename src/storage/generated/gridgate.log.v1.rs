@@ -74,6 +74,8 @@ pub enum Encoding {
     Identity = 1,
     Gzip = 2,
     Zstd = 3,
+    /// The zlib form, RFC 1950.
+    Deflate = 4,
 }
 impl Encoding {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -86,6 +88,7 @@ impl Encoding {
             Self::Identity => "ENCODING_IDENTITY",
             Self::Gzip => "ENCODING_GZIP",
             Self::Zstd => "ENCODING_ZSTD",
+            Self::Deflate => "ENCODING_DEFLATE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -95,6 +98,7 @@ impl Encoding {
             "ENCODING_IDENTITY" => Some(Self::Identity),
             "ENCODING_GZIP" => Some(Self::Gzip),
             "ENCODING_ZSTD" => Some(Self::Zstd),
+            "ENCODING_DEFLATE" => Some(Self::Deflate),
             _ => None,
         }
     }

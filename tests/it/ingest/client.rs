@@ -7,9 +7,9 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use gridgate::domain::Signal;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response, Version};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
+use hyper::body::Body;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
@@ -18,7 +18,7 @@ use opentelemetry_proto::tonic::collector::profiles::v1development::ExportProfil
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::Gate;
@@ -143,6 +143,7 @@ impl Export {
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
+    pub(super) version: Version,
     /// The reason phrase of HTTP/1.1, where it is not the usual one.
     pub(super) phrase: Option<String>,
     pub(super) headers: HeaderMap,
@@ -151,13 +152,14 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    pub(super) async fn of(response: Response<Incoming>) -> Self {
+    pub(super) async fn of<B: Body<Data = Bytes, Error: std::fmt::Debug>>(response: Response<B>) -> Self {
         let (parts, body) = response.into_parts();
         let phrase = parts.extensions.get::<hyper::ext::ReasonPhrase>();
         let phrase = phrase.map(|phrase| String::from_utf8_lossy(phrase.as_bytes()).into_owned());
         let collected = body.collect().await.expect("a body");
         let trailers = collected.trailers().cloned();
-        Self { status: parts.status.as_u16(), phrase, headers: parts.headers, data: collected.to_bytes(), trailers }
+        let (status, version, headers) = (parts.status.as_u16(), parts.version, parts.headers);
+        Self { status, version, phrase, headers, data: collected.to_bytes(), trailers }
     }
 
     pub(super) fn text(&self) -> String {
@@ -196,13 +198,20 @@ pub(super) async fn exchange(
     request: http::request::Builder,
     body: impl Into<Bytes>,
 ) -> Answer {
-    let body = Full::new(body.into());
-    let stream = TokioIo::new(TcpStream::connect(address).await.expect("a connection"));
+    over(TcpStream::connect(address).await.expect("a connection"), two, request, body).await
+}
+
+/// One request on a stream.
+pub(super) async fn over<S>(stream: S, two: bool, request: http::request::Builder, body: impl Into<Bytes>) -> Answer
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (body, stream) = (Full::new(body.into()), TokioIo::new(stream));
     let response = if two {
         let (mut sender, connection) = http2::handshake(TokioExecutor::new(), stream).await.expect("HTTP/2");
         tokio::spawn(connection);
         let path = request.uri_ref().expect("a path").clone();
-        let request = request.uri(format!("http://{address}{path}")).body(body).expect("a request");
+        let request = request.uri(format!("http://gate{path}")).body(body).expect("a request");
         sender.send_request(request).await.expect("an answer")
     } else {
         let (mut sender, connection) = http1::handshake(stream).await.expect("HTTP/1.1");
@@ -218,6 +227,15 @@ pub(super) struct Raw(TcpStream);
 impl Raw {
     pub(super) async fn connect(address: SocketAddr) -> Self {
         Self(TcpStream::connect(address).await.expect("a connection"))
+    }
+
+    pub(super) const fn of(stream: TcpStream) -> Self {
+        Self(stream)
+    }
+
+    /// Whether `bytes` could be written.
+    pub(super) async fn try_write(&mut self, bytes: &[u8]) -> bool {
+        self.0.write_all(bytes).await.is_ok()
     }
 
     /// The head of `export` with `extra` lines; no body.
@@ -249,6 +267,20 @@ impl Raw {
         let mut body = vec![0; length.map_or(0, |length| length.parse().expect("a number"))];
         self.0.read_exact(&mut body).await.expect("the body");
         (head, body)
+    }
+
+    /// The next `count` bytes.
+    pub(super) async fn read_some(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        self.0.read_exact(&mut bytes).await.expect("so many bytes");
+        bytes
+    }
+
+    /// Whatever else is sent until the connection is closed.
+    pub(super) async fn read_to_end(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        self.0.read_to_end(&mut rest).await.expect("the rest");
+        rest
     }
 
     /// Whether the gate closes the connection, without sending anything more.

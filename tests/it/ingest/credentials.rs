@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use gridgate::config::{Admitted, ListenerConfig};
+use gridgate::config::{Admitted, ListenerConfig, Prefix, Serves, TlsConfig};
 use gridgate::domain::{Permission, Permissions, Signal};
-use gridgate::observe::metrics::Transport;
 use serde_json::json;
 
 use super::client::{Export, Form};
@@ -21,6 +20,7 @@ async fn refused(gate: &Gate, told: &Told, change: impl Fn(Export) -> Export) {
     }
 }
 
+/// Clauses T62 and T66 of docs/otlp.md.
 #[tokio::test]
 async fn what_is_no_token_is_refused_with_a_hint() {
     let gate = Gate::start().await;
@@ -66,6 +66,7 @@ async fn what_is_no_token_is_refused_with_a_hint() {
 }
 
 /// A key of another installation and a wrong secret: byte for byte the same answer, on every transport.
+/// Clause T62 of docs/otlp.md.
 #[tokio::test]
 async fn an_unknown_id_and_a_wrong_secret_are_told_the_same() {
     let (gate, elsewhere) = (Gate::start().await, Gate::start().await);
@@ -117,6 +118,7 @@ fn checked(text: &str) -> String {
     format!("{text}{}", String::from_utf8_lossy(&digits))
 }
 
+/// Clause T62 of docs/otlp.md.
 #[tokio::test]
 async fn a_keys_state_counts_from_the_next_export_on() {
     let gate = Gate::start().await;
@@ -160,10 +162,12 @@ async fn a_listener_of_one_environment_refuses_keys_of_others() {
         address: ([127, 0, 0, 1], 0).into(),
         transport,
         environment: Admitted(Some(slug(environment))),
+        prefix: Prefix::default(),
+        tls: TlsConfig::default(),
     };
     let gate = Gate::with(|config| {
         config.listen.environment = Admitted(Some(slug("production")));
-        config.listen.more = vec![of(Transport::Http, "staging"), of(Transport::Grpc, "staging")];
+        config.listen.more = vec![of(Serves::Http, "staging"), of(Serves::Grpc, "staging")];
     })
     .await;
     let (production, staging) = (gate.key_of("shop", "production").await, gate.key_of("shop", "staging").await);
@@ -181,6 +185,7 @@ async fn a_listener_of_one_environment_refuses_keys_of_others() {
     assert_eq!(lake.keys().collect::<Vec<_>>(), ["shop/web/production/traces", "shop/web/staging/traces"]);
 }
 
+/// Clauses T46 and T62 of docs/otlp.md.
 #[tokio::test]
 async fn each_signal_needs_its_permission() {
     let gate = Gate::start().await;

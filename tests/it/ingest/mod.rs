@@ -1,18 +1,31 @@
 //! The data path through real sockets: a whole gate in this process, on ports of its own and with its clock under control.
 
-mod answers;
+mod admin_tls;
+mod bare;
 mod client;
+mod compression;
+mod cors;
 mod credentials;
+mod examples;
+mod floods;
+mod frames;
 mod key_cache;
+mod left;
 mod limits;
 mod observed;
+mod one_port;
 mod overtaken;
+mod prefix;
+mod reload;
 mod secrecy;
 mod shutdown;
 mod slow;
+mod smuggling;
+mod specification;
 mod start;
 mod storage;
 mod success;
+mod tls;
 mod told;
 mod unread;
 

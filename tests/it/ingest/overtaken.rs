@@ -13,6 +13,7 @@ use super::{Gate, new_key};
 const CHANGES: [(&[&str], Option<&str>); 3] =
     [(&["revoke"], Some("key_revoked")), (&["disable"], Some("key_disabled")), (&["disable", "enable"], None)];
 
+/// Clause T70 of docs/otlp.md.
 #[tokio::test]
 async fn a_key_changed_while_the_body_arrives() {
     let gate = Gate::start().await;
@@ -43,7 +44,7 @@ async fn a_key_changed_while_the_body_arrives() {
         let (status, _) = http.read_answer().await;
         let answer = grpc.answer().await;
         if let Some(reason) = reason {
-            assert!(status.starts_with(&format!("HTTP/1.1 401 {reason}\r\n")), "{status}");
+            assert!(status.starts_with(&format!("HTTP/1.1 401 {reason} (")), "{status}");
             told(reason).key(&key.id).check(&answer, Form::Grpc);
         } else {
             assert!(status.starts_with("HTTP/1.1 200 OK\r\n"), "{status}");
@@ -53,6 +54,7 @@ async fn a_key_changed_while_the_body_arrives() {
     assert_eq!(gate.stop().await.lake()["shop/web/production/traces"], ["marker"; 2]);
 }
 
+/// Clauses T70 and T71 of docs/otlp.md.
 #[tokio::test]
 async fn a_revoked_key_is_refused_on_an_open_channel() {
     let gate = Gate::start().await;
@@ -81,6 +83,7 @@ async fn a_revoked_key_is_refused_on_an_open_channel() {
 }
 
 /// The same on a connection of HTTP/1.1 that is kept alive.
+/// Clause T70 of docs/otlp.md.
 #[tokio::test]
 async fn a_revoked_key_is_refused_on_a_kept_connection() {
     let gate = Gate::start().await;
@@ -94,6 +97,6 @@ async fn a_revoked_key_is_refused_on_a_kept_connection() {
     };
     assert!(send().await.starts_with("HTTP/1.1 200 OK\r\n"));
     gate.change(&key, "revoke").await;
-    assert!(send().await.starts_with("HTTP/1.1 401 key_revoked\r\n"));
+    assert!(send().await.starts_with("HTTP/1.1 401 key_revoked ("));
     gate.stop().await;
 }

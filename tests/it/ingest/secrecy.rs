@@ -8,6 +8,7 @@ use http::Request;
 use super::client::{Export, Form, exchange};
 use super::start::Served;
 
+/// Clauses T67 and T74 of docs/otlp.md.
 #[tokio::test]
 async fn no_secret_is_told_or_logged() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -38,6 +39,12 @@ async fn no_secret_is_told_or_logged() {
                     let told = format!("{answer:?} {}", answer.text());
                     assert!(!secrets.iter().any(|secret| told.contains(secret)), "{told}");
                 }
+                // In the query string it is no key, and yet it is a secret.
+                let export = Export::new(form, Signal::Traces, "marker");
+                let path = format!("{}?api-key={}", export.path, token.replace(' ', "+"));
+                let answer = export.to(&path).send_to(address).await;
+                let told = format!("{answer:?} {}", answer.text());
+                assert!(!secrets.iter().any(|secret| told.contains(secret)), "{told}");
             }
         }
     };

@@ -10,6 +10,7 @@ use super::client::{Export, Form, Raw};
 use super::unread::Call;
 use super::{Gate, eventually};
 
+/// Clause T54 of docs/otlp.md.
 #[tokio::test]
 async fn what_is_in_flight_finishes_and_nothing_new_begins() {
     let gate = Gate::start().await;
@@ -62,6 +63,7 @@ async fn a_second_process_waits_until_the_first_is_gone() {
 }
 
 /// The end comes when the grace period is over. What is acknowledged and not yet delivered is delivered by the next start.
+/// Clause T54 of docs/otlp.md.
 #[tokio::test]
 async fn who_never_finishes_does_not_hold_up_the_end() {
     let gate = Gate::with(|config| config.shutdown.grace = Span(Duration::from_millis(50))).await;

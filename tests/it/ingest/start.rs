@@ -21,7 +21,7 @@ fn gridgate(command: &[&str], data: &Path, options: &[(&str, &str)]) -> Command 
     process
 }
 
-fn run(command: &[&str], data: &Path, options: &[(&str, &str)]) -> Output {
+pub(super) fn run(command: &[&str], data: &Path, options: &[(&str, &str)]) -> Output {
     gridgate(command, data, options).output().expect("it runs")
 }
 
@@ -30,7 +30,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// A folder that was bootstrapped, and the admin token.
-fn bootstrapped() -> (TempDir, String) {
+pub(super) fn bootstrapped() -> (TempDir, String) {
     let data = tempfile::tempdir().expect("a folder");
     let output = run(&["bootstrap"], data.path(), &[]);
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -38,7 +38,7 @@ fn bootstrapped() -> (TempDir, String) {
 }
 
 /// Whether `output` is a failure told in one line that begins with `line`.
-fn assert_told(output: &Output, exit: i32, line: &str) {
+pub(super) fn assert_told(output: &Output, exit: i32, line: &str) {
     let (told, data) = (text(&output.stderr), text(&output.stdout));
     assert_eq!((output.status.code(), data.as_str()), (Some(exit), ""), "{told}");
     assert!(told.starts_with(&format!("error: {line}")), "{told:?} does not begin with {line:?}");
@@ -142,9 +142,18 @@ pub(super) struct Served {
 impl Served {
     /// Starts `command`, which prints so many lines before it serves.
     pub(super) fn start(command: &[&str], data: &Path, log: &str, lines: usize) -> Self {
-        let options = [("GRIDGATE_OBSERVE__FORMAT", "json"), ("GRIDGATE_OBSERVE__LOG", log)];
-        let mut process = gridgate(command, data, &options);
-        let mut process = process.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+        Self::with(command, data, &[("GRIDGATE_OBSERVE__LOG", log)], lines)
+    }
+
+    /// The same with further options.
+    pub(super) fn with(command: &[&str], data: &Path, options: &[(&str, &str)], lines: usize) -> Self {
+        let mut process = gridgate(command, data, options);
+        let mut process = process
+            .env("GRIDGATE_OBSERVE__FORMAT", "json")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it runs");
         let mut stderr = BufReader::new(process.stderr.take().expect("stderr"));
         let mut said = String::new();
         while !said.contains("\"message\":\"serving\"") {
@@ -161,12 +170,16 @@ impl Served {
 
     /// Asks the process to end, which prints nothing more, and returns all that it said.
     pub(super) fn stop(mut self) -> String {
-        let killed = Command::new("kill").arg(self.process.id().to_string()).status().expect("kill runs");
-        assert!(killed.success());
+        self.signal("-TERM");
         assert!(self.stdout.next().is_none());
         assert!(self.process.wait().expect("it ends").success());
         let rest = self.saying.take().map(|saying| saying.join().expect("no panic"));
         format!("{}{}", self.said, rest.unwrap_or_default())
+    }
+
+    pub(super) fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").arg(signal).arg(self.process.id().to_string()).status().expect("kill runs");
+        assert!(sent.success());
     }
 
     fn names(&self) -> Vec<&str> {

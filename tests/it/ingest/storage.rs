@@ -10,6 +10,7 @@ use super::told::told;
 use super::{Gate, eventually};
 use crate::catalog::execute_at;
 
+/// Clauses T44 and T54 of docs/otlp.md.
 #[tokio::test]
 async fn a_log_that_cannot_be_written() {
     let gate = Gate::start().await;
@@ -36,6 +37,7 @@ async fn a_log_that_cannot_be_written() {
     assert_eq!(gate.stop().await.lake()["shop/web/production/traces"], ["marker"; 4]);
 }
 
+/// Clause T44 of docs/otlp.md.
 #[tokio::test]
 async fn a_backlog_that_is_full() {
     let gate = Gate::with(|config| {
@@ -61,6 +63,7 @@ async fn a_backlog_that_is_full() {
     assert_eq!(gate.stop().await.lake()["shop/web/production/traces"], ["marker"; 2]);
 }
 
+/// Clauses T44 and T62 of docs/otlp.md.
 #[tokio::test]
 async fn a_catalog_that_does_not_answer() {
     let gate = Gate::start().await;

@@ -3,15 +3,12 @@
 use std::collections::BTreeMap;
 
 use gridgate::domain::Signal;
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
-use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
-use prost::Message as _;
-use tonic::codec::CompressionEncoding;
 
 use super::Gate;
 use super::client::{Export, Form, gzip, json_of, protobuf_of};
 
 /// Every signal in every form, plain and with gzip, for two tenants: each item is in the lake of its own tenant once.
+/// Clause T2 of docs/otlp.md.
 #[tokio::test]
 async fn every_signal_reaches_its_tenants_lake_and_no_other() {
     let gate = Gate::start().await;
@@ -38,39 +35,6 @@ async fn every_signal_reaches_its_tenants_lake_and_no_other() {
         names.sort();
     }
     assert_eq!(gate.stop().await.lake(), expected);
-}
-
-/// OTLP specification, «OTLP/gRPC Request» and «OTLP/HTTP Request»: an export without items is a success.
-#[tokio::test]
-async fn an_export_of_nothing_is_a_success() {
-    let gate = Gate::start().await;
-    let key = gate.key("shop").await;
-    for signal in Signal::ALL {
-        for form in Form::ALL {
-            let group = match signal {
-                Signal::Traces => "resourceSpans",
-                Signal::Metrics => "resourceMetrics",
-                Signal::Logs => "resourceLogs",
-                Signal::Profiles => "resourceProfiles",
-            };
-            let bodies = if form == Form::Json {
-                vec![
-                    "{}".to_owned().into_bytes(),
-                    format!("{{\"{group}\": []}}").into(),
-                    format!("{{\"{group}\": [{{}}]}}").into(),
-                ]
-            } else {
-                // The second has one empty group: field 1, length 0.
-                vec![Vec::new(), vec![0x0a, 0]]
-            };
-            for body in bodies {
-                let export = Export::new(form, signal, "").key(&key.token);
-                export.clone().message(body.clone()).send(&gate).await.assert_success(form);
-                export.gzip(&body).send(&gate).await.assert_success(form);
-            }
-        }
-    }
-    assert_eq!(gate.stop().await.lake(), BTreeMap::new());
 }
 
 /// The content type is answered bare, whatever its case and parameters were.
@@ -111,41 +75,4 @@ async fn headers_may_be_written_in_many_ways() {
     let lake = gate.stop().await.lake();
     assert_eq!(lake.keys().collect::<Vec<_>>(), ["shop/web/production/logs"]);
     assert_eq!(lake["shop/web/production/logs"], vec!["marker"; 9 + 18 + 1]);
-}
-
-/// Many calls of the client that `tonic` generates, at the same time on one connection.
-#[tokio::test]
-async fn a_generated_client_has_its_calls_answered_on_one_connection() {
-    let gate = Gate::start().await;
-    let key = gate.key("shop").await;
-    let channel = tonic::transport::Channel::from_shared(format!("http://{}", gate.grpc)).expect("a url");
-    let channel = channel.connect().await.expect("a connection");
-    let calls = (0..100).map(|number| {
-        let client = TraceServiceClient::new(channel.clone());
-        let mut client = if number % 2 == 0 { client.send_compressed(CompressionEncoding::Gzip) } else { client };
-        let bytes = protobuf_of(Signal::Traces, &format!("{number:03}"));
-        let mut request = tonic::Request::new(ExportTraceServiceRequest::decode(&*bytes).expect("a request"));
-        request.metadata_mut().insert("api-key", key.token.parse().expect("a header"));
-        tokio::spawn(async move { client.export(request).await })
-    });
-    for call in calls.collect::<Vec<_>>() {
-        let response = call.await.expect("no panic").expect("a success").into_inner();
-        assert_eq!(response, ExportTraceServiceResponse { partial_success: None });
-    }
-    drop(channel);
-    let expected: Vec<_> = (0..100).map(|number| format!("{number:03}")).collect();
-    assert_eq!(gate.stop().await.lake()["shop/web/production/traces"], expected);
-}
-
-/// HTTP/2 with prior knowledge on the port of OTLP/HTTP.
-#[tokio::test]
-async fn http_2_is_spoken_on_both_ports() {
-    let gate = Gate::start().await;
-    let key = gate.key("shop").await;
-    for form in [Form::Protobuf, Form::Json] {
-        let export = Export::traces(form, &key.token);
-        let answer = super::client::exchange(gate.http, true, export.builder(), export.body.clone()).await;
-        answer.assert_success(form);
-    }
-    assert_eq!(gate.stop().await.lake()["shop/web/production/traces"], ["marker"; 2]);
 }

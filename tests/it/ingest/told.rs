@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use http::Version;
 use prost::Message as _;
 use serde_json::{Value, json};
 use tonic_types::pb;
@@ -23,7 +24,7 @@ pub(super) fn told(label: &'static str) -> Told {
 }
 
 /// Label, HTTP status, gRPC code, retry hint in seconds (DESIGN, «Decisions» 7).
-const TABLE: &[(&str, u16, i32, Option<u32>)] = &[
+pub(super) const TABLE: &[(&str, u16, i32, Option<u32>)] = &[
     ("path_unknown", 404, 12, None),
     ("method_not_allowed", 405, 12, None),
     ("credentials_missing", 401, 16, None),
@@ -31,10 +32,15 @@ const TABLE: &[(&str, u16, i32, Option<u32>)] = &[
     ("key_malformed", 401, 16, None),
     ("key_invalid", 401, 16, None),
     ("key_revoked", 401, 16, None),
+    ("secret_retired", 401, 16, None),
     ("key_expired", 401, 16, None),
     ("key_disabled", 401, 16, None),
     ("environment_mismatch", 401, 16, None),
+    ("project_suspended", 403, 7, None),
+    ("ip_not_allowed", 403, 7, None),
     ("permission_denied", 403, 7, None),
+    ("rate_limited", 429, 8, Some(1)),
+    ("quota_exhausted", 403, 7, None),
     ("content_type_unsupported", 415, 12, None),
     ("compression_unsupported", 415, 12, None),
     ("compression_undeclared", 400, 13, None),
@@ -70,7 +76,11 @@ impl Told {
         let mut status = match form {
             Form::Grpc => self.status_of_grpc(answer, code),
             Form::Protobuf => pb::Status::decode(&*answer.data).expect("a google.rpc.Status"),
-            Form::Json => status_of_json(&serde_json::from_slice(&answer.data).expect("JSON")),
+            Form::Json => {
+                // The message is read by people, in whatever of the body is logged.
+                assert!(answer.text().starts_with(&format!("{{\"code\":{code},\"message\":\"{}", self.label)));
+                status_of_json(&serde_json::from_slice(&answer.data).expect("JSON"))
+            }
         };
         status.details.sort_by(|left, right| left.type_url.cmp(&right.type_url));
         assert_eq!(status.code, code, "{self:?} {form:?}: {answer:?}");
@@ -86,7 +96,7 @@ impl Told {
             }
             match self.label {
                 "method_not_allowed" => header("allow", "POST"),
-                "compression_unsupported" => header("grpc-accept-encoding", "identity,gzip"),
+                "compression_unsupported" => header("grpc-accept-encoding", "identity,gzip,deflate,zstd"),
                 _ => None,
             };
             if let Some(seconds) = retry {
@@ -98,12 +108,13 @@ impl Told {
             // Trailers-only: everything is in the first and last block of headers.
             assert_eq!((&*answer.data, &answer.trailers), (&b""[..], &None), "{self:?}");
         } else {
-            assert_eq!((answer.status, answer.phrase.as_deref()), (http, Some(self.label)), "{self:?}: {answer:?}");
+            let phrase = (answer.version < Version::HTTP_2).then(|| phrase_of(&status.message));
+            assert_eq!((answer.status, &answer.phrase), (http, &phrase), "{self:?}: {answer:?}");
             match self.label {
                 "credentials_missing" => header("www-authenticate", "Bearer realm=\"otlp\""),
                 _ if http == 401 => header("www-authenticate", "Bearer realm=\"otlp\", error=\"invalid_token\""),
                 "method_not_allowed" => header("allow", "POST"),
-                "compression_unsupported" => header("accept-encoding", "identity,gzip"),
+                "compression_unsupported" => header("accept-encoding", "identity,gzip,deflate,zstd"),
                 _ => None,
             };
             if let Some(seconds) = retry {
@@ -129,13 +140,18 @@ impl Told {
         details.push(any("ErrorInfo", &info));
         if matches!(self.label, "body_undecodable" | "compression_invalid") {
             let (_, rest) = message.split_once(": ").expect("a detail");
-            let (description, _) = rest.rsplit_once("; ").expect("advice");
+            let (description, _) = rest.rsplit_once("; ").unwrap_or((rest, ""));
             let violation = pb::bad_request::FieldViolation {
                 field: "body".to_owned(),
                 description: description.to_owned(),
                 ..pb::bad_request::FieldViolation::default()
             };
             details.push(any("BadRequest", &pb::BadRequest { field_violations: vec![violation] }));
+        }
+        if self.label == "quota_exhausted" {
+            let (_, rest) = message.split_once(": ").expect("a detail");
+            let (description, _) = rest.rsplit_once("; ").unwrap_or((rest, ""));
+            details.push(quota_failure(self.key.as_deref().unwrap_or_default(), description));
         }
         details.sort_by(|left, right| left.type_url.cmp(&right.type_url));
         details
@@ -157,6 +173,22 @@ fn any(name: &str, message: &impl prost::Message) -> prost_types::Any {
 fn retry_info(seconds: u32) -> prost_types::Any {
     let retry_delay = Some(prost_types::Duration { seconds: seconds.into(), nanos: 0 });
     any("RetryInfo", &pb::RetryInfo { retry_delay })
+}
+
+fn quota_failure(subject: &str, description: &str) -> prost_types::Any {
+    let violation = pb::quota_failure::Violation {
+        subject: subject.to_owned(),
+        description: description.to_owned(),
+        ..pb::quota_failure::Violation::default()
+    };
+    any("QuotaFailure", &pb::QuotaFailure { violations: vec![violation] })
+}
+
+/// The reason phrase that says `message`.
+fn phrase_of(message: &str) -> String {
+    let visible = |c: char| if c.is_ascii_graphic() || c == ' ' { c } else { '?' };
+    let phrase: String = message.chars().map(visible).collect();
+    if phrase.len() <= 256 { phrase } else { format!("{}...", &phrase[..253]) }
 }
 
 /// Reads a `Status` in ProtoJSON, in which nothing else may be.
@@ -183,6 +215,12 @@ fn status_of_json(json: &Value) -> pb::Status {
                 };
                 let violations = detail["fieldViolations"].as_array().expect("a list");
                 any("BadRequest", &pb::BadRequest { field_violations: violations.iter().map(of).collect() })
+            }
+            Some("QuotaFailure") => {
+                let [violation] = detail["violations"].as_array().expect("a list").as_slice() else {
+                    panic!("one quota at a time: {detail}");
+                };
+                quota_failure(&text(&violation["subject"]), &text(&violation["description"]))
             }
             _ => panic!("{type_url} is not expected"),
         }

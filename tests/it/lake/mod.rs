@@ -39,7 +39,7 @@ fn payload(signal: Signal, entropy: &[u8]) -> Vec<u8> {
 }
 
 /// The rows that a request should become; `None` where it is not one.
-fn expected(signal: Signal, payload: &[u8]) -> Option<Vec<String>> {
+pub(crate) fn expected(signal: Signal, payload: &[u8]) -> Option<Vec<String>> {
     match signal {
         Signal::Traces => traces::expected(payload),
         Signal::Metrics => metrics::expected(payload),
@@ -48,7 +48,7 @@ fn expected(signal: Signal, payload: &[u8]) -> Option<Vec<String>> {
     }
 }
 
-fn actual(signal: Signal, row: &Row) -> String {
+pub(crate) fn actual(signal: Signal, row: &Row) -> String {
     match signal {
         Signal::Traces => traces::actual(row),
         Signal::Metrics => metrics::actual(row),

@@ -1,14 +1,14 @@
 //! JSON becomes the same request as its protobuf form, whatever the spelling, and damage never becomes an invalid one.
 
 use gridgate::domain::Signal;
-use gridgate::otlp::json::{JsonError, to_protobuf};
+use gridgate::otlp::json::{JsonError, JsonLimits, to_protobuf as transcode};
 use gridgate::otlp::scan::{ScanLimits, scan};
 use proptest::prelude::*;
 use prost::Message;
 use serde::Serialize;
 
 use super::arbitrary::{self, Entropy};
-use super::{bodies, reference};
+use super::{bodies, reference, to_protobuf};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
@@ -33,6 +33,26 @@ proptest! {
         if let Some(less) = exact.checked_sub(1) {
             prop_assert_eq!(to_protobuf(signal, json.as_bytes(), less), Err(JsonError::TooLarge { limit: less }));
         }
+    }
+
+    /// The same limits give the same verdict in either form.
+    #[test]
+    fn limits_hold_for_both_forms_alike(
+        (signal, entropy) in arbitrary::signal_and_entropy(),
+        items in 0..20_u64,
+        submessages in 0..60_u64,
+        depth in 0..4_u32,
+    ) {
+        let request = arbitrary::request(signal, &mut Entropy::new(&entropy));
+        let limits = ScanLimits { items, submessages, depth, ..ScanLimits::default() };
+        let expected = scan(signal, &request.encode_to_vec(), &limits).map(|scan| scan.items).map_err(|error| error.reason());
+        let json = arbitrary::json(&request, &mut Entropy::new(&entropy));
+        let protobuf = transcode(signal, json.as_bytes(), &JsonLimits::new(usize::MAX, &limits), |_| Ok(()));
+        let found = protobuf.map_err(|error| error.reason()).and_then(|protobuf| {
+            scan(signal, &protobuf, &limits).map(|scan| scan.items).map_err(|error| error.reason())
+        });
+        // Where several limits are passed, the order of the fields decides which is told.
+        prop_assert_eq!(expected.ok(), found.ok());
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The rules of OTLP/JSON, one by one.
 
-use gridgate::domain::{Reason, Signal};
-use gridgate::otlp::json::{JsonError, to_protobuf};
+use gridgate::domain::{BudgetExceeded, Reason, Signal};
+use gridgate::otlp::json::{JsonError, JsonLimits, to_protobuf as transcode};
+use gridgate::otlp::scan::{ScanLimits, scan};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::profiles::v1development::ExportProfilesServiceRequest;
@@ -12,6 +13,8 @@ use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::{HistogramDataPoint, number_data_point};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
+
+use super::to_protobuf;
 
 fn span(fields: &str) -> Result<Span, JsonError> {
     let json = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{fields}]}}]}}]}}"#);
@@ -60,6 +63,7 @@ fn an_export_of_nothing() {
     }
 }
 
+/// Clause T14 of docs/otlp.md.
 #[test]
 fn ids_are_hexadecimal_in_either_case() {
     let id = [0x5b, 0x8e, 0xff, 0xf7, 0x98, 0x03, 0x81, 0x03, 0xd2, 0x69, 0xb6, 0x33, 0x81, 0x3f, 0xc6, 0x0c];
@@ -76,6 +80,7 @@ fn ids_are_hexadecimal_in_either_case() {
     }
 }
 
+/// Clause T17 of docs/otlp.md.
 #[test]
 fn names_in_either_spelling() {
     for json in [r#"{"startTimeUnixNano":"7"}"#, r#"{"start_time_unix_nano":7}"#] {
@@ -86,6 +91,7 @@ fn names_in_either_spelling() {
     }
 }
 
+/// Clause T15 of docs/otlp.md.
 #[test]
 fn enumerations_as_numbers_and_known_names() {
     for (json, expected) in [("2", 2), ("99", 99), ("-1", -1), ("\"SPAN_KIND_SERVER\"", 2), ("null", 0), ("2.0", 2)] {
@@ -96,6 +102,7 @@ fn enumerations_as_numbers_and_known_names() {
     }
 }
 
+/// Clause T18 of docs/otlp.md.
 #[test]
 fn integers_as_numbers_and_strings() {
     let good = [
@@ -104,6 +111,13 @@ fn integers_as_numbers_and_strings() {
         ("1e3", 1000),
         ("\"1e3\"", 1000),
         ("-0", 0),
+        ("1.0", 1),
+        ("\"1.0\"", 1),
+        ("\"-1.50e1\"", -15),
+        ("\"1200E-2\"", 12),
+        ("\"-0.0e9\"", 0),
+        ("\"1.795600000000000001e18\"", 1_795_600_000_000_000_001),
+        ("\"9007199254740993.0\"", 9_007_199_254_740_993),
         ("\"9007199254740993\"", 9_007_199_254_740_993),
         ("9007199254740993", 9_007_199_254_740_993),
     ];
@@ -119,18 +133,35 @@ fn integers_as_numbers_and_strings() {
         "\"0x10\"",
         "\"NaN\"",
         "1e300",
+        "\"1e300\"",
+        "\"1e99999999999\"",
+        "\"9.3e18\"",
+        "\"1.5\"",
+        "\"15e-1\"",
+        "\"1.e1\"",
+        "\".5e1\"",
+        "\"1e\"",
+        "\"1e1.0\"",
+        "\"e1\"",
+        "\"-\"",
         "true",
+        "[1]",
+        // The digits of a bare number with a fraction or an exponent are gone by then: it may have been another.
         "9007199254740993.0",
+        "1.7956e18",
     ];
     for json in bad {
         assert!(value(&format!(r#"{{"intValue":{json}}}"#)).is_err(), "{json}");
     }
     assert_eq!(span(r#"{"endTimeUnixNano":18446744073709551615}"#).map(|span| span.end_time_unix_nano), Ok(u64::MAX));
+    assert_eq!(span(r#"{"endTimeUnixNano":"1.8e19"}"#).map(|span| span.end_time_unix_nano), Ok(18 * 10_u64.pow(18)));
     assert!(span(r#"{"endTimeUnixNano":18446744073709551616}"#).is_err());
+    assert!(span(r#"{"endTimeUnixNano":"1.9e19"}"#).is_err());
     assert!(span(r#"{"endTimeUnixNano":-1}"#).is_err());
     assert!(span(r#"{"droppedEventsCount":4294967296}"#).is_err());
 }
 
+/// Clause T19 of docs/otlp.md.
 #[test]
 fn doubles_as_numbers_and_strings() {
     let good = [
@@ -152,6 +183,7 @@ fn doubles_as_numbers_and_strings() {
     }
 }
 
+/// Clause T19 of docs/otlp.md.
 #[test]
 fn bytes_in_every_base64() {
     for text in ["-_8=", "-_8", "+/8=", "+/8"] {
@@ -226,25 +258,100 @@ fn what_is_no_json_is_refused() {
     assert_eq!(to_protobuf(Signal::Logs, &invalid, usize::MAX), Err(JsonError::Utf8 { offset: 31 }));
 }
 
+/// What is not known is passed over, whatever it holds and however it nests.
+#[test]
+fn unknown_fields_are_ignored() {
+    for value in [
+        "null",
+        "1e999",
+        "-0",
+        "123456789012345678901234567890",
+        r#""\ud800""#,
+        r#"{"name":{},"name":[],"":[[],{"a":[null]}]}"#,
+        &format!("{}{}", "[".repeat(10_000), "]".repeat(10_000)),
+    ] {
+        let fields = format!(r#"{{"unknown":{value},"":{value},"Name":{value},"unknown":{value},"name":"n"}}"#);
+        assert_eq!(span(&fields), Ok(Span { name: "n".to_owned(), ..Span::default() }), "{value}");
+    }
+}
+
+#[test]
+fn null_is_the_same_as_nothing() {
+    let nothing =
+        r#"{"traceId":null,"kind":null,"startTimeUnixNano":null,"attributes":null,"status":null,"flags":null}"#;
+    assert_eq!(span(nothing), Ok(Span::default()));
+    for field in ["stringValue", "boolValue", "intValue", "doubleValue", "arrayValue", "kvlistValue", "bytesValue"] {
+        assert_eq!(value(&format!(r#"{{"{field}":null}}"#)), Ok(None), "{field}");
+    }
+    let point = histogram_point(r#"{"count":null,"bucketCounts":null,"max":null,"exemplars":null}"#);
+    assert_eq!(point, Ok(HistogramDataPoint::default()));
+    // But not among others, where it would move the ones behind it.
+    assert!(histogram_point(r#"{"bucketCounts":["1",null]}"#).is_err());
+}
+
+/// A value nested so deep, by arrays and lists in turns.
+fn nested(depth: usize) -> String {
+    (1..depth).fold("{}".to_owned(), |inner, level| {
+        if level % 2 == 0 {
+            format!(r#"{{"arrayValue":{{"values":[{inner}]}}}}"#)
+        } else {
+            format!(r#"{{"kvlistValue":{{"values":[{{"value":{inner}}}]}}}}"#)
+        }
+    })
+}
+
 #[test]
 fn values_nest_24_deep_and_no_deeper() {
-    let nested = |depth: usize| {
-        (1..depth).fold("{}".to_owned(), |inner, level| {
-            if level % 2 == 0 {
-                format!(r#"{{"arrayValue":{{"values":[{inner}]}}}}"#)
-            } else {
-                format!(r#"{{"kvlistValue":{{"values":[{{"value":{inner}}}]}}}}"#)
-            }
-        })
-    };
     assert!(value(&nested(24)).is_ok());
     for depth in [25, 10_000] {
         let error = value(&nested(depth)).expect_err("too deep");
         assert_eq!((&error, error.reason()), (&JsonError::TooDeep { limit: 24 }, Reason::BodyUndecodable));
     }
-    // What nobody knows is passed over without recursion.
-    let unknown = format!(r#"{{"unknown":{}{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
-    assert_eq!(span(&unknown), Ok(Span::default()));
+}
+
+#[test]
+fn depth_and_submessages_are_limited_as_configured() {
+    let body =
+        |depth| format!(r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{{"body":{}}}]}}]}}]}}"#, nested(depth));
+    let limits = JsonLimits { output: usize::MAX, submessages: 1000, depth: 32 };
+    let translate = |depth, limits: &JsonLimits| transcode(Signal::Logs, body(depth).as_bytes(), limits, |_| Ok(()));
+    let scan_limits = ScanLimits { submessages: 1000, depth: 32, ..ScanLimits::default() };
+    for (limit, depth) in [(1, 1), (2, 2), (32, 32)] {
+        let limits = JsonLimits { depth: limit, ..limits };
+        let protobuf = translate(depth, &limits).expect("deep enough");
+        assert!(scan(Signal::Logs, &protobuf, &ScanLimits { depth: limit, ..scan_limits }).is_ok());
+        assert_eq!(translate(depth + 1, &limits), Err(JsonError::TooDeep { limit }));
+    }
+    // Resource group, scope group, record and body.
+    assert!(translate(1, &JsonLimits { submessages: 4, ..limits }).is_ok());
+    let less = JsonLimits { submessages: 3, ..limits };
+    assert_eq!(translate(1, &less), Err(JsonError::TooManySubmessages { limit: 3 }));
+}
+
+/// What the translation takes is asked for as it grows, and a refusal ends it.
+#[test]
+fn memory_is_reserved_as_it_grows() {
+    let empty_messages = format!(r#"{{"resourceSpans":[{}{{}}]}}"#, "{},".repeat(100_000));
+    let numbers = format!(
+        r#"{{"resourceProfiles":[{{"scopeProfiles":[{{"profiles":[{{"samples":[{{"timestampsUnixNano":[{}1]}}]}}]}}]}}]}}"#,
+        "1,".repeat(100_000)
+    );
+    for (signal, json) in [(Signal::Traces, empty_messages), (Signal::Profiles, numbers)] {
+        let limits = JsonLimits::new(usize::MAX, &ScanLimits::default());
+        let mut asked = Vec::new();
+        let reserve = |bytes: usize| {
+            asked.push(bytes);
+            Ok(())
+        };
+        let protobuf = transcode(signal, json.as_bytes(), &limits, reserve).expect("it is valid");
+        let most = asked.last().copied().expect("it asked");
+        assert!(asked.is_sorted() && most >= 2 * protobuf.len() && most < 20 * json.len(), "{asked:?}");
+        for allowed in [0, json.len(), most - 1] {
+            let reserve = |bytes: usize| if bytes > allowed { Err(BudgetExceeded::Now) } else { Ok(()) };
+            let error = transcode(signal, json.as_bytes(), &limits, reserve).expect_err("there is no room");
+            assert_eq!((&error, error.reason()), (&JsonError::Budget(BudgetExceeded::Now), Reason::Overloaded));
+        }
+    }
 }
 
 #[test]

@@ -9,3 +9,12 @@ mod stamp;
 
 #[path = "../../../benches/bodies/mod.rs"]
 mod bodies;
+
+use gridgate::domain::Signal;
+use gridgate::otlp::json::{JsonError, JsonLimits, to_protobuf as transcode};
+use gridgate::otlp::scan::ScanLimits;
+
+/// JSON to at most `output` bytes of protobuf, within the limits that are the default.
+fn to_protobuf(signal: Signal, json: &[u8], output: usize) -> Result<Vec<u8>, JsonError> {
+    transcode(signal, json, &JsonLimits::new(output, &ScanLimits::default()), |_| Ok(()))
+}

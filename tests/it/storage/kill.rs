@@ -121,6 +121,7 @@ async fn delivered(lake: &Path) -> BTreeMap<u64, usize> {
     counts
 }
 
+/// Clause T61 of docs/otlp.md.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_and_nothing_is_there_twice() {
     let folder = tempfile::tempdir().expect("a folder");

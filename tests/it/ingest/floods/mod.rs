@@ -1,0 +1,19 @@
+//! Floods and attacks on the protocols below OTLP (CVE-2023-44487, CVE-2024-27316 and their relatives): each is bounded or ends
+//! with its connection, and whoever else is there is served as before.
+
+mod connections;
+mod control;
+mod descriptors;
+mod headers;
+mod resets;
+mod streams;
+
+use super::client::{Export, Form};
+use super::{Gate, Issued};
+
+/// Others are served: on new connections, in every form.
+async fn assert_served(gate: &Gate, key: &Issued) {
+    for form in Form::ALL {
+        Export::traces(form, &key.token).send(gate).await.assert_success(form);
+    }
+}
