@@ -245,6 +245,7 @@ impl Server {
             tokio::spawn(
                 admin_connections.clone().accept(admin_listener, Versions::OneOrTwo, move |_| admin_service.clone()),
             );
+        descriptors::tell(config.limits.connections, config.catalog.connections);
         tracing::info!("serving");
 
         tokio::select! {
