@@ -9,7 +9,7 @@ use super::client::{Export, Form, Raw};
 use super::told::told;
 use super::unread::Call;
 
-pub(super) const SHORT: Span = Span(Duration::from_millis(100));
+const SHORT: Span = Span(Duration::from_millis(100));
 
 #[tokio::test]
 async fn a_body_that_does_not_arrive_in_time() {
