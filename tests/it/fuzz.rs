@@ -11,32 +11,32 @@ use crate::checks;
 
 #[test]
 fn token() {
-    run("token", 5000, checks::token);
+    run("token", 10_000, checks::token);
 }
 
 #[test]
 fn headers() {
-    run("headers", 5000, checks::headers);
+    run("headers", 10_000, checks::headers);
 }
 
 #[test]
 fn scan() {
-    run("scan", 5000, checks::scan);
+    run("scan", 10_000, checks::scan);
 }
 
 #[test]
 fn json() {
-    run("json", 5000, checks::json);
+    run("json", 10_000, checks::json);
 }
 
 #[test]
 fn decompression() {
-    run("decompression", 5000, checks::decompression);
+    run("decompression", 10_000, checks::decompression);
 }
 
 #[test]
 fn frame() {
-    run("frame", 5000, checks::frame);
+    run("frame", 10_000, checks::frame);
 }
 
 /// Has `check` look at every seed of `target` and at so many mutations of them.
