@@ -72,9 +72,7 @@ func run() error {
 			return err
 		}
 		flush(sdk.flush)
-		if count > 1 {
-			fmt.Println("sent", i)
-		}
+		fmt.Println("sent", i)
 	}
 	flush(sdk.shutdown)
 	return nil

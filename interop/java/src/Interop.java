@@ -7,6 +7,9 @@ import io.opentelemetry.context.Scope;
 import io.opentelemetry.sdk.OpenTelemetrySdk;
 import io.opentelemetry.sdk.autoconfigure.AutoConfiguredOpenTelemetrySdk;
 import io.opentelemetry.sdk.common.CompletableResultCode;
+import io.opentelemetry.sdk.metrics.Aggregation;
+import io.opentelemetry.sdk.metrics.InstrumentSelector;
+import io.opentelemetry.sdk.metrics.View;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -16,6 +19,8 @@ import java.util.concurrent.TimeUnit;
 /** Exports one span, one count and one log record with the OpenTelemetry SDK for Java; see ../README.md for the contract. */
 final class Interop {
   private static final String SCOPE = "interop";
+
+  private static final String COUNTER = "interop.count";
 
   private static final Attributes ATTRIBUTES =
       Attributes.builder()
@@ -31,15 +36,22 @@ final class Interop {
     int wait = number("INTEROP_WAIT_SECONDS", 10);
     int count = number("INTEROP_COUNT", 1);
     var next = new BufferedReader(new InputStreamReader(System.in));
-    // It reads the standard environment.
-    OpenTelemetrySdk sdk = AutoConfiguredOpenTelemetrySdk.initialize().getOpenTelemetrySdk();
+    // It reads the standard environment. Its metrics about itself would only be in the way.
+    OpenTelemetrySdk sdk =
+        AutoConfiguredOpenTelemetrySdk.builder()
+            .addMeterProviderCustomizer(
+                (metrics, config) ->
+                    metrics
+                        .registerView(selector("*"), View.builder().setAggregation(Aggregation.drop()).build())
+                        .registerView(selector(COUNTER), View.builder().build()))
+            .disableShutdownHook()
+            .build()
+            .getOpenTelemetrySdk();
 
     for (int i = 1; i <= count && (i == 1 || next.readLine() != null); i++) {
       record(sdk);
       flush(sdk).join(wait, TimeUnit.SECONDS);
-      if (count > 1) {
-        System.out.println("sent " + i);
-      }
+      System.out.println("sent " + i);
     }
     sdk.shutdown().join(wait, TimeUnit.SECONDS);
     // Threads of the sender would hold the process for a while.
@@ -49,7 +61,7 @@ final class Interop {
   private static void record(OpenTelemetrySdk sdk) {
     Span span = sdk.getTracer(SCOPE).spanBuilder("interop-span").setAllAttributes(ATTRIBUTES).startSpan();
     try (Scope ignored = span.makeCurrent()) {
-      sdk.getMeter(SCOPE).counterBuilder("interop.count").build().add(1, ATTRIBUTES);
+      sdk.getMeter(SCOPE).counterBuilder(COUNTER).build().add(1, ATTRIBUTES);
       sdk.getSdkLoggerProvider()
           .get(SCOPE)
           .logRecordBuilder()
@@ -68,6 +80,10 @@ final class Interop {
             sdk.getSdkTracerProvider().forceFlush(),
             sdk.getSdkMeterProvider().forceFlush(),
             sdk.getSdkLoggerProvider().forceFlush()));
+  }
+
+  private static InstrumentSelector selector(String name) {
+    return InstrumentSelector.builder().setName(name).build();
   }
 
   private static int number(String name, int otherwise) {

@@ -40,9 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         sdk.record();
         sdk.flush();
-        if count > 1 {
-            println!("sent {i}");
-        }
+        println!("sent {i}");
     }
     sdk.shutdown(wait);
     Ok(())
