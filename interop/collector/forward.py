@@ -1,4 +1,4 @@
-"""Kills a Collector behind the gate under load, starts it again, and looks for every acknowledged record in what it received."""
+"""Kills a Collector behind the gate under load, starts it again, and looks for every acknowledged record in it."""
 
 import argparse
 import contextlib
@@ -159,7 +159,7 @@ def _bodies(export):
 
 
 class Load:
-    """Writers that export numbered log records until they are stopped. `acknowledged` has the bodies that the gate accepted."""
+    """Writers that export numbered log records until stopped. `acknowledged` has those that the gate accepted."""
 
     def __init__(self, gate):
         self.acknowledged = set()

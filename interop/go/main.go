@@ -1,4 +1,4 @@
-// Exports one span, one count and one log record with the OpenTelemetry SDK for Go; see ../README.md for the contract.
+// Exports one span, one count and one log record with the SDK for Go; see ../README.md for the contract.
 package main
 
 import (

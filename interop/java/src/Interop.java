@@ -16,7 +16,7 @@ import java.io.InputStreamReader;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
-/** Exports one span, one count and one log record with the OpenTelemetry SDK for Java; see ../README.md for the contract. */
+/** Exports one span, one count and one log record with the SDK for Java; see ../README.md for the contract. */
 final class Interop {
   private static final String SCOPE = "interop";
 

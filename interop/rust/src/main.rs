@@ -1,4 +1,4 @@
-//! Exports one span, one count and one log record with the OpenTelemetry SDK for Rust; see ../README.md for the contract.
+//! Exports one span, one count and one log record with the SDK for Rust; see ../README.md for the contract.
 
 use std::env;
 use std::error::Error;
