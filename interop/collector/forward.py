@@ -57,12 +57,15 @@ def main():
 def _outage(folder, protocol, seconds):
     """One outage, and how many acknowledged records are lost after it."""
     collector = Collector(folder)
-    collector.start()
-    try:
-        configuration = folder / "gridgate.toml"
-        configuration.write_text(CONFIGURATION.format(protocol=protocol, address=collector.addresses[protocol]))
+    configuration = folder / "gridgate.toml"
+    configuration.write_text(CONFIGURATION.format(protocol=protocol, address=collector.addresses[protocol]))
+    with contextlib.ExitStack() as ends:
+        collector.start()
+        ends.callback(collector.kill)
         gate = Gate(folder, GRIDGATE_CONFIG=str(configuration))
+        ends.callback(gate.stop)
         load = Load(gate)
+        ends.callback(load.stop)
         time.sleep(STEADY_SECONDS)
         collector.kill()
         before = len(load.acknowledged)
@@ -74,9 +77,6 @@ def _outage(folder, protocol, seconds):
         began = time.monotonic()
         arrived = _arrivals(collector, load.acknowledged)
         caught_up = time.monotonic() - began
-        gate.stop()
-    finally:
-        collector.kill()
 
     lost = load.acknowledged - arrived.keys()
     twice = sum(times > 1 for times in arrived.values())
@@ -170,7 +170,7 @@ class Load:
             thread.start()
 
     def stop(self):
-        """Returns when no export is under way any more."""
+        """Returns when no export is under way any more. Twice is once."""
         self._stopped.set()
         for thread in self._threads:
             thread.join()
