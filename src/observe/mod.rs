@@ -1,4 +1,5 @@
 //! Watching the gate itself: structured logs and metrics.
 
+pub mod forward;
 pub mod logging;
 pub mod metrics;

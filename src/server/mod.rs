@@ -30,6 +30,7 @@ use crate::ingest::key_cache::KeyCache;
 use crate::observe::metrics::{Metrics, Transport};
 use crate::shutdown::essential;
 use crate::storage::deliver::{Delivered, Deliverer, Report};
+use crate::storage::forward::{Forwarder, Forwarding};
 pub use crate::storage::lock::FolderLock;
 use crate::storage::log::Committer;
 use crate::storage::open::Storage;
@@ -54,6 +55,7 @@ pub struct Server {
     admin: AdminState,
     committer: Committer,
     deliverer: Deliverer,
+    forwarders: Vec<Forwarder>,
     connections: Connections,
     ingest: Vec<(TcpListener, Entrance)>,
     admin_listener: TcpListener,
@@ -105,8 +107,10 @@ impl Server {
         let elsewhere = !config.log.folder.as_os_str().is_empty();
         let log_lock = elsewhere.then(|| FolderLock::acquire(&config.log_folder(), clock.now())).transpose();
         let log_lock = log_lock.context("log.folder")?;
-        let Storage { log, committer, deliverer, backlog } =
-            crate::storage::open::open(&storage_settings(&config), &*random, report).await.context("log.folder")?;
+        let Storage { log, committer, deliverer, forwarders, backlog } =
+            crate::storage::open::open(&storage_settings(&config), Forwarding::default(), &*random, report)
+                .await
+                .context("log.folder")?;
         let connections = Connections::new(
             connection_limits(&config),
             config.limits.connections,
@@ -154,6 +158,7 @@ impl Server {
             admin,
             committer,
             deliverer,
+            forwarders,
             connections,
             ingest,
             admin_listener,
@@ -200,6 +205,7 @@ impl Server {
             admin,
             committer,
             mut deliverer,
+            forwarders,
             connections,
             ingest,
             admin_listener,
@@ -215,6 +221,12 @@ impl Server {
             essential("delivery", failed, deliverer.run(&told)).await;
             deliverer
         });
+        let forwarding = TaskTracker::new();
+        for mut forwarder in forwarders {
+            let (told, failed) = (delivery_closed.clone(), crashed.clone());
+            forwarding.spawn(essential("forwarding", failed, async move { forwarder.run(&told).await }));
+        }
+        forwarding.close();
 
         let listeners = TaskTracker::new();
         let (health, others) = others::services()?;
@@ -262,6 +274,11 @@ impl Server {
             Ok(Ok(())) => tracing::info!("stopped; everything is delivered"),
             Ok(Err(error)) => tracing::warn!(%error, "stopped; the rest is delivered at the next start"),
             Err(_) => tracing::warn!("stopped at the end of the grace period; the rest is delivered at the next start"),
+        }
+        if tokio::time::timeout_at(grace, forwarding.wait()).await.is_err() {
+            tracing::warn!(
+                "what is still being sent on at the end of the grace period is sent again at the next start"
+            );
         }
         admin_stop.cancel();
         let administered = administering.await;
