@@ -4,4 +4,5 @@ pub mod compression;
 pub mod json;
 pub mod scan;
 pub mod schema;
+pub mod stamp;
 pub mod wire;

@@ -1,6 +1,7 @@
 //! Where a tenant's data ends up.
 
 pub mod lake;
+pub mod otlp;
 
 use std::fmt::Debug;
 use std::time::Duration;

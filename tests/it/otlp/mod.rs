@@ -5,6 +5,7 @@ mod json;
 mod json_rules;
 mod reference;
 mod scan;
+mod stamp;
 
 #[path = "../../../benches/bodies/mod.rs"]
 mod bodies;

@@ -1,5 +1,6 @@
 //! The log and delivery on object stores that can be made to fail.
 
+mod backend;
 mod crash;
 mod damage;
 mod faulty;
