@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::Config;
 use super::check::out_of_range;
+use super::{Config, forward};
 
 /// What is wrong with the configuration. Each is one line that names the option.
 #[derive(Debug, thiserror::Error)]
@@ -75,8 +75,9 @@ impl Config {
         let config = serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
             wrong(error.path().to_string(), error.inner().to_string().trim_end().replace('\n', " "))
         })?;
-        match out_of_range(&config) {
-            Some((option, message)) => Err(wrong(option.to_owned(), message)),
+        let out_of_range = out_of_range(&config).map(|(option, message)| (option.to_owned(), message));
+        match out_of_range.or_else(|| forward::fault(&config)) {
+            Some((option, message)) => Err(wrong(option, message)),
             None => Ok(config),
         }
     }

@@ -4,10 +4,12 @@
 //! this module.
 
 mod check;
+pub mod forward;
 mod load;
 pub mod pepper;
 mod units;
 
+pub use forward::ForwardConfig;
 pub use load::ConfigError;
 pub use units::{Bytes, Span};
 
@@ -20,6 +22,7 @@ use crate::domain::Slug;
 use crate::observe::logging::LogFormat;
 use crate::observe::metrics::Transport;
 use crate::storage::log::Durability;
+use crate::storage::route::Route;
 
 /// The configuration of one process.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Deserialize)]
@@ -39,6 +42,10 @@ pub struct Config {
     pub log: LogConfig,
     /// Delivery into Parquet files.
     pub lake: LakeConfig,
+    /// Other OTLP servers that records are sent on to.
+    pub forward: Vec<ForwardConfig>,
+    /// Which records go where; the first that matches decides.
+    pub route: Vec<Route>,
     /// Logs of the gate itself.
     pub observe: ObserveConfig,
     /// The end of the process.

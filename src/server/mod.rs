@@ -30,13 +30,16 @@ use crate::ingest::key_cache::KeyCache;
 use crate::observe::metrics::{Metrics, Transport};
 use crate::shutdown::essential;
 use crate::storage::deliver::{Delivered, Deliverer, Report};
-use crate::storage::forward::{Forwarder, Forwarding};
+use crate::storage::forward::Forwarder;
 pub use crate::storage::lock::FolderLock;
 use crate::storage::log::Committer;
 use crate::storage::open::Storage;
+pub use crate::storage::quarantine::{Quarantine, SetAside};
 use connections::{Connections, Versions};
 pub use settings::catalog_settings;
-use settings::{connection_limits, credential_headers, export_limits, key_cache_settings, storage_settings};
+use settings::{
+    connection_limits, credential_headers, export_limits, forwarding, key_cache_settings, storage_settings,
+};
 
 /// What the outside world gives to a process; tests give something else.
 #[derive(Clone)]
@@ -89,7 +92,7 @@ impl Server {
     /// # Errors
     /// Where anything cannot be opened; the message names the option.
     pub async fn start(config: Config, lock: FolderLock, world: World, stop: CancellationToken) -> Result<Self> {
-        let World { clock, random } = world;
+        let World { clock, random } = world.clone();
         let peppers = Arc::new(pepper::read(&config.pepper_file()).context("keys.pepper_file")?);
         let catalog = catalog::connect(&catalog_settings(&config)).await.context("catalog.url")?;
         check_environments(&config, &*catalog).await?;
@@ -99,6 +102,7 @@ impl Server {
         let body_memory = Budget::new(total - total / 2);
         let metrics = Arc::new(Metrics::new());
         let report = Arc::new(Reported(Arc::clone(&metrics)));
+        let forwarding = forwarding(&config, &metrics, &world)?;
         for (option, folder) in [("log.folder", config.log_folder()), ("lake.folder", config.lake_folder())] {
             std::fs::create_dir_all(&folder)
                 .with_context(|| format!("{option}: {} cannot be created", folder.display()))?;
@@ -108,7 +112,7 @@ impl Server {
         let log_lock = elsewhere.then(|| FolderLock::acquire(&config.log_folder(), clock.now())).transpose();
         let log_lock = log_lock.context("log.folder")?;
         let Storage { log, committer, deliverer, forwarders, backlog } =
-            crate::storage::open::open(&storage_settings(&config), Forwarding::default(), &*random, report)
+            crate::storage::open::open(&storage_settings(&config), forwarding, &*random, report)
                 .await
                 .context("log.folder")?;
         let connections = Connections::new(

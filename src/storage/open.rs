@@ -121,7 +121,7 @@ pub async fn assemble(
     for (place, forward) in forwarding.forwards.iter().enumerate() {
         let usage = Usage::new(forward.backlog_bytes, forward.tenant_backlog_bytes);
         usages.push(usage.clone());
-        let (id, log, forward) = (DestinationId(place + 1), Arc::clone(&log), forward.clone());
+        let (id, log, forward) = (DestinationId::forward(place), Arc::clone(&log), forward.clone());
         let forwarder =
             Forwarder::open(log, backlog.clone(), Arc::clone(&routing), id, forward, usage, &forwarding).await?;
         forwarders.push(forwarder);

@@ -138,6 +138,14 @@ pub struct SetAside {
     pub items: Option<u64>,
 }
 
+impl SetAside {
+    /// Whether it can be put back into a queue: it is a sound record of a forward.
+    #[must_use]
+    pub fn can_be_sent(&self) -> bool {
+        self.key.is_some() && self.destination != LAKE_NAME
+    }
+}
+
 impl Quarantine {
     /// The quarantine of the log in `folder`.
     ///

@@ -15,6 +15,12 @@ impl DestinationId {
     /// The lake.
     pub const LAKE: Self = Self(0);
 
+    /// The forward that is configured at `place`, counted from 0.
+    #[must_use]
+    pub const fn forward(place: usize) -> Self {
+        Self(place + 1)
+    }
+
     /// The place among the destinations, the lake's is 0.
     #[must_use]
     pub const fn index(self) -> usize {
@@ -38,27 +44,42 @@ pub struct Route {
     pub to: Vec<String>,
 }
 
-/// Why a route cannot be followed. Routes count from 0.
+/// Why a route cannot be followed, and by which option. Routes count from 0.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum RouteError {
+#[error("{option}: {fault}")]
+pub struct RouteError {
+    /// The option, like `route[0].to`.
+    pub option: String,
+    /// What is wrong with it.
+    pub fault: RouteFault,
+}
+
+/// What can be wrong with a route.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum RouteFault {
     /// It leads nowhere.
-    #[error("route[{0}].to: a route needs at least one destination")]
-    Nowhere(usize),
+    #[error("a route needs at least one destination")]
+    Nowhere,
     /// It leads to a destination that there is not.
-    #[error("route[{0}].to: there is no destination {1:?}; there are {2}")]
-    Unknown(usize, String, String),
+    #[error("there is no destination {name:?}; there are {known}")]
+    Unknown {
+        /// Its name.
+        name: String,
+        /// The names that there are.
+        known: String,
+    },
     /// It leads to a destination twice.
-    #[error("route[{0}].to: {1:?} is there twice")]
-    Twice(usize, String),
+    #[error("{0:?} is there twice")]
+    Twice(String),
     /// It is for something that is no slug.
-    #[error("route[{0}].{1}: {2:?} is not a slug")]
-    Slug(usize, &'static str, String),
+    #[error("{0:?} is not a slug")]
+    Slug(String),
     /// It is for something that is no signal.
-    #[error("route[{0}].signals: {1:?} is not a signal; there are traces, metrics, logs and profiles")]
-    Signal(usize, String),
+    #[error("{0:?} is not a signal; there are traces, metrics, logs and profiles")]
+    Signal(String),
     /// It is for no signal at all.
-    #[error("route[{0}].signals: a route for no signal matches nothing; leave it out for any")]
-    NoSignal(usize),
+    #[error("a route for no signal matches nothing; leave it out for any")]
+    NoSignal,
 }
 
 /// Where everything goes: the first route that matches decides, and without one it is the lake.
@@ -103,29 +124,31 @@ impl Routes {
 
 impl Rule {
     fn new(names: &[String], place: usize, route: &Route) -> Result<Self, RouteError> {
+        let wrong = |option: &str, fault| RouteError { option: format!("route[{place}].{option}"), fault };
         let slug = |option, text: &Option<String>| match text {
             None => Ok(None),
-            Some(text) => text.parse().map(Some).map_err(|_| RouteError::Slug(place, option, text.clone())),
+            Some(text) => text.parse().map(Some).map_err(|_| wrong(option, RouteFault::Slug(text.clone()))),
         };
         let mut signals = [route.signals.is_none(); 4];
         for name in route.signals.iter().flatten() {
-            let signal: Signal = name.parse().map_err(|_| RouteError::Signal(place, name.clone()))?;
+            let signal: Signal = name.parse().map_err(|_| wrong("signals", RouteFault::Signal(name.clone())))?;
             signals[signal.index()] = true;
         }
         if !signals.contains(&true) {
-            return Err(RouteError::NoSignal(place));
+            return Err(wrong("signals", RouteFault::NoSignal));
         }
         let mut to = Vec::new();
         for name in &route.to {
             let found = names.iter().position(|known| known == name).map(DestinationId);
-            let id = found.ok_or_else(|| RouteError::Unknown(place, name.clone(), names.join(", ")))?;
+            let unknown = || RouteFault::Unknown { name: name.clone(), known: names.join(", ") };
+            let id = found.ok_or_else(|| wrong("to", unknown()))?;
             if to.contains(&id) {
-                return Err(RouteError::Twice(place, name.clone()));
+                return Err(wrong("to", RouteFault::Twice(name.clone())));
             }
             to.push(id);
         }
         if to.is_empty() {
-            return Err(RouteError::Nowhere(place));
+            return Err(wrong("to", RouteFault::Nowhere));
         }
         Ok(Self {
             project: slug("project", &route.project)?,

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use object_store::ObjectStoreExt;
+use tokio::time::Instant;
 
 use super::Forwarder;
 use super::lane::{Entry, Source};
@@ -86,7 +87,7 @@ impl Forwarder {
 
     /// Moves a part of a lane that has waited too long in the shared log; `false` where there is none.
     pub(super) async fn move_some(&mut self) -> Result<bool, StorageError> {
-        let Some(tenant) = self.lanes.to_move(self.clock.now(), self.settings.patience) else { return Ok(false) };
+        let Some(tenant) = self.lanes.find_to_move(self.clock.now(), self.settings.patience) else { return Ok(false) };
         let taken = self.lanes.take_fresh(&tenant, MOVE);
         let name = self.settings.name.as_str();
         match own::rewrite(&*self.store, name, &tenant, self.next_own, &taken).await {
@@ -135,7 +136,7 @@ impl Forwarder {
 
     /// Counts what lies in quarantine: somebody may have removed something.
     pub(super) async fn recount(&mut self) -> Result<(), StorageError> {
-        self.counted = self.clock.now();
+        self.counted = Instant::now();
         let found = quarantine::sizes(&*self.store, self.settings.name.as_str()).await?;
         for (tenant, bytes) in self.quarantined.drain() {
             self.usage.subtract(&tenant, bytes);

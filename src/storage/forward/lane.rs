@@ -80,7 +80,7 @@ const MANY: usize = 50_000;
 /// All lanes of one destination.
 #[derive(Debug)]
 pub(super) struct Lanes {
-    lanes: HashMap<Arc<Tenant>, Lane>,
+    tenants: HashMap<Arc<Tenant>, Lane>,
     /// Lanes that may have something to send, in turn.
     ready: VecDeque<Arc<Tenant>>,
     /// Lanes that pause, by the end of their pause.
@@ -112,7 +112,7 @@ impl Lanes {
     /// No lanes yet. `slots` records may be in flight at once.
     pub(super) fn new(slots: usize, now: Timestamp) -> Self {
         Self {
-            lanes: HashMap::new(),
+            tenants: HashMap::new(),
             ready: VecDeque::new(),
             paused: BTreeSet::new(),
             slots: slots.max(1),
@@ -124,19 +124,19 @@ impl Lanes {
 
     /// A record from the shared log joins its lane.
     pub(super) fn push(&mut self, tenant: &Arc<Tenant>, entry: Entry) {
-        self.lanes.entry(Arc::clone(tenant)).or_default().fresh.push_back(entry);
+        self.tenants.entry(Arc::clone(tenant)).or_default().fresh.push_back(entry);
         self.enqueue(tenant);
     }
 
     /// A segment joins the end of its lane's own.
     pub(super) fn push_own(&mut self, tenant: &Arc<Tenant>, own: Own) {
-        self.lanes.entry(Arc::clone(tenant)).or_default().own.push_back(own);
+        self.tenants.entry(Arc::clone(tenant)).or_default().own.push_back(own);
         self.enqueue(tenant);
     }
 
     /// What was in an own segment, in order.
     pub(super) fn loaded(&mut self, tenant: &Arc<Tenant>, entries: Vec<Entry>) {
-        if let Some(lane) = self.lanes.get_mut(tenant) {
+        if let Some(lane) = self.tenants.get_mut(tenant) {
             lane.loaded.extend(entries);
         }
         self.enqueue(tenant);
@@ -145,7 +145,7 @@ impl Lanes {
 
     /// An own segment could not be read; the lane pauses and tries again.
     pub(super) fn not_loaded(&mut self, tenant: &Arc<Tenant>, own: Own, now: Timestamp) {
-        if let Some(lane) = self.lanes.get_mut(tenant) {
+        if let Some(lane) = self.tenants.get_mut(tenant) {
             lane.own.push_front(own);
         }
         self.pause(tenant, now.after(FIRST_PAUSE));
@@ -161,7 +161,7 @@ impl Lanes {
                 return None;
             }
             let tenant = self.ready.pop_front()?;
-            let Some(lane) = self.lanes.get_mut(&tenant) else { continue };
+            let Some(lane) = self.tenants.get_mut(&tenant) else { continue };
             lane.queued = false;
             let failing = lane.failures > 0;
             if lane.until.is_some() || lane.draining || lane.in_flight >= if failing { 1 } else { half } {
@@ -197,7 +197,7 @@ impl Lanes {
     /// A record has left its lane for good.
     pub(super) fn done(&mut self, tenant: &Arc<Tenant>, probe: Probe) -> Turn {
         self.ended(tenant, probe);
-        let Some(lane) = self.lanes.get_mut(tenant) else { return Turn::Same };
+        let Some(lane) = self.tenants.get_mut(tenant) else { return Turn::Same };
         // A pause that another of its records has caused goes on: the backend may have asked for it.
         let was = std::mem::take(&mut lane.failures);
         self.enqueue(tenant);
@@ -217,7 +217,7 @@ impl Lanes {
         random: u32,
     ) -> Turn {
         self.ended(tenant, probe);
-        let lane = self.lanes.entry(Arc::clone(tenant)).or_default();
+        let lane = self.tenants.entry(Arc::clone(tenant)).or_default();
         let queue = if matches!(entry.source, Source::Own(_)) { &mut lane.loaded } else { &mut lane.fresh };
         let place = queue.partition_point(|other| other.order < entry.order);
         queue.insert(place, entry);
@@ -243,9 +243,9 @@ impl Lanes {
 
     /// A lane whose oldest record has waited in the shared log for longer than `patience`. Where something of it is still in
     /// flight, nothing more is begun until that has ended.
-    pub(super) fn to_move(&mut self, now: Timestamp, patience: Duration) -> Option<Arc<Tenant>> {
+    pub(super) fn find_to_move(&mut self, now: Timestamp, patience: Duration) -> Option<Arc<Tenant>> {
         let (mut found, mut drained) = (None, Vec::new());
-        for (tenant, lane) in &mut self.lanes {
+        for (tenant, lane) in &mut self.tenants {
             let waits_long = |entry: &Entry| now < entry.taken || now.since(entry.taken) >= patience;
             if !lane.fresh.front().is_some_and(waits_long) && lane.fresh.len() <= MANY {
                 if std::mem::take(&mut lane.draining) {
@@ -257,13 +257,15 @@ impl Lanes {
                 lane.draining = true;
             }
         }
-        drained.iter().for_each(|tenant| self.enqueue(tenant));
+        for tenant in &drained {
+            self.enqueue(tenant);
+        }
         found
     }
 
     /// Takes the records that a lane has in the shared log, oldest first, up to `bytes` in all but at least one.
     pub(super) fn take_fresh(&mut self, tenant: &Arc<Tenant>, bytes: u64) -> Vec<Entry> {
-        let Some(lane) = self.lanes.get_mut(tenant) else { return Vec::new() };
+        let Some(lane) = self.tenants.get_mut(tenant) else { return Vec::new() };
         let (mut total, mut count) = (0, 0);
         for entry in &lane.fresh {
             total += entry.bytes();
@@ -277,7 +279,7 @@ impl Lanes {
 
     /// What was taken is now in `own`, or, where that is `None`, stays where it was.
     pub(super) fn moved(&mut self, tenant: &Arc<Tenant>, taken: Vec<Entry>, own: Option<Own>) {
-        let lane = self.lanes.entry(Arc::clone(tenant)).or_default();
+        let lane = self.tenants.entry(Arc::clone(tenant)).or_default();
         lane.draining = false;
         match own {
             Some(own) => lane.own.push_back(own),
@@ -293,24 +295,24 @@ impl Lanes {
             let own = lane.own.front().map(|own| own.oldest);
             loaded.or(own).or(lane.fresh.front().map(|entry| entry.arrival))
         };
-        self.lanes.values().filter_map(of_lane).min()
+        self.tenants.values().filter_map(of_lane).min()
     }
 
     /// How many lanes are stuck.
     pub(super) fn stuck(&self) -> usize {
-        self.lanes.values().filter(|lane| lane.failures >= STUCK).count()
+        self.tenants.values().filter(|lane| lane.failures >= STUCK).count()
     }
 
     fn ended(&mut self, tenant: &Arc<Tenant>, probe: Probe) {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.probes = self.probes.saturating_sub(usize::from(probe.0));
-        if let Some(lane) = self.lanes.get_mut(tenant) {
+        if let Some(lane) = self.tenants.get_mut(tenant) {
             lane.in_flight = lane.in_flight.saturating_sub(1);
         }
     }
 
     fn enqueue(&mut self, tenant: &Arc<Tenant>) {
-        let Some(lane) = self.lanes.get_mut(tenant) else { return };
+        let Some(lane) = self.tenants.get_mut(tenant) else { return };
         let has_work = !(lane.loaded.is_empty() && lane.own.is_empty() && lane.fresh.is_empty());
         if has_work && !lane.queued && lane.until.is_none() {
             lane.queued = true;
@@ -323,14 +325,14 @@ impl Lanes {
             let waits = !(lane.loaded.is_empty() && lane.own.is_empty() && lane.fresh.is_empty());
             !waits && lane.in_flight == 0 && lane.until.is_none()
         };
-        if self.lanes.get(tenant).is_some_and(is_empty) {
-            self.lanes.remove(tenant);
+        if self.tenants.get(tenant).is_some_and(is_empty) {
+            self.tenants.remove(tenant);
         }
     }
 
     /// The lane pauses until `until`, or until the end of the pause that it makes already where that is later.
     fn pause(&mut self, tenant: &Arc<Tenant>, until: Timestamp) {
-        let Some(lane) = self.lanes.get_mut(tenant) else { return };
+        let Some(lane) = self.tenants.get_mut(tenant) else { return };
         let until = lane.until.map_or(until, |other| other.max(until));
         if let Some(before) = lane.until.replace(until) {
             self.paused.remove(&(before, Arc::clone(tenant)));
@@ -344,7 +346,7 @@ impl Lanes {
         self.now = now;
         while self.paused.first().is_some_and(|(until, _)| set_back || *until <= now) {
             let Some((_, tenant)) = self.paused.pop_first() else { return };
-            if let Some(lane) = self.lanes.get_mut(&tenant) {
+            if let Some(lane) = self.tenants.get_mut(&tenant) {
                 lane.until = None;
             }
             self.enqueue(&tenant);

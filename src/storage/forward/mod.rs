@@ -20,6 +20,7 @@ use std::time::Duration;
 use object_store::ObjectStore;
 use object_store::path::Path;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::StorageError;
@@ -27,7 +28,7 @@ use super::backlog::Backlog;
 use super::checkpoint::Passed;
 use super::route::DestinationId;
 use super::routing::Routing;
-use crate::domain::{Clock, Random, Tenant, Timestamp};
+use crate::domain::{Clock, Random, Tenant};
 use crate::observe::forward::ForwardMetrics;
 pub(super) use gone::keep_for_gone;
 use lane::{Lanes, Next, Source, Turn};
@@ -61,9 +62,9 @@ pub struct Forwarder {
     /// Up to where everything is sent or moved, durably.
     passed: u64,
     quarantined: HashMap<Arc<Tenant>, u64>,
-    ticked: Option<Timestamp>,
-    counted: Timestamp,
-    told: Option<Timestamp>,
+    ticked: Option<Instant>,
+    counted: Instant,
+    told: Option<Instant>,
 }
 
 /// Payloads in flight may take this much memory together, but one is always let through.
@@ -121,7 +122,7 @@ impl Forwarder {
             passed,
             quarantined: HashMap::new(),
             ticked: None,
-            counted: now,
+            counted: Instant::now(),
             told: None,
         };
         forwarder.recount().await?;
@@ -188,18 +189,15 @@ impl Forwarder {
         self.send().await;
         self.remove_finished().await;
         let mut more = self.take_in().await?;
-        let now = self.clock.now();
-        let is_due = |last: Timestamp| now < last || now.since(last) >= TICK;
-        if tick || self.ticked.is_none_or(is_due) {
+        if tick || self.ticked.is_none_or(|last| last.elapsed() >= TICK) {
             let moved = self.move_some().await?;
             more |= moved;
-            self.ticked = (!moved).then_some(now);
+            self.ticked = (!moved).then(Instant::now);
             self.checkpoint().await?;
-            self.show(now);
-            let counted = self.counted;
-            if !self.quarantined.is_empty() && (now < counted || now.since(counted) >= RECOUNT) {
+            if !self.quarantined.is_empty() && (tick || self.counted.elapsed() >= RECOUNT) {
                 self.recount().await?;
             }
+            self.show();
         }
         Ok(more)
     }
@@ -305,7 +303,8 @@ impl Forwarder {
         }
     }
 
-    fn show(&self, now: Timestamp) {
+    fn show(&self) {
+        let now = self.clock.now();
         let metrics = &self.settings.metrics;
         metrics.backlog_bytes.set(self.usage.bytes());
         metrics.oldest_seconds.set(self.lanes.oldest().map_or(0, |oldest| now.since(oldest).as_secs()));
@@ -314,9 +313,8 @@ impl Forwarder {
 
     /// Logs what may happen to every record, but not for every record.
     fn tell(&mut self, line: impl FnOnce(&str)) {
-        let now = self.clock.now();
-        if self.told.is_none_or(|last| now < last || now.since(last) >= QUIET) {
-            self.told = Some(now);
+        if self.told.is_none_or(|last| last.elapsed() >= QUIET) {
+            self.told = Some(Instant::now());
             line(self.settings.name.as_str());
         }
     }

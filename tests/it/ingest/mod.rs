@@ -3,6 +3,7 @@
 mod answers;
 mod client;
 mod credentials;
+mod forward;
 mod key_cache;
 mod limits;
 mod observed;

@@ -132,7 +132,7 @@ fn forward(name: &str, backend: &Scripted) -> ForwardSettings {
 impl World {
     /// A world in which these routes lead to the lake and to `vendor`.
     fn new(routes: &[Route]) -> Self {
-        let clock = Arc::new(ManualClock::new(ARRIVAL.after(Duration::from_secs(7200))));
+        let clock = Arc::new(ManualClock::new(ARRIVAL.after(Duration::from_hours(2))));
         let vendor = Scripted::new();
         let forwarding = Forwarding {
             routes: routes.to_vec(),
