@@ -27,8 +27,8 @@ pub(super) type Body = Full<Chain<Bytes, Bytes>>;
 
 type Pool = Client<HttpsConnector<HttpConnector>, Body>;
 
-/// More of an answer is not read (OTLP specification, «OTLP/gRPC Response», «OTLP/HTTP Response»).
-const MAX_ANSWER: usize = 4 << 20;
+/// More of an answer is not read, nor inflated (OTLP specification, «OTLP/gRPC Response», «OTLP/HTTP Response»).
+pub(super) const MAX_ANSWER: usize = 4 << 20;
 
 /// After so long without traffic the kernel begins to ask whether the peer is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);

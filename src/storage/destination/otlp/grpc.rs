@@ -11,10 +11,11 @@ use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 
 use super::answer::{self, Answer, Status, Unread};
-use super::connect::{Body, body};
+use super::connect::{Body, MAX_ANSWER, body};
 use super::encode::Unsendable;
 use super::http::{USER_AGENT, content_type, refused};
 use crate::domain::{Encoding, Timestamp};
+use crate::otlp::compression::with_inflated;
 use crate::storage::destination::Sent;
 
 /// The bytes in front of a message: whether it is compressed, and its length.
@@ -62,6 +63,7 @@ pub(super) fn request(
     if is_compressed {
         headers.insert(HeaderName::from_static("grpc-encoding"), HeaderValue::from_static(encoding.as_str()));
     }
+    headers.insert(HeaderName::from_static("grpc-accept-encoding"), HeaderValue::from_static("identity,gzip,zstd"));
     // At most eight digits.
     let millis = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX).clamp(1, 99_999_999);
     if let Ok(value) = HeaderValue::try_from(format!("{millis}m")) {
@@ -74,7 +76,7 @@ pub(super) fn request(
 pub(super) fn sent(answer: Answer, now: Timestamp) -> Sent {
     // Trailers only: they came as headers, and there is no message.
     if let Some(code) = status_code(&answer.headers) {
-        return judged(code, &answer.headers, &[]);
+        return judged(code, &answer.headers, || Some(answer::delivered(&[])));
     }
     if !answer.status.is_success() {
         return refused(&answer, now);
@@ -88,19 +90,17 @@ pub(super) fn sent(answer: Answer, now: Timestamp) -> Sent {
         Err(Unread::Broken(why)) => return answer::later(None, why),
     };
     match status_code(&answer.trailers) {
-        Some(code) => judged(code, &answer.trailers, &body),
+        Some(code) => judged(code, &answer.trailers, || message(&answer.headers, &body)),
         None => answer::later(None, "the answer ends without a grpc-status".to_owned()),
     }
 }
 
-/// What status `code` means, with what else `metadata` says.
-fn judged(code: usize, metadata: &HeaderMap, body: &[u8]) -> Sent {
+/// What status `code` means, with what else `metadata` says, and of a success with what `message` says.
+fn judged(code: usize, metadata: &HeaderMap, message: impl FnOnce() -> Option<Sent>) -> Sent {
     let what = CODES[code];
     if what == "OK" {
-        return match message(body) {
-            Some(message) => answer::delivered(message),
-            None => Sent::Delivered { rejected: 0, message: "the backend's answer cannot be read".to_owned() },
-        };
+        let unreadable = || Sent::Delivered { rejected: 0, message: "the backend's answer cannot be read".to_owned() };
+        return message().unwrap_or_else(unreadable);
     }
     let details = binary(metadata, "grpc-status-details-bin").and_then(|bytes| Status::read(&bytes).ok());
     let details = details.unwrap_or_default();
@@ -126,11 +126,21 @@ fn status_code(metadata: &HeaderMap) -> Option<usize> {
     Some(value.filter(|&code| code < CODES.len()).unwrap_or(2))
 }
 
-/// The one message in `body`. No compression was offered, so that none can be.
-fn message(body: &[u8]) -> Option<&[u8]> {
-    let (prefix, message) = body.split_first_chunk::<PREFIX>()?;
-    let [0, length @ ..] = *prefix else { return None };
-    (u32::from_be_bytes(length) as usize == message.len()).then_some(message)
+/// What the one message in `body` says. Some servers compress it as the request was, whatever is asked for.
+fn message(headers: &HeaderMap, body: &[u8]) -> Option<Sent> {
+    let (&[flag, ref length @ ..], message) = body.split_first_chunk::<PREFIX>()?;
+    if u32::from_be_bytes(*length) as usize != message.len() {
+        return None;
+    }
+    let encoding = match (flag, headers.get("grpc-encoding").map(HeaderValue::as_bytes)) {
+        (0, _) => Encoding::Identity,
+        // Nothing, compressed by an encoder that writes nothing for it.
+        (1, Some(b"gzip" | b"zstd")) if message.is_empty() => Encoding::Identity,
+        (1, Some(b"gzip")) => Encoding::Gzip,
+        (1, Some(b"zstd")) => Encoding::Zstd,
+        _ => return None,
+    };
+    with_inflated(encoding, message, MAX_ANSWER, |_| Ok(()), answer::delivered).ok()
 }
 
 /// The text of `grpc-message`, which is percent-encoded. What is not properly so is left as it is.

@@ -187,9 +187,36 @@ async fn what_is_no_answer_of_otlp() {
     assert_eq!(later(sent), (None, "the answer ends without a grpc-status".to_owned()));
     let sent = after(Protocol::Grpc, grpc_reply(b"", &[("grpc-status", "many")])).await;
     assert_eq!(never(sent), "UNKNOWN");
-    for body in [&b""[..], &[1, 0, 0, 0, 0], &[0, 0, 0, 0, 9], &[0, 0]] {
-        let Reply::Whole { status, headers, trailers, .. } = grpc_reply(b"", &[("grpc-status", "0")]) else { return };
-        let sent = after(Protocol::Grpc, Reply::Whole { status, headers, body: body.into(), trailers }).await;
+    for body in [&b""[..], &[1, 0, 0, 0, 0], &[2, 0, 0, 0, 0], &[0, 0, 0, 0, 9], &[0, 0]] {
+        let sent = after(Protocol::Grpc, grpc_body("identity", body.to_vec())).await;
+        assert_eq!(sent, Sent::Delivered { rejected: 0, message: "the backend's answer cannot be read".to_owned() });
+    }
+}
+
+/// A success of gRPC with this body.
+fn grpc_body(encoding: &str, body: Vec<u8>) -> Reply {
+    Reply::Whole {
+        status: StatusCode::OK,
+        headers: headers(&[("content-type", "application/grpc+proto"), ("grpc-encoding", encoding)]),
+        body: body.into(),
+        trailers: Some(headers(&[("grpc-status", "0")])),
+    }
+}
+
+/// Servers in Go compress their answer as the request was, without being asked to.
+#[tokio::test]
+async fn a_compressed_answer_is_inflated() {
+    let partial_success =
+        Some(ExportTracePartialSuccess { rejected_spans: 3, error_message: "too old ".repeat(20).trim().to_owned() });
+    let plain = ExportTraceServiceResponse { partial_success }.encode_to_vec();
+    let expected = Sent::Delivered { rejected: 3, message: "too old ".repeat(20).trim().to_owned() };
+    assert_eq!(after(Protocol::Grpc, grpc_body("zstd", vec![1, 0, 0, 0, 0])).await, delivered());
+    let packed = zstd::bulk::compress(&plain, 3).expect("zstd");
+    for (encoding, message) in [("gzip", gzip(&plain)), ("zstd", packed)] {
+        let length = u32::try_from(message.len()).expect("a short message").to_be_bytes();
+        let body = [&[1], &length[..], &message].concat();
+        assert_eq!(after(Protocol::Grpc, grpc_body(encoding, body.clone())).await, expected, "{encoding}");
+        let sent = after(Protocol::Grpc, grpc_body("snappy", body)).await;
         assert_eq!(sent, Sent::Delivered { rejected: 0, message: "the backend's answer cannot be read".to_owned() });
     }
 }

@@ -27,6 +27,8 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 use super::*;
 
+const GZIP: CompressionEncoding = CompressionEncoding::Gzip;
+
 /// One export: its signal, its headers, its message.
 type Got = (Signal, HeaderMap, Vec<u8>);
 
@@ -100,10 +102,10 @@ impl Collector {
         let (traces, metrics) = (TraceServiceServer::new(self.clone()), MetricsServiceServer::new(self.clone()));
         let (logs, profiles) = (LogsServiceServer::new(self.clone()), ProfilesServiceServer::new(self.clone()));
         let server = tonic::transport::Server::builder()
-            .add_service(traces.accept_compressed(CompressionEncoding::Gzip))
-            .add_service(metrics.accept_compressed(CompressionEncoding::Gzip))
-            .add_service(logs.accept_compressed(CompressionEncoding::Gzip))
-            .add_service(profiles.accept_compressed(CompressionEncoding::Gzip));
+            .add_service(traces.accept_compressed(GZIP).send_compressed(GZIP))
+            .add_service(metrics.accept_compressed(GZIP).send_compressed(GZIP))
+            .add_service(logs.accept_compressed(GZIP).send_compressed(GZIP))
+            .add_service(profiles.accept_compressed(GZIP).send_compressed(GZIP));
         tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
         address
     }

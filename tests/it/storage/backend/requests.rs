@@ -75,6 +75,7 @@ async fn only_our_own_headers_go_out() {
         ("user-agent", concat!("Gridgate/", env!("CARGO_PKG_VERSION"))),
         ("te", "trailers"),
         ("grpc-timeout", "7000m"),
+        ("grpc-accept-encoding", "identity,gzip,zstd"),
         ("content-length", &seen.body.len().to_string()),
     ]);
     assert_eq!(seen.headers, expected);
