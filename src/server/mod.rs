@@ -16,6 +16,7 @@ use anyhow::{Context, Result, bail};
 use hyper::service::service_fn;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
@@ -225,12 +226,11 @@ impl Server {
             essential("delivery", failed, deliverer.run(&told)).await;
             deliverer
         });
-        let forwarding = TaskTracker::new();
+        let mut forwarding = JoinSet::new();
         for mut forwarder in forwarders {
             let (told, failed) = (delivery_closed.clone(), crashed.clone());
             forwarding.spawn(essential("forwarding", failed, async move { forwarder.run(&told).await }));
         }
-        forwarding.close();
 
         let listeners = TaskTracker::new();
         let (health, others) = others::services()?;
@@ -279,7 +279,9 @@ impl Server {
             Ok(Err(error)) => tracing::warn!(%error, "stopped; the rest is delivered at the next start"),
             Err(_) => tracing::warn!("stopped at the end of the grace period; the rest is delivered at the next start"),
         }
-        if tokio::time::timeout_at(grace, forwarding.wait()).await.is_err() {
+        let finish = async { while forwarding.join_next().await.is_some() {} };
+        if tokio::time::timeout_at(grace, finish).await.is_err() {
+            forwarding.shutdown().await;
             tracing::warn!(
                 "what is still being sent on at the end of the grace period is sent again at the next start"
             );

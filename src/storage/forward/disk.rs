@@ -69,8 +69,8 @@ impl Forwarder {
             entries.push(self.entry(Source::Own(Arc::clone(&own.path)), place, arrival, now));
         }
         // From here on its records count one by one.
-        self.usage.add(&tenant, entries.iter().map(Entry::bytes).sum());
         self.usage.subtract(&tenant, own.bytes);
+        self.usage.add(&tenant, entries.iter().map(Entry::bytes).sum());
         if entries.is_empty() {
             self.finished.push(own.path);
         } else {
@@ -94,11 +94,11 @@ impl Forwarder {
             Ok(own) => {
                 self.next_own += 1;
                 self.settings.metrics.moved_segments.inc();
-                self.usage.add(&tenant, own.bytes);
                 for entry in &taken {
                     self.usage.subtract(&tenant, entry.bytes());
-                    self.leave(&entry.source, 1);
+                    self.leave(&entry.source);
                 }
+                self.usage.add(&tenant, own.bytes);
                 self.lanes.moved(&tenant, Vec::new(), Some(own));
                 Ok(true)
             }

@@ -354,3 +354,140 @@ impl Lanes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_micros(1_000_000_000);
+    const PATIENCE: Duration = Duration::from_secs(15);
+
+    fn tenant(grid: u8) -> Arc<Tenant> {
+        let slug = |text: &str| text.parse().expect("a slug");
+        Arc::new(Tenant { project: slug("shop"), grid: slug(&format!("grid-{grid}")), environment: slug("staging") })
+    }
+
+    fn entry(order: u64) -> Entry {
+        Entry { order, source: Source::Main(order), place: 0..10, arrival: NOW, taken: NOW }
+    }
+
+    /// Lanes with `slots`, and `records` of each tenant.
+    fn lanes(slots: usize, tenants: u8, records: u64) -> Lanes {
+        let mut lanes = Lanes::new(slots, NOW);
+        for order in 0..records {
+            for grid in 0..tenants {
+                lanes.push(&tenant(grid), entry(order));
+            }
+        }
+        lanes
+    }
+
+    /// Everything that is begun now.
+    fn begun(lanes: &mut Lanes, now: Timestamp) -> Vec<(Arc<Tenant>, Entry, Probe)> {
+        let next = || match lanes.next(now, |_| true) {
+            Some(Next::Send(tenant, entry, probe)) => Some((tenant, entry, probe)),
+            Some(Next::Load(..)) => panic!("there are no own segments"),
+            None => None,
+        };
+        std::iter::from_fn(next).collect()
+    }
+
+    fn fail(lanes: &mut Lanes, (tenant, entry, probe): (Arc<Tenant>, Entry, Probe)) -> Turn {
+        lanes.later(&tenant, probe, entry, NOW, None, u32::MAX)
+    }
+
+    #[test]
+    fn a_lane_has_half_of_the_slots_and_lanes_take_turns() {
+        let mut alone = lanes(6, 1, 10);
+        assert_eq!(begun(&mut alone, NOW).iter().map(|(_, entry, _)| entry.order).collect::<Vec<_>>(), [0, 1, 2]);
+        let of: Vec<_> = begun(&mut lanes(6, 3, 10), NOW).into_iter().map(|(tenant, ..)| tenant).collect();
+        assert_eq!(of[..3], of[3..]);
+        assert_eq!(begun(&mut lanes(1, 1, 10), NOW).len(), 1);
+    }
+
+    #[test]
+    fn lanes_that_fail_have_one_slot_each_and_half_together() {
+        let mut lanes = lanes(4, 4, 2);
+        for one in begun(&mut lanes, NOW) {
+            fail(&mut lanes, one);
+        }
+        let later = NOW.after(Duration::from_secs(1));
+        let probes = begun(&mut lanes, later);
+        assert_eq!(probes.len(), 2);
+        assert_ne!(probes[0].0, probes[1].0);
+        // The other slots are for those that do not fail.
+        lanes.push(&tenant(9), entry(0));
+        assert_eq!(begun(&mut lanes, later).len(), 1);
+        // One that is taken ends its lane's trouble.
+        let (first, _, probe) = probes[0].clone();
+        assert_eq!(lanes.done(&first, probe), Turn::Same);
+        assert!(begun(&mut lanes, later).iter().any(|(tenant, _, probe)| *tenant == first && !probe.0));
+    }
+
+    #[test]
+    fn the_third_failure_in_a_row_is_told_and_so_is_its_end() {
+        let mut lanes = lanes(1, 1, 1);
+        let mut now = NOW;
+        let mut turns = Vec::new();
+        for _ in 0..5 {
+            let one = begun(&mut lanes, now).remove(0);
+            turns.push(lanes.later(&one.0, one.2, one.1, now, None, 0));
+            now = now.after(Duration::from_secs(1));
+        }
+        assert_eq!(turns, [Turn::Same, Turn::Same, Turn::Stuck, Turn::Same, Turn::Same]);
+        let (tenant, _, probe) = begun(&mut lanes, now).remove(0);
+        assert_eq!(lanes.done(&tenant, probe), Turn::Flows);
+        assert_eq!((lanes.stuck(), lanes.tenants.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_record_that_fails_goes_back_to_its_place() {
+        let mut lanes = lanes(6, 1, 4);
+        let mut begun_first = begun(&mut lanes, NOW);
+        begun_first.rotate_left(1);
+        for one in begun_first {
+            fail(&mut lanes, one);
+        }
+        // What failed beside the first tells nothing new: the pause is that after one failure.
+        assert_eq!(lanes.next_pause(NOW), Some(FIRST_PAUSE));
+        let orders: Vec<_> = lanes.take_fresh(&tenant(0), u64::MAX).iter().map(|entry| entry.order).collect();
+        assert_eq!(orders, [0, 1, 2, 3]);
+    }
+
+    /// A lane that is slow but never fails is moved, too: it begins nothing more until what is in flight has ended.
+    #[test]
+    fn a_lane_that_always_has_something_in_flight_is_emptied_and_moved() {
+        let mut lanes = lanes(2, 1, 3);
+        let (of, _, probe) = begun(&mut lanes, NOW).remove(0);
+        assert_eq!(lanes.find_to_move(NOW, PATIENCE), None);
+        let late = NOW.after(PATIENCE);
+        assert_eq!(lanes.find_to_move(late, PATIENCE), None);
+        lanes.done(&of, probe);
+        assert_eq!(begun(&mut lanes, late).len(), 0);
+        assert_eq!(lanes.find_to_move(late, PATIENCE), Some(of.clone()));
+        let taken = lanes.take_fresh(&of, 15);
+        assert_eq!(taken.len(), 1);
+        // Where moving fails, everything is as before.
+        lanes.moved(&of, taken, None);
+        let taken = lanes.take_fresh(&of, u64::MAX);
+        assert_eq!(taken.iter().map(|entry| entry.order).collect::<Vec<_>>(), [1, 2]);
+        let own = Own { path: Arc::new(Path::from("a")), bytes: 20, oldest: NOW };
+        lanes.moved(&of, taken, Some(own.clone()));
+        lanes.push(&of, entry(3));
+        assert!(lanes.next(late, |_| true) == Some(Next::Load(of.clone(), own)));
+        lanes.loaded(&of, vec![entry(4), entry(5)]);
+        let mut orders = Vec::new();
+        while let Some((_, entry, probe)) = begun(&mut lanes, late).pop() {
+            orders.push(entry.order);
+            lanes.done(&of, probe);
+        }
+        assert_eq!(orders, [4, 5, 3]);
+    }
+
+    #[test]
+    fn what_does_not_fit_waits_for_its_turn() {
+        let mut lanes = lanes(4, 2, 1);
+        assert!(lanes.next(NOW, |bytes| bytes < 10).is_none());
+        assert_eq!(begun(&mut lanes, NOW).len(), 2);
+    }
+}

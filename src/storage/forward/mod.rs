@@ -129,7 +129,8 @@ impl Forwarder {
         Ok(forwarder)
     }
 
-    /// Sends until `closed` is cancelled and what is in flight then has ended. What is not sent stays in the log.
+    /// Sends until `closed` is cancelled and what is in flight then has ended. What is not sent stays in the log. It returns earlier
+    /// only where it has broken down.
     pub async fn run(&mut self, closed: &CancellationToken) {
         while !closed.is_cancelled() {
             let pause = match self.advance(false).await {
@@ -144,12 +145,16 @@ impl Forwarder {
             };
             tokio::select! {
                 () = closed.cancelled() => {}
-                Some(ended) = self.exports.join_next() => self.settle(ended),
+                Some(ended) = self.exports.join_next() => match ended {
+                    Ok(ended) => self.settle(ended),
+                    // Nobody knows which record it was. The next start puts things in order.
+                    Err(error) => return tracing::error!(%error, "forwarding has broken down"),
+                },
                 () = self.backlog.changed(self.id) => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
-        while let Some(ended) = self.exports.join_next().await {
+        while let Some(Ok(ended)) = self.exports.join_next().await {
             self.settle(ended);
         }
         if let Err(error) = self.checkpoint().await {
@@ -166,7 +171,7 @@ impl Forwarder {
         loop {
             while self.advance(true).await? {}
             match self.exports.join_next().await {
-                Some(ended) => self.settle(ended),
+                Some(ended) => self.settle(ended.map_err(|error| StorageError::Task(error.to_string()))?),
                 None => return Ok(()),
             }
         }
@@ -227,14 +232,8 @@ impl Forwarder {
     }
 
     /// Notes what became of a record.
-    fn settle(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
-        let Ended { tenant, entry, probe, outcome } = match ended {
-            Ok(ended) => ended,
-            // It catches what it calls; nothing is known of the record, which is sent again at the next start.
-            Err(error) => {
-                return self.tell(|name| tracing::error!(destination = name, %error, "a record was given up"));
-            }
-        };
+    fn settle(&mut self, ended: Ended) {
+        let Ended { tenant, entry, probe, outcome } = ended;
         let (bytes, metrics) = (entry.bytes(), self.settings.metrics.clone());
         self.in_flight_bytes -= bytes;
         match outcome {
@@ -269,23 +268,25 @@ impl Forwarder {
                 });
             }
             Outcome::Lost => {
-                let (name, path) = (self.settings.name.as_str(), path_of(&entry.source));
-                tracing::error!(destination = name, %tenant, %path, "a segment has disappeared from the log");
+                let path = path_of(&entry.source);
+                self.tell(|name| {
+                    tracing::error!(destination = name, %tenant, %path, "a segment has disappeared; its records are lost");
+                });
             }
         }
         self.usage.subtract(&tenant, bytes);
-        self.leave(&entry.source, 1);
+        self.leave(&entry.source);
         if self.lanes.done(&tenant, probe) == Turn::Flows {
             tracing::info!(destination = self.settings.name.as_str(), %tenant, "a tenant's records are taken again");
         }
     }
 
-    /// `count` records of `source` need it no longer.
-    fn leave(&mut self, source: &Source, count: usize) {
+    /// One record of `source` needs it no longer.
+    fn leave(&mut self, source: &Source) {
         match source {
             Source::Main(sequence) => {
                 if let Some(left) = self.main.get_mut(sequence) {
-                    *left = left.saturating_sub(count);
+                    *left = left.saturating_sub(1);
                     if *left == 0 {
                         self.main.remove(sequence);
                     }
@@ -293,7 +294,7 @@ impl Forwarder {
             }
             Source::Own(path) => {
                 if let Some(left) = self.own.get_mut(path) {
-                    *left = left.saturating_sub(count);
+                    *left = left.saturating_sub(1);
                     if *left == 0 {
                         self.own.remove(path);
                         self.finished.push(Arc::clone(path));

@@ -1,6 +1,11 @@
 //! Configurations that change from one start to the next: nothing that was acknowledged is lost.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::{Scripted, World, forward, later, route, taken};
+use crate::storage::faulty::{Faulty, Fuse};
+use crate::storage::open_with;
 
 #[tokio::test]
 async fn what_waits_for_a_destination_that_is_gone_is_kept_and_the_log_goes_on() {
@@ -104,4 +109,37 @@ async fn a_new_destination_begins_with_what_is_in_the_log() {
     assert!(world.rows().await.values().all(|&rows| rows == 2));
     assert_eq!(world.log("segments").await, Vec::<String>::new());
     running.close().await;
+}
+
+/// The process is killed at any write while it puts aside what is there for a destination that is gone.
+#[tokio::test]
+async fn a_crash_while_it_is_kept_loses_nothing() {
+    for last_takes_effect in [false, true] {
+        for writes in 0.. {
+            let mut world = World::new(&[route(None, &["vendor"])]);
+            let running = world.open().await;
+            running.append(0..6).await;
+            running.close().await;
+            let vendor = world.forwarding.forwards.remove(0);
+            let routes = std::mem::take(&mut world.forwarding.routes);
+            let fuse = Fuse::new(writes, last_takes_effect);
+            let log = Arc::new(Faulty { inner: world.disks.log.clone(), fuse: fuse.clone() });
+            let killed = open_with(log, world.disks.lake.clone(), world.forwarding.clone()).await.is_err();
+            let mut running = world.open().await;
+            running.deliver().await.expect("it delivers");
+            assert_eq!(world.log("segments").await, Vec::<String>::new());
+            running.close().await;
+            world.forwarding.forwards.push(vendor);
+            world.forwarding.routes = routes;
+            let mut running = world.open().await;
+            running.forward().await;
+            let taken: BTreeSet<_> = world.vendor.taken().into_iter().collect();
+            assert_eq!(taken, (0..6).collect(), "killed after {writes} writes, the last {last_takes_effect}");
+            running.close().await;
+            if !killed {
+                assert!(writes > 6, "there were only {writes} writes");
+                break;
+            }
+        }
+    }
 }
