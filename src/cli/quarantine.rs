@@ -139,7 +139,7 @@ fn printable(text: &str) -> String {
 
 impl Row for SetAside {
     const COLUMNS: &'static [&'static str] =
-        &["ID", "DESTINATION", "TENANT", "KEY", "SIGNAL", "ARRIVAL", "ITEMS", "BYTES", "REASON"];
+        &["ID", "DESTINATION", "TENANT", "KEY", "SIGNAL", "ARRIVAL", "ITEMS", "BYTES", "SET ASIDE", "REASON"];
 
     fn values(&self) -> Vec<String> {
         vec![
@@ -151,6 +151,7 @@ impl Row for SetAside {
             or_dash(self.arrival.as_deref()),
             or_dash(self.items.map(|items| items.to_string()).as_deref()),
             self.bytes.to_string(),
+            or_dash(self.at.as_deref()),
             printable(&self.reason),
         ]
     }
