@@ -15,6 +15,7 @@ use anyhow::{Result, ensure};
 use bytes::Bytes;
 use gridgate::domain::{Clock, Encoding, KeyId, OsRandom, RecordId, Signal, SystemClock, Tenant};
 use gridgate::storage::deliver::{DeliverSettings, Delivered, Report};
+use gridgate::storage::forward::Forwarding;
 use gridgate::storage::log::{Durability, Log, LogSettings};
 use gridgate::storage::open::{Storage, StorageSettings, open};
 use gridgate::storage::record::{Record, RecordMeta};
@@ -80,7 +81,8 @@ async fn commit(payload: usize, appenders: usize, time: Duration) -> Result<Comm
         deliver: DeliverSettings { interval: Duration::from_hours(1), plan_bytes: 64 << 20 },
         backlog_bytes: u64::MAX,
     };
-    let Storage { log, committer, backlog, .. } = open(&settings, &OsRandom, Arc::new(Unheard)).await?;
+    let Storage { log, committer, backlog, .. } =
+        open(&settings, Forwarding::default(), &OsRandom, Arc::new(Unheard)).await?;
     let closed = CancellationToken::new();
     let committing = tokio::spawn(committer.run(closed.clone()));
     let payload = Bytes::from(vec![0x5a; payload]);

@@ -10,6 +10,7 @@ mod keys;
 mod migrate;
 mod output;
 mod projects;
+mod quarantine;
 mod quickstart;
 mod serve;
 mod terminal;
@@ -47,6 +48,8 @@ pub enum Command {
     Grids(grids::Grids),
     /// Create, list, show, disable, enable and revoke keys.
     Keys(keys::Keys),
+    /// List, show, remove and send again what no destination takes.
+    Quarantine(quarantine::Quarantined),
 }
 
 const EXIT_CODES: &str = "\
@@ -100,6 +103,7 @@ pub async fn run(command: Command, terminal: &mut Terminal<'_>) -> Exit {
         Command::Projects(projects) => projects.run(terminal).await,
         Command::Grids(grids) => grids.run(terminal).await,
         Command::Keys(keys) => keys.run(terminal).await,
+        Command::Quarantine(quarantined) => quarantined.run(terminal).await,
     };
     match ended {
         Ok(()) => Exit::Done,

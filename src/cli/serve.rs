@@ -18,10 +18,10 @@ use crate::shutdown;
 #[derive(Debug, Args)]
 pub struct Installation {
     /// The configuration file; every option is in config/gridgate.toml, with its default.
-    #[arg(long, env = "GRIDGATE_CONFIG", value_name = "FILE")]
+    #[arg(long, global = true, env = "GRIDGATE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     /// The data folder, in place of the option data.folder.
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, global = true, value_name = "FOLDER")]
     data: Option<PathBuf>,
 }
 

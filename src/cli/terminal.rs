@@ -16,6 +16,8 @@ pub struct Terminal<'a> {
     pub input: Box<dyn BufRead + Send + 'a>,
     /// Whether a person sits there to answer.
     pub interactive: bool,
+    /// Whether a person sees what is written to `out`.
+    pub shown: bool,
     /// The value of `GRIDGATE_ADMIN_KEY`.
     pub admin_key: Option<Zeroizing<String>>,
 }
@@ -29,6 +31,7 @@ impl Terminal<'static> {
             err: Box::new(io::stderr()),
             input: Box::new(BufReader::new(io::stdin())),
             interactive: io::stdin().is_terminal() && io::stderr().is_terminal(),
+            shown: io::stdout().is_terminal(),
             admin_key: std::env::var("GRIDGATE_ADMIN_KEY").ok().map(Zeroizing::new),
         }
     }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::Config;
 use super::check::{half_set_tls, out_of_range};
+use super::{Config, forward};
 
 /// What is wrong with the configuration. Each is one line that names the option.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +76,7 @@ impl Config {
             wrong(error.path().to_string(), error.inner().to_string().trim_end().replace('\n', " "))
         })?;
         let out_of_range = out_of_range(&config).map(|(option, message)| (option.to_owned(), message));
-        match out_of_range.or_else(|| half_set_tls(&config)) {
+        match out_of_range.or_else(|| half_set_tls(&config)).or_else(|| forward::fault(&config)) {
             Some((option, message)) => Err(wrong(option, message)),
             None => Ok(config),
         }

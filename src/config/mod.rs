@@ -4,11 +4,13 @@
 //! this module.
 
 mod check;
+pub mod forward;
 mod listen;
 mod load;
 pub mod pepper;
 mod units;
 
+pub use forward::ForwardConfig;
 pub use listen::{Admitted, CorsConfig, ListenConfig, ListenerConfig, Prefix, Serves, TlsConfig};
 pub use load::ConfigError;
 pub use units::{Bytes, Span};
@@ -19,6 +21,7 @@ use serde::Deserialize;
 
 use crate::observe::logging::LogFormat;
 use crate::storage::log::Durability;
+use crate::storage::route::Route;
 
 /// The configuration of one process.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Deserialize)]
@@ -40,6 +43,10 @@ pub struct Config {
     pub log: LogConfig,
     /// Delivery into Parquet files.
     pub lake: LakeConfig,
+    /// Other OTLP servers that records are sent on to.
+    pub forward: Vec<ForwardConfig>,
+    /// Which records go where; the first that matches decides.
+    pub route: Vec<Route>,
     /// Logs of the gate itself.
     pub observe: ObserveConfig,
     /// The end of the process.

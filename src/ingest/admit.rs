@@ -28,7 +28,7 @@ pub fn before_body(gate: &Gate, authenticated: &Authenticated<'_>) -> Result<(),
         Reason::HeadersTooLarge
     } else if gate.stopping.is_cancelled() {
         Reason::ShuttingDown
-    } else if gate.log.is_full() {
+    } else if gate.log.is_full_for(&authenticated.tenant, authenticated.arrival.signal) {
         Reason::BacklogFull
     } else {
         return Ok(());

@@ -15,6 +15,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use super::forward::ForwardMetrics;
 use super::tls::TlsMetrics;
 use crate::domain::{Reason, Signal};
 
@@ -181,6 +182,12 @@ impl Metrics {
     /// Shows `value()` under `name` at each scrape. For what is counted elsewhere already.
     pub fn gauge(&self, name: &'static str, help: &'static str, value: impl Fn() -> u64 + Send + Sync + 'static) {
         self.registry().register_collector(Box::new(GaugeOf { name, help, value: Box::new(value) }));
+    }
+
+    /// Shows metrics of each forward in `names`, and returns them in their order.
+    #[must_use]
+    pub fn forwards(&self, names: &[String]) -> Vec<ForwardMetrics> {
+        if names.is_empty() { Vec::new() } else { ForwardMetrics::register(&mut self.registry(), names) }
     }
 
     /// An export's headers have arrived: from here on it has one outcome, whatever happens.

@@ -1,5 +1,6 @@
 //! Watching the gate itself: structured logs and metrics.
 
+pub mod forward;
 pub mod logging;
 pub mod metrics;
 pub mod tls;

@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use hyper_util::service::TowerToHyperService;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
@@ -35,14 +36,18 @@ use crate::ingest::key_cache::KeyCache;
 use crate::observe::metrics::{Metrics, Transport};
 use crate::shutdown::essential;
 use crate::storage::deliver::{Delivered, Deliverer, Report};
+use crate::storage::forward::Forwarder;
 pub use crate::storage::lock::FolderLock;
 use crate::storage::log::Committer;
 use crate::storage::open::Storage;
+pub use crate::storage::quarantine::{Quarantine, SetAside};
 use connections::Connections;
 use listeners::{IngestListener, Listeners, check_environments};
 use refused::Refused;
 pub use settings::catalog_settings;
-use settings::{connection_limits, cors, credential_headers, export_limits, key_cache_settings, storage_settings};
+use settings::{
+    connection_limits, cors, credential_headers, export_limits, forwarding, key_cache_settings, storage_settings,
+};
 use slots::Slots;
 
 /// What the outside world gives to a process; tests give something else.
@@ -62,6 +67,7 @@ pub struct Server {
     admin: AdminState,
     committer: Committer,
     deliverer: Deliverer,
+    forwarders: Vec<Forwarder>,
     connections: Connections,
     listeners: Listeners,
     stop: CancellationToken,
@@ -94,7 +100,7 @@ impl Server {
     /// # Errors
     /// Where anything cannot be opened; the message names the option.
     pub async fn start(config: Config, lock: FolderLock, world: World, stop: CancellationToken) -> Result<Self> {
-        let World { clock, random } = world;
+        let World { clock, random } = world.clone();
         let peppers = Arc::new(pepper::read(&config.pepper_file()).context("keys.pepper_file")?);
         let catalog = catalog::connect(&catalog_settings(&config)).await.context("catalog.url")?;
         check_environments(&config, &*catalog).await?;
@@ -104,6 +110,7 @@ impl Server {
         let body_memory = Budget::new(total - total / 2);
         let metrics = Arc::new(Metrics::new());
         let report = Arc::new(Reported(Arc::clone(&metrics)));
+        let forwarding = forwarding(&config, &metrics, &world)?;
         for (option, folder) in [("log.folder", config.log_folder()), ("lake.folder", config.lake_folder())] {
             std::fs::create_dir_all(&folder)
                 .with_context(|| format!("{option}: {} cannot be created", folder.display()))?;
@@ -112,8 +119,10 @@ impl Server {
         let elsewhere = !config.log.folder.as_os_str().is_empty();
         let log_lock = elsewhere.then(|| FolderLock::acquire(&config.log_folder(), clock.now())).transpose();
         let log_lock = log_lock.context("log.folder")?;
-        let Storage { log, committer, deliverer, backlog } =
-            crate::storage::open::open(&storage_settings(&config), &*random, report).await.context("log.folder")?;
+        let Storage { log, committer, deliverer, forwarders, backlog } =
+            crate::storage::open::open(&storage_settings(&config), forwarding, &*random, report)
+                .await
+                .context("log.folder")?;
         let most = descriptors::connections(config.limits.connections, config.catalog.connections);
         let connections = Connections::new(
             connection_limits(&config),
@@ -159,6 +168,7 @@ impl Server {
             admin,
             committer,
             deliverer,
+            forwarders,
             connections,
             listeners,
             stop,
@@ -212,8 +222,19 @@ impl Server {
     /// # Errors
     /// Where a task that the gate cannot do without has ended by itself.
     pub async fn run(self) -> Result<()> {
-        let Self { config, gate, catalog, admin, committer, mut deliverer, connections, listeners, stop, _locks } =
-            self;
+        let Self {
+            config,
+            gate,
+            catalog,
+            admin,
+            committer,
+            mut deliverer,
+            forwarders,
+            connections,
+            listeners,
+            stop,
+            _locks,
+        } = self;
         let deadline = config.shutdown.grace.0;
         let crashed = CancellationToken::new();
         let (log_closed, delivery_closed) = (CancellationToken::new(), CancellationToken::new());
@@ -223,6 +244,11 @@ impl Server {
             essential("delivery", failed, deliverer.run(&told)).await;
             deliverer
         });
+        let mut forwarding = JoinSet::new();
+        for mut forwarder in forwarders {
+            let (told, failed) = (delivery_closed.clone(), crashed.clone());
+            forwarding.spawn(essential("forwarding", failed, async move { forwarder.run(&told).await }));
+        }
 
         let Listeners { ingest, admin: admin_port, certificates } = listeners;
         let _reloading = AbortOnDropHandle::new(tokio::spawn(certificates.reload(config.clone())));
@@ -267,6 +293,13 @@ impl Server {
             Ok(Ok(())) => tracing::info!("stopped; everything is delivered"),
             Ok(Err(error)) => tracing::warn!(%error, "stopped; the rest is delivered at the next start"),
             Err(_) => tracing::warn!("stopped at the end of the grace period; the rest is delivered at the next start"),
+        }
+        let finish = async { while forwarding.join_next().await.is_some() {} };
+        if tokio::time::timeout_at(grace, finish).await.is_err() {
+            forwarding.shutdown().await;
+            tracing::warn!(
+                "what is still being sent on at the end of the grace period is sent again at the next start"
+            );
         }
         admin_stop.cancel();
         let administered = administering.await;

@@ -1,18 +1,26 @@
 //! What each part of the gate is told, from the configuration.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use anyhow::{Context, Result, bail};
 use http::HeaderName;
 
+use super::World;
 use super::connections::ConnectionLimits;
 use crate::catalog::CatalogSettings;
-use crate::config::Config;
+use crate::config::{Config, ForwardConfig};
 use crate::ingest::ExportLimits;
 use crate::ingest::cors::Cors;
 use crate::ingest::key_cache::KeyCacheSettings;
+use crate::observe::metrics::Metrics;
 use crate::otlp::scan::ScanLimits;
 use crate::storage::deliver::DeliverSettings;
+use crate::storage::destination::otlp::{BackendSettings, BackendTls, OtlpBackend};
+use crate::storage::forward::{ForwardSettings, Forwarding};
 use crate::storage::log::LogSettings;
 use crate::storage::open::StorageSettings;
+use crate::storage::route::DestinationId;
 
 /// How the catalog is reached.
 #[must_use]
@@ -55,6 +63,44 @@ pub(super) fn storage_settings(config: &Config) -> StorageSettings {
         },
         deliver: DeliverSettings { interval: config.lake.interval.0, plan_bytes: config.lake.delivery.0 },
         backlog_bytes: config.log.backlog.0,
+    }
+}
+
+/// Where records go beside the lake.
+pub(super) fn forwarding(config: &Config, metrics: &Metrics, world: &World) -> Result<Forwarding> {
+    let routes = config.routes()?;
+    let names: Vec<_> = config.forward.iter().map(|forward| forward.name.to_string()).collect();
+    let mut forwards = Vec::new();
+    for ((place, forward), metrics) in config.forward.iter().enumerate().zip(metrics.forwards(&names)) {
+        let name = &forward.name;
+        let backend = OtlpBackend::new(backend_settings(forward), Arc::clone(&world.clock));
+        forwards.push(ForwardSettings {
+            name: name.clone(),
+            backend: Arc::new(backend.with_context(|| format!("forward[{place}]"))?),
+            in_flight: forward.in_flight,
+            patience: forward.patience.0,
+            backlog_bytes: forward.backlog.0,
+            tenant_backlog_bytes: forward.tenant_backlog.0,
+            metrics,
+        });
+        if !routes.reaches(DestinationId::forward(place)) {
+            tracing::warn!(destination = %name, "no route leads to this forward; nothing new is sent to it");
+        }
+    }
+    let (clock, random) = (Arc::clone(&world.clock), Arc::clone(&world.random));
+    Ok(Forwarding { routes: config.route.clone(), forwards, clock, random })
+}
+
+fn backend_settings(forward: &ForwardConfig) -> BackendSettings {
+    let file = |path: &PathBuf| (!path.as_os_str().is_empty()).then(|| path.clone());
+    BackendSettings {
+        endpoint: forward.endpoint.clone(),
+        protocol: forward.protocol,
+        compression: forward.compression,
+        headers: forward.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        timeout: forward.timeout.0,
+        stamp: forward.stamp,
+        tls: BackendTls { ca: file(&forward.ca), certificate: file(&forward.certificate), key: file(&forward.key) },
     }
 }
 

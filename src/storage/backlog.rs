@@ -1,11 +1,14 @@
-//! The backlog: the segments that are durable but not yet delivered.
+//! The backlog: the segments that are durable and that some destination has not yet passed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// Which segments wait for delivery. The log adds to it, delivery takes away; admission watches its size.
+use super::route::DestinationId;
+
+/// Which segments wait for delivery. The log adds to it; a segment is taken away once every destination has passed it; admission
+/// watches its size.
 #[derive(Clone, Debug)]
 pub struct Backlog(Arc<Shared>);
 
@@ -13,7 +16,8 @@ pub struct Backlog(Arc<Shared>);
 struct Shared {
     limit: u64,
     state: Mutex<State>,
-    published: Notify,
+    /// One for each destination, so that none misses what another has heard of.
+    published: Vec<Notify>,
 }
 
 #[derive(Debug, Default)]
@@ -23,6 +27,8 @@ struct State {
     bytes: u64,
     /// Sequence numbers whose put is under way.
     in_flight: BTreeSet<u64>,
+    /// Up to where each destination has passed everything.
+    passed: Vec<u64>,
 }
 
 /// A segment that waits for delivery.
@@ -35,15 +41,17 @@ pub struct Waiting {
 }
 
 impl Backlog {
-    /// A backlog that counts as full from `limit` bytes on, with the segments found at start-up.
+    /// A backlog that counts as full from `limit` bytes on, with the segments found at start-up, and up to where each destination
+    /// has passed everything, the lake first.
     #[must_use]
-    pub fn new(limit: u64, found: impl IntoIterator<Item = Waiting>) -> Self {
-        let mut state = State::default();
+    pub fn new(limit: u64, found: impl IntoIterator<Item = Waiting>, passed: Vec<u64>) -> Self {
+        let published = passed.iter().map(|_| Notify::new()).collect();
+        let mut state = State { passed, ..State::default() };
         for Waiting { sequence, bytes } in found {
             state.waiting.insert(sequence, bytes);
             state.bytes += bytes;
         }
-        Self(Arc::new(Shared { limit, state: Mutex::new(state), published: Notify::new() }))
+        Self(Arc::new(Shared { limit, state: Mutex::new(state), published }))
     }
 
     /// Whether no further export may join.
@@ -79,18 +87,18 @@ impl Backlog {
                 state.bytes += bytes;
             }
         }
-        self.0.published.notify_one();
+        self.0.published.iter().for_each(Notify::notify_one);
     }
 
-    /// The segments that can be delivered, oldest first, up to `max_bytes` in all but at least one. A segment younger than one
-    /// whose put is under way has to wait, because a checkpoint says «everything up to here».
-    pub(super) fn deliverable(&self, max_bytes: u64) -> Vec<Waiting> {
+    /// The segments after `passed` that can be delivered, oldest first, up to `max_bytes` in all but at least one. A segment
+    /// younger than one whose put is under way has to wait, because a checkpoint says «everything up to here».
+    pub(super) fn deliverable(&self, passed: u64, max_bytes: u64) -> Vec<Waiting> {
         let state = self.state();
         let barrier = state.in_flight.first().copied().unwrap_or(u64::MAX);
         let mut total = 0;
         state
             .waiting
-            .range(..barrier)
+            .range(passed.saturating_add(1)..barrier.max(passed.saturating_add(1)))
             .map(|(&sequence, &bytes)| Waiting { sequence, bytes })
             .take_while(|waiting| {
                 let fits = total == 0 || total + waiting.bytes <= max_bytes;
@@ -100,17 +108,30 @@ impl Backlog {
             .collect()
     }
 
-    /// A segment is delivered or quarantined; it waits no longer.
-    pub(super) fn retire(&self, sequence: u64) {
-        let mut state = self.state();
-        if let Some(bytes) = state.waiting.remove(&sequence) {
-            state.bytes -= bytes;
-        }
+    /// Whether any segment after `passed` waits.
+    pub(super) fn has_after(&self, passed: u64) -> bool {
+        self.state().waiting.last_key_value().is_some_and(|(&last, _)| last > passed)
     }
 
-    /// Waits until a put is over. One that ended since the last wait counts.
-    pub(super) async fn changed(&self) {
-        self.0.published.notified().await;
+    /// `destination` has passed every segment up to `upto`, durably. Returns the segments that none waits for any longer.
+    pub(super) fn pass(&self, destination: DestinationId, upto: u64) -> Vec<u64> {
+        let mut state = self.state();
+        if let Some(passed) = state.passed.get_mut(destination.index()) {
+            *passed = upto.max(*passed);
+        }
+        let all = state.passed.iter().copied().min().unwrap_or(0);
+        let kept = state.waiting.split_off(&all.saturating_add(1));
+        let retired = std::mem::replace(&mut state.waiting, kept);
+        state.bytes -= retired.values().sum::<u64>();
+        retired.into_keys().collect()
+    }
+
+    /// Waits until a put is over. One that ended since `destination` last waited counts.
+    pub(super) async fn changed(&self, destination: DestinationId) {
+        match self.0.published.get(destination.index()) {
+            Some(published) => published.notified().await,
+            None => std::future::pending().await,
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -128,30 +149,41 @@ mod tests {
 
     #[test]
     fn a_put_under_way_holds_back_what_is_younger() {
-        let backlog = Backlog::new(100, [waiting(1, 10)]);
+        let backlog = Backlog::new(100, [waiting(1, 10)], vec![0]);
         backlog.begin(2);
         backlog.begin(3);
         backlog.end(3, Some(30));
-        assert_eq!(backlog.deliverable(1000), [waiting(1, 10)]);
+        assert_eq!(backlog.deliverable(0, 1000), [waiting(1, 10)]);
         backlog.end(2, None);
-        assert_eq!(backlog.deliverable(1000), [waiting(1, 10), waiting(3, 30)]);
+        assert_eq!(backlog.deliverable(0, 1000), [waiting(1, 10), waiting(3, 30)]);
+        assert_eq!(backlog.deliverable(1, 1000), [waiting(3, 30)]);
+        assert_eq!((backlog.has_after(2), backlog.has_after(3)), (true, false));
     }
 
     #[test]
     fn at_least_one_segment_is_delivered_however_large() {
-        let backlog = Backlog::new(1000, [waiting(1, 500), waiting(2, 5), waiting(3, 5)]);
-        assert_eq!(backlog.deliverable(100), [waiting(1, 500)]);
-        backlog.retire(1);
-        assert_eq!(backlog.deliverable(100), [waiting(2, 5), waiting(3, 5)]);
+        let backlog = Backlog::new(1000, [waiting(1, 500), waiting(2, 5), waiting(3, 5)], vec![0]);
+        assert_eq!(backlog.deliverable(0, 100), [waiting(1, 500)]);
+        assert_eq!(backlog.deliverable(1, 100), [waiting(2, 5), waiting(3, 5)]);
     }
 
     #[test]
     fn it_is_full_until_something_retires() {
-        let backlog = Backlog::new(40, [waiting(1, 10), waiting(2, 30)]);
+        let backlog = Backlog::new(40, [waiting(1, 10), waiting(2, 30)], vec![0]);
         assert!(backlog.is_full());
-        backlog.retire(1);
-        backlog.retire(1);
+        assert_eq!(backlog.pass(DestinationId::LAKE, 1), [1]);
+        assert_eq!(backlog.pass(DestinationId::LAKE, 1), [0; 0]);
         assert!(!backlog.is_full());
         assert_eq!((backlog.bytes(), backlog.segments()), (30, 1));
+    }
+
+    #[test]
+    fn a_segment_retires_when_the_last_destination_has_passed_it() {
+        let backlog = Backlog::new(40, [waiting(4, 10), waiting(6, 30)], vec![0, 0, 4]);
+        assert_eq!(backlog.pass(DestinationId::LAKE, 6), [0; 0]);
+        assert_eq!(backlog.pass(DestinationId(1), 5), [4]);
+        assert_eq!(backlog.pass(DestinationId(2), 9), [0; 0]);
+        assert_eq!(backlog.pass(DestinationId(1), 6), [6]);
+        assert_eq!((backlog.bytes(), backlog.segments()), (0, 0));
     }
 }

@@ -91,6 +91,38 @@ impl Checkpoint {
     }
 }
 
+/// Up to where a forward has passed everything. What comes after it may have been sent in part, and is sent again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Passed {
+    version: u32,
+    passed: u64,
+}
+
+impl Passed {
+    /// The sequence number up to which the forward `name` has passed every segment; 0 where it has none.
+    pub(super) async fn load(store: &dyn ObjectStore, name: &str) -> Result<u64, StorageError> {
+        let bytes = match store.get(&path_of(name)).await {
+            Ok(found) => found.bytes().await?,
+            Err(object_store::Error::NotFound { .. }) => return Ok(0),
+            Err(error) => return Err(error.into()),
+        };
+        match serde_json::from_slice::<Self>(&bytes) {
+            Ok(Self { version: VERSION, passed }) => Ok(passed),
+            Ok(Self { version, .. }) => Err(StorageError::Checkpoint(format!("{name}: its version is {version}"))),
+            Err(error) => Err(StorageError::Checkpoint(format!("{name}: {error}"))),
+        }
+    }
+
+    /// Records, durably, that the forward `name` has passed every segment up to `passed`.
+    pub(super) async fn save(store: &dyn ObjectStore, name: &str, passed: u64) -> Result<(), StorageError> {
+        let bytes = serde_json::to_vec(&Self { version: VERSION, passed })
+            .map_err(|error| StorageError::Checkpoint(error.to_string()))?;
+        store.put(&path_of(name), PutPayload::from(bytes)).await?;
+        Ok(())
+    }
+}
+
 fn path_of(name: &str) -> Path {
     Path::from(format!("checkpoints/{name}.json"))
 }

@@ -8,23 +8,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use tokio_util::sync::CancellationToken;
 
 use super::StorageError;
 use super::backlog::Backlog;
+use super::build::build;
 use super::checkpoint::{Checkpoint, Plan, PlannedFile};
-use super::destination::lake::{LakeFile, LakeRecord};
-use super::log::segment_path;
+use super::log::{self, segment_path};
 use super::record::{Record, RecordMeta};
+use super::route::{DestinationId, LAKE_NAME as LAKE};
+use super::routing::Routing;
 use super::segment::{self, Frame, Stored};
-use crate::domain::{BudgetExceeded, Signal};
-use crate::otlp::compression::with_inflated;
-
-/// The name of the lake's checkpoint.
-pub(super) const LAKE: &str = "lake";
 
 /// How delivery runs.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +50,7 @@ pub struct Deliverer {
     pub(super) log: Arc<dyn ObjectStore>,
     pub(super) lake: Arc<dyn ObjectStore>,
     pub(super) backlog: Backlog,
+    pub(super) routing: Arc<Routing>,
     pub(super) settings: DeliverSettings,
     pub(super) checkpoint: Checkpoint,
     pub(super) report: Arc<dyn Report>,
@@ -74,7 +71,7 @@ impl Deliverer {
             tokio::select! {
                 () = closed.cancelled() => return,
                 () = async {
-                    self.backlog.changed().await;
+                    self.backlog.changed(DestinationId::LAKE).await;
                     tokio::time::sleep(self.settings.interval).await;
                 }, if self.is_idle() => {}
                 () = tokio::time::sleep(self.settings.interval), if !self.is_idle() => {}
@@ -96,7 +93,7 @@ impl Deliverer {
     }
 
     fn is_idle(&self) -> bool {
-        self.checkpoint.plan.is_none() && self.backlog.segments() == 0
+        self.checkpoint.plan.is_none() && !self.backlog.has_after(self.checkpoint.delivered)
     }
 
     /// One delivery: `false` where there was nothing to deliver.
@@ -105,13 +102,13 @@ impl Deliverer {
             let segments = self.read(&plan.segments).await?;
             (plan, segments)
         } else {
-            let waiting = self.backlog.deliverable(self.settings.plan_bytes);
+            let waiting = self.backlog.deliverable(self.checkpoint.delivered, self.settings.plan_bytes);
             if waiting.is_empty() {
                 return Ok(false);
             }
             let sequences: Vec<_> = waiting.iter().map(|waiting| waiting.sequence).collect();
             let segments = self.read(&sequences).await?;
-            let plan = plan(&self.checkpoint.log, sequences, &segments);
+            let plan = plan(&self.checkpoint.log, sequences, &segments, &self.routing);
             self.record(Checkpoint { plan: Some(plan.clone()), ..self.checkpoint.clone() }).await?;
             (plan, segments)
         };
@@ -129,8 +126,8 @@ impl Deliverer {
         }
         let delivered = plan.segments.last().copied().unwrap_or(0).max(self.checkpoint.delivered);
         self.record(Checkpoint { delivered, plan: None, ..self.checkpoint.clone() }).await?;
-        for &sequence in &plan.segments {
-            self.retire(sequence).await;
+        for sequence in self.backlog.pass(DestinationId::LAKE, delivered) {
+            log::remove(&*self.log, sequence).await;
         }
         self.report.delivered(done);
         Ok(true)
@@ -166,7 +163,7 @@ impl Deliverer {
         let signal = file.signal()?;
         let (planned, source) = (file.clone(), Arc::clone(segments));
         let built = tokio::task::spawn_blocking(move || build(signal, &planned, &source)).await;
-        let built = built.map_err(|error| StorageError::Task(error.to_string()))??;
+        let built = built.map_err(|error| StorageError::Task(error.to_string()))?;
         for &(sequence, position) in &built.unreadable {
             self.quarantine(segments, sequence, position).await?;
         }
@@ -197,26 +194,17 @@ impl Deliverer {
         self.log.put(&path, payload).await?;
         Ok(())
     }
-
-    /// Removes a delivered segment. Where that fails the next start does it.
-    async fn retire(&self, sequence: u64) {
-        match self.log.delete(&segment_path(sequence)).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-            Err(error) => tracing::warn!(segment = sequence, %error, "a delivered segment could not be removed"),
-        }
-        self.backlog.retire(sequence);
-    }
 }
 
 /// The frames of each segment, by its sequence number.
-type Segments = BTreeMap<u64, Vec<Stored>>;
+pub(super) type Segments = BTreeMap<u64, Vec<Stored>>;
 
 /// A file closes when its payloads have this many bytes once decompressed: it is built in memory.
 const FILE_BYTES: u64 = 512 << 20;
 
-/// Decides which record goes into which file: one file for each tenant, signal and hour of arrival, or several where one
-/// would be too large.
-fn plan(log: &str, sequences: Vec<u64>, segments: &Segments) -> Plan {
+/// Decides which record goes into which file, of those that are routed to the lake: one file for each tenant, signal and hour of
+/// arrival, or several where one would be too large.
+fn plan(log: &str, sequences: Vec<u64>, segments: &Segments, routing: &Routing) -> Plan {
     let (first, last) = (sequences.first().copied().unwrap_or(0), sequences.last().copied().unwrap_or(0));
     let name = format!("{log}-{first:020}-{last:020}");
     let mut files: BTreeMap<String, PlannedFile> = BTreeMap::new();
@@ -228,6 +216,9 @@ fn plan(log: &str, sequences: Vec<u64>, segments: &Segments) -> Plan {
                 quarantine.push((sequence, position));
                 continue;
             };
+            if !routing.leads(sequence, meta, DestinationId::LAKE) {
+                continue;
+            }
             let folder = folder(meta);
             let (part, bytes) = parts.entry(folder.clone()).or_default();
             *bytes += meta.decompressed_size;
@@ -256,57 +247,11 @@ fn folder(meta: &RecordMeta) -> String {
     format!("{tenant}/{signal}/date={:04}-{:02}-{:02}/hour={hour:02}", date.year, date.month, date.day)
 }
 
-/// A file's bytes, and what could not go into it.
-struct Built {
-    bytes: Vec<u8>,
-    rows: u64,
-    records: u64,
-    unreadable: Vec<(u64, usize)>,
-}
-
-/// Builds a file from its records. A record that cannot be read is left out, and the file begun anew without it.
-fn build(signal: Signal, planned: &PlannedFile, segments: &Segments) -> Result<Built, StorageError> {
-    let mut unreadable = Vec::new();
-    'again: loop {
-        let mut file = LakeFile::new(signal)?;
-        let mut records = 0;
-        for (sequence, positions) in &planned.records {
-            for &position in positions {
-                let place = (*sequence, position);
-                if unreadable.contains(&place) {
-                    continue;
-                }
-                let Some(Stored::Record { meta, payload }) = segments.get(sequence).and_then(|all| all.get(position))
-                else {
-                    tracing::error!(segment = sequence, frame = position, "a planned record has been damaged since");
-                    unreadable.push(place);
-                    continue;
-                };
-                if let Err(error) = append(&mut file, meta, payload) {
-                    tracing::error!(record = %meta.id, tenant = %meta.tenant, %error, "a record cannot be read");
-                    unreadable.push(place);
-                    continue 'again;
-                }
-                records += 1;
-            }
-        }
-        return Ok(Built { rows: file.rows(), bytes: file.finish()?, records, unreadable });
-    }
-}
-
-fn append(file: &mut LakeFile, meta: &RecordMeta, payload: &Bytes) -> Result<(), StorageError> {
-    let cap = usize::try_from(meta.decompressed_size).unwrap_or(usize::MAX);
-    let unlimited = |_| Ok::<_, BudgetExceeded>(());
-    with_inflated(meta.encoding, payload, cap, unlimited, |payload| {
-        file.append(&LakeRecord { record: meta.id, key: meta.key, arrival: meta.arrival, payload })
-    })??;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Encoding, KeyId, RecordId, Tenant, Timestamp};
+    use crate::domain::{Encoding, KeyId, RecordId, Signal, Tenant, Timestamp};
+    use bytes::Bytes;
 
     fn stored(decompressed_size: u64, hour: i64) -> Stored {
         let slug = |text: &str| text.parse().expect("a slug");
@@ -331,7 +276,7 @@ mod tests {
             (4, vec![stored(large, 1), stored(large, 1), stored(1, 2)]),
             (6, vec![stored(2 * FILE_BYTES, 1), stored(1, 1)]),
         ]);
-        let plan = plan("0a1b2c3d", vec![4, 6], &segments);
+        let plan = plan("0a1b2c3d", vec![4, 6], &segments, &Routing::default());
         let name = "0a1b2c3d-00000000000000000004-00000000000000000006";
         let file = |hour: u8, part: u8, records: &[(u64, Vec<usize>)]| PlannedFile {
             path: format!("shop/web/staging/metrics/date=1970-01-01/hour=0{hour}/{name}-{part}.parquet"),

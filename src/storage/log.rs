@@ -14,9 +14,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::backlog::Backlog;
+use super::forward::Admission;
 use super::record::Record;
 use super::segment::{self, Frame};
-use crate::domain::Reservation;
+use crate::domain::{Reservation, Signal, Tenant};
 
 /// When an export is acknowledged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Deserialize)]
@@ -66,6 +67,8 @@ pub struct Log {
     store: Arc<dyn ObjectStore>,
     queue: mpsc::Sender<Pending>,
     backlog: Backlog,
+    /// The backlogs of the forwards, where there are any.
+    admission: Option<Arc<Admission>>,
     durability: Durability,
     writable: Arc<AtomicBool>,
 }
@@ -81,13 +84,20 @@ struct Pending {
 impl Log {
     /// A log that writes to `store`, starting with the segment `next`, and the task that does the writing.
     #[must_use]
-    pub fn new(store: Arc<dyn ObjectStore>, backlog: Backlog, settings: LogSettings, next: u64) -> (Self, Committer) {
+    pub fn new(
+        store: Arc<dyn ObjectStore>,
+        backlog: Backlog,
+        admission: Option<Arc<Admission>>,
+        settings: LogSettings,
+        next: u64,
+    ) -> (Self, Committer) {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let writable = Arc::new(AtomicBool::new(true));
         let log = Self {
             store: Arc::clone(&store),
             queue: sender,
             backlog: backlog.clone(),
+            admission,
             durability: settings.durability,
             writable: Arc::clone(&writable),
         };
@@ -108,7 +118,7 @@ impl Log {
     /// # Errors
     /// [`AppendError`]; nothing was added.
     pub async fn hand_in(&self, record: Record) -> Result<HandedIn, AppendError> {
-        if self.backlog.is_full() {
+        if self.is_full_for(&record.meta.tenant, record.meta.signal) {
             return Err(AppendError::BacklogFull);
         }
         let (done, durable) = oneshot::channel();
@@ -125,6 +135,12 @@ impl Log {
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.backlog.is_full()
+    }
+
+    /// Whether too much waits for any more of `tenant` and `signal`: in all, or for a destination that it goes to.
+    #[must_use]
+    pub fn is_full_for(&self, tenant: &Tenant, signal: Signal) -> bool {
+        self.is_full() || self.admission.as_ref().is_some_and(|admission| admission.is_full_for(tenant, signal))
     }
 
     /// Whether an export could be made durable now. After a failed put a small one is tried: a load balancer sends no exports to
@@ -273,6 +289,14 @@ const PROBE: &str = "probe";
 /// Where the segment `sequence` is: names sort like their numbers.
 pub(super) fn segment_path(sequence: u64) -> Path {
     Path::from(format!("{SEGMENTS}/{sequence:020}.seg"))
+}
+
+/// Removes a segment that every destination has passed. Where that fails the next start does it.
+pub(super) async fn remove(store: &dyn ObjectStore, sequence: u64) {
+    match store.delete(&segment_path(sequence)).await {
+        Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+        Err(error) => tracing::warn!(segment = sequence, %error, "a delivered segment could not be removed"),
+    }
 }
 
 /// The sequence number of a segment's path; `None` for any other object.

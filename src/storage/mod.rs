@@ -1,16 +1,22 @@
 //! Storage: from an admitted export to its tenant's data at rest.
 //!
-//! In front of the acknowledgement: [`record`] → [`log`] → [`segment`]. Behind it: [`backlog`] → [`deliver`] →
-//! [`destination`], with a checkpoint that makes the way into the lake exactly-once.
+//! In front of the acknowledgement: [`record`] → [`log`] → [`segment`]. Behind it: [`backlog`] → [`route`] → [`deliver`] or
+//! [`forward`] → [`destination`], each with a checkpoint. It makes the way into the lake exactly-once, and that to another server
+//! at-least-once.
 
 pub mod backlog;
+mod build;
 mod checkpoint;
 pub mod deliver;
 pub mod destination;
+pub mod forward;
 pub mod lock;
 pub mod log;
 pub mod open;
+pub mod quarantine;
 pub mod record;
+pub mod route;
+mod routing;
 pub mod segment;
 
 use std::path::PathBuf;
@@ -33,8 +39,14 @@ pub enum StorageError {
     #[error(transparent)]
     Store(#[from] object_store::Error),
     /// The checkpoint cannot be read. Delivering without it could deliver twice, so nothing is delivered.
-    #[error("the checkpoint of the lake cannot be read: {0}")]
+    #[error("a checkpoint cannot be read: {0}")]
     Checkpoint(String),
+    /// A route cannot be followed.
+    #[error(transparent)]
+    Route(#[from] route::RouteError),
+    /// Something in quarantine cannot be used as asked for.
+    #[error("{0}")]
+    Quarantine(String),
     /// A payload cannot be inflated.
     #[error(transparent)]
     Inflate(#[from] InflateError),

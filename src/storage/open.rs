@@ -9,9 +9,14 @@ use object_store::{ObjectStore, ObjectStoreExt};
 
 use super::StorageError;
 use super::backlog::{Backlog, Waiting};
-use super::checkpoint::Checkpoint;
-use super::deliver::{DeliverSettings, Deliverer, LAKE, Report};
-use super::log::{Committer, Log, LogSettings, SEGMENTS, sequence_of};
+use super::checkpoint::{Checkpoint, Passed};
+use super::deliver::{DeliverSettings, Deliverer, Report};
+use super::forward::own::FORWARD;
+use super::forward::{Admission, Forwarder, Forwarding, Usage, keep_for_gone};
+use super::log::{Committer, Log, LogSettings, SEGMENTS, segment_path, sequence_of};
+use super::quarantine::QUARANTINE;
+use super::route::{DestinationId, LAKE_NAME};
+use super::routing::Routing;
 use crate::domain::Random;
 
 /// Where storage is and how it works.
@@ -29,15 +34,17 @@ pub struct StorageSettings {
     pub backlog_bytes: u64,
 }
 
-/// Storage, ready to be run: [`Committer::run`] and [`Deliverer::run`] are tasks of whoever opened it.
+/// Storage, ready to be run: [`Committer::run`], [`Deliverer::run`] and each [`Forwarder::run`] are tasks of whoever opened it.
 #[derive(Debug)]
 pub struct Storage {
     /// Where exports hand in their records.
     pub log: Log,
     /// The task that writes segments.
     pub committer: Committer,
-    /// The task that delivers them.
+    /// The task that delivers them to the lake.
     pub deliverer: Deliverer,
+    /// The tasks that send them on, in the order of the settings.
+    pub forwarders: Vec<Forwarder>,
     /// What waits for delivery.
     pub backlog: Backlog,
 }
@@ -48,15 +55,19 @@ pub struct Storage {
 /// Where a folder cannot be used or the checkpoint cannot be read.
 pub async fn open(
     settings: &StorageSettings,
+    forwarding: Forwarding,
     random: &dyn Random,
     report: Arc<dyn Report>,
 ) -> Result<Storage, StorageError> {
     let log = local_store(&settings.log_folder)?;
     let lake = local_store(&settings.lake_folder)?;
     remove_staged(&settings.log_folder.join(SEGMENTS))?;
+    remove_staged(&settings.log_folder)?;
     remove_staged(&settings.log_folder.join("checkpoints"))?;
-    remove_staged(&settings.log_folder.join("quarantine"))?;
-    let storage = assemble(log, lake, settings, random, report).await?;
+    for folder in [QUARANTINE, FORWARD] {
+        remove_staged_below(&settings.log_folder.join(folder))?;
+    }
+    let storage = assemble(log, lake, settings, forwarding, random, report).await?;
     // Only files of the plan under way can have been staged in the lake, so its other folders need not be walked.
     for file in storage.deliverer.checkpoint.plan.iter().flat_map(|plan| &plan.files) {
         if let Some(folder) = settings.lake_folder.join(&file.path).parent() {
@@ -74,35 +85,66 @@ pub async fn assemble(
     log: Arc<dyn ObjectStore>,
     lake: Arc<dyn ObjectStore>,
     settings: &StorageSettings,
+    forwarding: Forwarding,
     random: &dyn Random,
     report: Arc<dyn Report>,
 ) -> Result<Storage, StorageError> {
-    let checkpoint = if let Some(checkpoint) = Checkpoint::load(&*log, LAKE).await? {
+    let checkpoint = if let Some(checkpoint) = Checkpoint::load(&*log, LAKE_NAME).await? {
         checkpoint
     } else {
         let checkpoint = Checkpoint::new(log_id(random)?);
-        checkpoint.save(&*log, LAKE).await?;
+        checkpoint.save(&*log, LAKE_NAME).await?;
         checkpoint
     };
-    let mut found = Vec::new();
-    let mut listing = log.list(Some(&SEGMENTS.into()));
-    while let Some(object) = listing.try_next().await? {
-        let Some(sequence) = sequence_of(&object.location) else { continue };
-        if sequence <= checkpoint.delivered {
-            // Delivered, and its removal did not survive. Delivering it again would duplicate it.
-            log.delete(&object.location).await?;
-        } else {
-            found.push(Waiting { sequence, bytes: object.size });
-        }
+    let names: Vec<_> = forwarding.forwards.iter().map(|forward| forward.name.to_string()).collect();
+    let mut passed = vec![checkpoint.delivered];
+    for name in &names {
+        passed.push(Passed::load(&*log, name).await?);
     }
-    let last = found.iter().map(|waiting| waiting.sequence).max().unwrap_or(0).max(checkpoint.highest());
+    let mut found = segments(&*log).await?;
+    let first = found.first().map_or(u64::MAX, |waiting| waiting.sequence);
+    let highest = found.last().map_or(0, |waiting| waiting.sequence).max(checkpoint.highest());
+    let last = passed.iter().copied().fold(highest, u64::max);
+    let routing = Arc::new(Routing::open(&*log, &names, &forwarding.routes, first, last).await?);
+    keep_for_gone(&*log, &routing, &found, &names).await?;
+    // What every destination has passed was delivered, and its removal did not survive.
+    let done = passed.iter().copied().min().unwrap_or(0);
+    for waiting in found.extract_if(.., |waiting| waiting.sequence <= done) {
+        log.delete(&segment_path(waiting.sequence)).await?;
+    }
     if !found.is_empty() {
         tracing::info!(segments = found.len(), "segments from before this start wait for delivery");
     }
-    let backlog = Backlog::new(settings.backlog_bytes, found);
-    let (handle, committer) = Log::new(Arc::clone(&log), backlog.clone(), settings.log, last + 1);
-    let deliverer = Deliverer { log, lake, backlog: backlog.clone(), settings: settings.deliver, checkpoint, report };
-    Ok(Storage { log: handle, committer, deliverer, backlog })
+    let backlog = Backlog::new(settings.backlog_bytes, found, passed);
+
+    let (mut forwarders, mut usages) = (Vec::new(), Vec::new());
+    for (place, forward) in forwarding.forwards.iter().enumerate() {
+        let usage = Usage::new(forward.backlog_bytes, forward.tenant_backlog_bytes);
+        usages.push(usage.clone());
+        let (id, log, forward) = (DestinationId::forward(place), Arc::clone(&log), forward.clone());
+        let forwarder =
+            Forwarder::open(log, backlog.clone(), Arc::clone(&routing), id, forward, usage, &forwarding).await?;
+        forwarders.push(forwarder);
+    }
+    let admission = Admission { routes: routing.now().clone(), usages };
+    let admission = (!forwarders.is_empty()).then(|| Arc::new(admission));
+    let (handle, committer) = Log::new(Arc::clone(&log), backlog.clone(), admission, settings.log, last + 1);
+    let deliverer =
+        Deliverer { log, lake, backlog: backlog.clone(), routing, settings: settings.deliver, checkpoint, report };
+    Ok(Storage { log: handle, committer, deliverer, forwarders, backlog })
+}
+
+/// The segments of the log, oldest first.
+async fn segments(log: &dyn ObjectStore) -> Result<Vec<Waiting>, StorageError> {
+    let mut found = Vec::new();
+    let mut listing = log.list(Some(&SEGMENTS.into()));
+    while let Some(object) = listing.try_next().await? {
+        if let Some(sequence) = sequence_of(&object.location) {
+            found.push(Waiting { sequence, bytes: object.size });
+        }
+    }
+    found.sort_by_key(|waiting| waiting.sequence);
+    Ok(found)
 }
 
 /// A store on a local folder whose writes are durable when they return.
@@ -125,6 +167,20 @@ fn remove_staged(folder: &Path) -> Result<(), StorageError> {
         let number = name.to_str().and_then(|name| name.rsplit_once('#')).map(|(_, number)| number);
         if number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())) {
             std::fs::remove_file(entry.path()).map_err(error)?;
+        }
+    }
+    Ok(())
+}
+
+/// As [`remove_staged`], in `folder` and every folder below it.
+fn remove_staged_below(folder: &Path) -> Result<(), StorageError> {
+    remove_staged(folder)?;
+    let error = |source| StorageError::Folder { path: folder.to_owned(), source };
+    let Ok(entries) = std::fs::read_dir(folder) else { return Ok(()) };
+    for entry in entries {
+        let entry = entry.map_err(error)?;
+        if entry.file_type().map_err(error)?.is_dir() {
+            remove_staged_below(&entry.path())?;
         }
     }
     Ok(())

@@ -11,6 +11,8 @@
 //! checksums find is damage at rest. Because the index gives every offset, a damaged frame costs that one record; without a
 //! good index the frames are walked from the front, as far as they are sound.
 
+use std::ops::Range;
+
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::record::{Record, RecordMeta};
@@ -42,6 +44,12 @@ impl Frame {
         head.put_u32_le(checksum);
         head.put_slice(&header);
         Self { head, payload: record.payload.clone() }
+    }
+
+    /// The frame that was read back as `bytes`. They are not looked into: damage is found by whoever reads the frame again.
+    #[must_use]
+    pub(super) fn of_bytes(bytes: Bytes) -> Self {
+        Self { head: Vec::new(), payload: bytes }
     }
 
     /// Its size in the segment, in bytes.
@@ -120,13 +128,17 @@ pub enum Damage {
 /// Every frame of a segment, in order. Never fails: what is damaged is among the results.
 #[must_use]
 pub fn decode(segment: &Bytes) -> Vec<Stored> {
+    decode_placed(segment).into_iter().map(|(_, stored)| stored).collect()
+}
+
+/// Every frame of a segment, in order, and its place in bytes.
+#[must_use]
+pub(super) fn decode_placed(segment: &Bytes) -> Vec<(Range<usize>, Stored)> {
     if !segment.starts_with(MAGIC) {
-        return vec![Stored::Damaged { bytes: segment.clone(), damage: Damage::Magic }];
+        return vec![(0..segment.len(), Stored::Damaged { bytes: segment.clone(), damage: Damage::Magic })];
     }
-    match read_index(segment) {
-        Some(places) => places.into_iter().map(|(start, end)| read_frame(segment.slice(start..end))).collect(),
-        None => walk(segment),
-    }
+    let Some(places) = read_index(segment) else { return walk(segment) };
+    places.into_iter().map(|(start, end)| (start..end, read_frame(segment.slice(start..end)))).collect()
 }
 
 /// Where each frame starts and ends, from the index; `None` where the index is not sound.
@@ -147,7 +159,7 @@ fn read_index(segment: &[u8]) -> Option<Vec<(usize, usize)>> {
 }
 
 /// One frame that should fill `bytes` exactly.
-fn read_frame(bytes: Bytes) -> Stored {
+pub(super) fn read_frame(bytes: Bytes) -> Stored {
     match frame_length(&bytes) {
         Some((header, payload)) if FRAME_HEAD + header + payload == bytes.len() => read_sound_frame(bytes, header),
         _ => Stored::Damaged { bytes, damage: Damage::Length },
@@ -167,7 +179,7 @@ fn read_sound_frame(bytes: Bytes, header_length: usize) -> Stored {
 }
 
 /// The sound frames from the front, then the rest as one damaged piece.
-fn walk(segment: &Bytes) -> Vec<Stored> {
+fn walk(segment: &Bytes) -> Vec<(Range<usize>, Stored)> {
     let mut found = Vec::new();
     let mut start = MAGIC.len();
     while let Some((header, payload)) = frame_length(&segment[start..]) {
@@ -175,12 +187,13 @@ fn walk(segment: &Bytes) -> Vec<Stored> {
             break;
         };
         match read_sound_frame(segment.slice(start..end), header) {
-            record @ Stored::Record { .. } => found.push(record),
+            record @ Stored::Record { .. } => found.push((start..end, record)),
             Stored::Damaged { .. } => break,
         }
         start = end;
     }
-    found.push(Stored::Damaged { bytes: segment.slice(start..), damage: Damage::Index });
+    let rest = Stored::Damaged { bytes: segment.slice(start..), damage: Damage::Index };
+    found.push((start..segment.len(), rest));
     found
 }
 

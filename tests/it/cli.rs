@@ -46,6 +46,7 @@ impl Shell {
                 err: Box::new(&mut err),
                 input: Box::new(self.answer.unwrap_or_default().as_bytes()),
                 interactive: self.answer.is_some(),
+                shown: false,
                 admin_key: self.admin_key.clone().map(Zeroizing::new),
             },
         )

@@ -22,6 +22,7 @@ async fn list(gate: &Gate, arguments: &[&str]) -> (Exit, String, String) {
             err: Box::new(&mut err),
             input: Box::new(&b""[..]),
             interactive: false,
+            shown: false,
             admin_key: Some(Zeroizing::new(gate.owner.clone())),
         },
     )

@@ -17,6 +17,7 @@ use gridgate::ingest::key_cache::{KeyCache, KeyCacheSettings};
 use gridgate::ingest::{self, ExportLimits};
 use gridgate::observe::metrics::{Metrics, Transport};
 use gridgate::otlp::scan::ScanLimits;
+use gridgate::storage::forward::Forwarding;
 use gridgate::storage::log::Committer;
 use gridgate::storage::open::assemble;
 use http::{Response, Version};
@@ -38,7 +39,8 @@ impl Bare {
     pub(super) async fn of(server: &Gate) -> Self {
         let store = Arc::new(InMemory::new());
         let report = Arc::new(Silent);
-        let storage = assemble(store.clone(), store, &settings(), &SeededRandom::new(3), report).await;
+        let storage =
+            assemble(store.clone(), store, &settings(), Forwarding::default(), &SeededRandom::new(3), report).await;
         let storage = storage.expect("storage");
         let cache = KeyCacheSettings {
             ttl: Duration::from_mins(1),

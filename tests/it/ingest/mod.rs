@@ -8,6 +8,7 @@ mod cors;
 mod credentials;
 mod examples;
 mod floods;
+mod forward;
 mod frames;
 mod key_cache;
 mod left;

@@ -76,6 +76,26 @@ fn a_wrong_configuration_is_one_line_that_names_the_option() {
 }
 
 #[test]
+fn a_forward_that_cannot_be_meant_is_one_line_that_names_the_option() {
+    let (data, _) = bootstrapped();
+    let file = data.path().join("forward.toml");
+    let name = file.display().to_string();
+    let forward = |more: &str| format!("[[forward]]\nname = \"vendor\"\n{more}\n");
+    for (text, exit, line) in [
+        (
+            forward("endpoint = \"vendor:4317\""),
+            4,
+            "forward[0]: the endpoint has to be http://host:port or ".to_owned(),
+        ),
+        (forward(""), 2, format!("forward[0] (set by {name}): missing field `endpoint`")),
+        ("[[route]]\nto = [\"vendor\"]".to_owned(), 2, format!("route[0].to (set by {name}): there is no destination")),
+    ] {
+        fs::write(&file, text).expect("a file");
+        assert_told(&run(&["serve"], data.path(), &[("GRIDGATE_CONFIG", &name)]), exit, &line);
+    }
+}
+
+#[test]
 fn a_data_folder_that_cannot_be_used() {
     let (data, _) = bootstrapped();
     let file = data.path().join("file");

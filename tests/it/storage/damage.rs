@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use gridgate::domain::random::SeededRandom;
 use gridgate::storage::StorageError;
+use gridgate::storage::forward::Forwarding;
 use gridgate::storage::log::{AppendError, Durability};
 use gridgate::storage::open::{Storage, assemble};
 use gridgate::storage::segment::{self, Stored};
@@ -126,7 +127,9 @@ async fn nothing_is_acknowledged_in_memory_while_the_store_fails() {
     let mut settings = settings();
     settings.log.durability = Durability::Memory;
     let Storage { log, committer, .. } =
-        assemble(log, disks.lake.clone(), &settings, &SeededRandom::new(3), Arc::new(Silent)).await.expect("it opens");
+        assemble(log, disks.lake.clone(), &settings, Forwarding::default(), &SeededRandom::new(3), Arc::new(Silent))
+            .await
+            .expect("it opens");
     let closed = CancellationToken::new();
     let committing = tokio::spawn(committer.run(closed.clone()));
     log.append(record(0)).await.expect("it is in memory");
@@ -165,7 +168,9 @@ async fn a_new_log_beside_an_old_lake_overwrites_nothing() {
     delivered(&old).await;
     let new = Disks { lake: old.lake.clone(), ..Disks::default() };
     let (settings, random, report) = (settings(), SeededRandom::new(99), Arc::new(Silent));
-    assemble(new.log.clone(), new.lake.clone(), &settings, &random, report).await.expect("it opens");
+    assemble(new.log.clone(), new.lake.clone(), &settings, Forwarding::default(), &random, report)
+        .await
+        .expect("it opens");
     appended(&new, 2..4).await;
     delivered(&new).await;
     assert_eq!(rows_by_record(&*old.lake).await, all(0..4));

@@ -1,19 +1,25 @@
-//! `kill -9` of the real process under load, many times in a row.
+//! `kill -9` of the real process under load, many times in a row. Everything goes to the lake and to a backend, which does not
+//! always take it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use gridgate::domain::Random;
 use gridgate::domain::random::SeededRandom;
-use http::Request;
-use http_body_util::Full;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
+use hyper::server::conn as server;
+use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use object_store::local::LocalFileSystem;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -42,13 +48,59 @@ impl Drop for Gate {
     }
 }
 
+/// How often the backend has taken each id.
+type Taken = Arc<Mutex<BTreeMap<u64, usize>>>;
+
+/// A backend that takes all but every 300th export, which it wants to see again.
+async fn backend() -> (SocketAddr, Taken) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let (taken, asked) = (Taken::default(), Arc::new(AtomicU64::new(0)));
+    let all = Arc::clone(&taken);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (taken, asked) = (Arc::clone(&all), Arc::clone(&asked));
+            let service = service_fn(move |request: Request<Incoming>| {
+                let (taken, asked) = (Arc::clone(&taken), Arc::clone(&asked));
+                async move {
+                    let body = request.into_body().collect().await?.to_bytes();
+                    let mut response = Response::new(Full::new(Bytes::new()));
+                    if asked.fetch_add(1, Ordering::Relaxed) % 300 == 299 {
+                        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+                        return Ok::<_, hyper::Error>(response);
+                    }
+                    let request = ExportLogsServiceRequest::decode(body).expect("an export");
+                    let id = request.resource_logs[0].scope_logs[0].log_records[0].severity_text.parse();
+                    *taken.lock().expect("no panic").entry(id.expect("an id")).or_default() += 1;
+                    Ok(response)
+                }
+            });
+            tokio::spawn(server::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+        }
+    });
+    (address, taken)
+}
+
+/// A configuration that sends everything to the lake and to the backend at `address`.
+fn configuration(folder: &Path, address: SocketAddr) -> std::path::PathBuf {
+    let path = folder.join("gridgate.toml");
+    let text = format!(
+        "[[forward]]\nname = \"vendor\"\nendpoint = \"http://{address}\"\nprotocol = \"http\"\npatience = \"1ms\"\n\
+         [[route]]\nto = [\"lake\", \"vendor\"]\n"
+    );
+    std::fs::write(&path, text).expect("a file");
+    path
+}
+
 /// Starts the real binary on `data` and waits until it serves.
-async fn start(data: &Path, first: bool) -> Gate {
+async fn start(data: &Path, config: &Path, first: bool) -> Gate {
     let free = || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
     let [grpc, http, admin] = [free(), free(), free()];
     let mut process = Command::new(env!("CARGO_BIN_EXE_gridgate"))
         .args(["quickstart", "--data"])
         .arg(data)
+        .arg("--config")
+        .arg(config)
         .env("GRIDGATE_LISTEN__GRPC", grpc.to_string())
         .env("GRIDGATE_LISTEN__HTTP", http.to_string())
         .env("GRIDGATE_LISTEN__ADMIN", admin.to_string())
@@ -125,11 +177,13 @@ async fn delivered(lake: &Path) -> BTreeMap<u64, usize> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_and_nothing_is_there_twice() {
     let folder = tempfile::tempdir().expect("a folder");
+    let (address, sent_on) = backend().await;
+    let config = configuration(folder.path(), address);
     let random = SeededRandom::new(11);
     let mut acknowledged = BTreeSet::new();
     let mut token = None;
     for life in 0..LIVES {
-        let mut gate = start(folder.path(), life == 0).await;
+        let mut gate = start(folder.path(), &config, life == 0).await;
         token = token.or_else(|| gate.token.take());
         let token = token.clone().expect("the first start prints the key");
         let (count, mut counted) = watch::channel(0);
@@ -153,8 +207,15 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_there_twice() {
     let lives: BTreeSet<_> = acknowledged.iter().map(|id| id / 1_000_000 / CLIENTS).collect();
     assert_eq!(lives.len(), usize::try_from(LIVES).expect("a few"), "in some life nothing was acknowledged");
 
-    // The last life ends in good order, which delivers everything.
-    let mut gate = start(folder.path(), false).await;
+    // The last life ends in good order, which delivers everything to the lake. The backend it gives time before.
+    let mut gate = start(folder.path(), &config, false).await;
+    let is_missing = |id: &&u64| !sent_on.lock().expect("no panic").contains_key(id);
+    let deadline = Instant::now() + Duration::from_mins(2);
+    while acknowledged.iter().any(|id| is_missing(&id)) {
+        let missing = acknowledged.iter().filter(is_missing).count();
+        assert!(Instant::now() < deadline, "the backend never got {missing} of {}", acknowledged.len());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let stopped = Command::new("kill").arg(gate.process.id().to_string()).status().expect("kill runs");
     assert!(stopped.success());
     assert!(gate.process.wait().expect("it stops").success());

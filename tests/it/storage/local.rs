@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gridgate::domain::random::SeededRandom;
+use gridgate::storage::forward::Forwarding;
 use gridgate::storage::open::{Storage, StorageSettings, open};
 use object_store::local::LocalFileSystem;
 use tokio_util::sync::CancellationToken;
@@ -27,7 +28,9 @@ async fn what_a_kill_left_half_written_is_removed() {
         lake_folder: folder.path().join("lake"),
         ..settings()
     };
-    let start = async || open(&settings, &SeededRandom::new(1), Arc::new(Silent)).await.expect("it opens");
+    let start = async || {
+        open(&settings, Forwarding::default(), &SeededRandom::new(1), Arc::new(Silent)).await.expect("it opens")
+    };
 
     let Storage { log, committer, .. } = start().await;
     let closed = CancellationToken::new();

@@ -4,6 +4,7 @@ mod backend;
 mod crash;
 mod damage;
 mod faulty;
+mod forward;
 mod kill;
 mod local;
 
@@ -15,7 +16,9 @@ use futures_util::TryStreamExt;
 use gridgate::domain::random::SeededRandom;
 use gridgate::domain::{Encoding, KeyId, RecordId, Signal, Tenant, Timestamp};
 use gridgate::storage::StorageError;
+use gridgate::storage::backlog::Backlog;
 use gridgate::storage::deliver::{DeliverSettings, Delivered, Deliverer, Report};
+use gridgate::storage::forward::{Forwarder, Forwarding};
 use gridgate::storage::log::{Durability, Log, LogSettings};
 use gridgate::storage::open::{Storage, StorageSettings, assemble};
 use gridgate::storage::record::{Record, RecordMeta};
@@ -55,6 +58,8 @@ pub(super) struct Disks {
 pub(super) struct Running {
     pub(super) log: Log,
     pub(super) deliverer: Deliverer,
+    pub(super) forwarders: Vec<Forwarder>,
+    pub(super) backlog: Backlog,
     closed: CancellationToken,
     committing: JoinHandle<()>,
 }
@@ -76,11 +81,20 @@ pub(super) fn settings() -> StorageSettings {
 
 /// Opens storage on `log` and `lake`, as a process does when it starts.
 pub(super) async fn open(log: Arc<dyn ObjectStore>, lake: Arc<dyn ObjectStore>) -> Result<Running, StorageError> {
-    let Storage { log, committer, deliverer, .. } =
-        assemble(log, lake, &settings(), &SeededRandom::new(3), Arc::new(Silent)).await?;
+    open_with(log, lake, Forwarding::default()).await
+}
+
+/// As [`open`], with records that are sent on.
+pub(super) async fn open_with(
+    log: Arc<dyn ObjectStore>,
+    lake: Arc<dyn ObjectStore>,
+    forwarding: Forwarding,
+) -> Result<Running, StorageError> {
+    let Storage { log, committer, deliverer, forwarders, backlog } =
+        assemble(log, lake, &settings(), forwarding, &SeededRandom::new(3), Arc::new(Silent)).await?;
     let closed = CancellationToken::new();
     let committing = tokio::spawn(committer.run(closed.clone()));
-    Ok(Running { log, deliverer, closed, committing })
+    Ok(Running { log, deliverer, forwarders, backlog, closed, committing })
 }
 
 impl Running {

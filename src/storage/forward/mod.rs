@@ -1,0 +1,337 @@
+//! Forwarding: records are sent on to another OTLP server, at least once and in the order of their arrival.
+//!
+//! A forwarder reads the segments of the shared log, sorts their records into one lane for each tenant, and sends from all lanes at
+//! once. Its checkpoint says up to which segment every record is sent, so that the log can retire it. A record that has waited too long
+//! in the shared log is moved: it is rewritten into a segment that belongs to its destination and tenant alone. In memory there is
+//! only where a record is, until its turn comes.
+
+mod disk;
+mod gone;
+mod lane;
+pub(super) mod own;
+mod send;
+mod settings;
+mod usage;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use object_store::ObjectStore;
+use object_store::path::Path;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::StorageError;
+use super::backlog::Backlog;
+use super::checkpoint::Passed;
+use super::route::DestinationId;
+use super::routing::Routing;
+use crate::domain::{Clock, Random, Tenant};
+use crate::observe::forward::ForwardMetrics;
+pub(super) use gone::keep_for_gone;
+use lane::{Lanes, Next, Source, Turn};
+use send::{Ended, Export, Outcome, path_of};
+pub use settings::{ForwardSettings, Forwarding};
+pub use usage::{Admission, Usage};
+
+/// The background job that sends records on to one destination.
+pub struct Forwarder {
+    store: Arc<dyn ObjectStore>,
+    backlog: Backlog,
+    routing: Arc<Routing>,
+    id: DestinationId,
+    settings: ForwardSettings,
+    usage: Usage,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    lanes: Lanes,
+    exports: JoinSet<Ended>,
+    in_flight_bytes: u64,
+    /// How many records of each segment of the shared log are not sent yet.
+    main: BTreeMap<u64, usize>,
+    /// How many records of each own segment that was read are not sent yet.
+    own: HashMap<Arc<Path>, usize>,
+    /// Own segments that are to be removed.
+    finished: Vec<Arc<Path>>,
+    next_own: u64,
+    next_order: u64,
+    /// Up to where the shared log was read.
+    taken: u64,
+    /// Up to where everything is sent or moved, durably.
+    passed: u64,
+    quarantined: HashMap<Arc<Tenant>, u64>,
+    ticked: Option<Instant>,
+    counted: Instant,
+    told: Option<Instant>,
+}
+
+/// Payloads in flight may take this much memory together, but one is always let through.
+const MEMORY: u64 = 64 << 20;
+
+/// How often checkpoints are written, and how often lanes are looked at that wait.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How often the quarantine is looked at, from which people remove things.
+const RECOUNT: Duration = Duration::from_secs(30);
+
+/// How often what happens to single records is worth a line.
+const QUIET: Duration = Duration::from_mins(1);
+
+impl Forwarder {
+    /// The forwarder to the destination `id`, with what earlier runs left for it.
+    pub(super) async fn open(
+        store: Arc<dyn ObjectStore>,
+        backlog: Backlog,
+        routing: Arc<Routing>,
+        id: DestinationId,
+        settings: ForwardSettings,
+        usage: Usage,
+        forwarding: &Forwarding,
+    ) -> Result<Self, StorageError> {
+        let now = forwarding.clock.now();
+        let passed = Passed::load(&*store, settings.name.as_str()).await?;
+        let (found, next_own) = own::list(&*store, settings.name.as_str()).await?;
+        let mut lanes = Lanes::new(settings.in_flight, now);
+        for (tenant, segments) in found {
+            let tenant = Arc::new(tenant);
+            for segment in segments {
+                usage.add(&tenant, segment.bytes);
+                lanes.push_own(&tenant, segment);
+            }
+        }
+        let mut forwarder = Self {
+            store,
+            backlog,
+            routing,
+            id,
+            settings,
+            usage,
+            clock: Arc::clone(&forwarding.clock),
+            random: Arc::clone(&forwarding.random),
+            lanes,
+            exports: JoinSet::new(),
+            in_flight_bytes: 0,
+            main: BTreeMap::new(),
+            own: HashMap::new(),
+            finished: Vec::new(),
+            next_own,
+            next_order: 0,
+            taken: passed,
+            passed,
+            quarantined: HashMap::new(),
+            ticked: None,
+            counted: Instant::now(),
+            told: None,
+        };
+        forwarder.recount().await?;
+        Ok(forwarder)
+    }
+
+    /// Sends until `closed` is cancelled and what is in flight then has ended. What is not sent stays in the log. It returns earlier
+    /// only where it has broken down.
+    pub async fn run(&mut self, closed: &CancellationToken) {
+        while !closed.is_cancelled() {
+            let pause = match self.advance(false).await {
+                Ok(true) => Duration::ZERO,
+                Ok(false) => self.lanes.next_pause(self.clock.now()).map_or(TICK, |pause| pause.min(TICK)),
+                Err(error) => {
+                    self.tell(
+                        |name| tracing::error!(destination = name, %error, "forwarding failed; it is tried again"),
+                    );
+                    TICK
+                }
+            };
+            tokio::select! {
+                () = closed.cancelled() => {}
+                Some(ended) = self.exports.join_next() => match ended {
+                    Ok(ended) => self.settle(ended),
+                    // Nobody knows which record it was. The next start puts things in order.
+                    Err(error) => return tracing::error!(%error, "forwarding has broken down"),
+                },
+                () = self.backlog.changed(self.id) => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+        while let Some(Ok(ended)) = self.exports.join_next().await {
+            self.settle(ended);
+        }
+        if let Err(error) = self.checkpoint().await {
+            let name = self.settings.name.as_str();
+            tracing::warn!(destination = name, %error, "what was sent last is sent again at the next start");
+        }
+    }
+
+    /// Sends everything that may be sent by now, and moves what has waited too long.
+    ///
+    /// # Errors
+    /// Where the log cannot be read or written.
+    pub async fn forward_all(&mut self) -> Result<(), StorageError> {
+        loop {
+            while self.advance(true).await? {}
+            match self.exports.join_next().await {
+                Some(ended) => self.settle(ended.map_err(|error| StorageError::Task(error.to_string()))?),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// The backlog of this destination.
+    #[must_use]
+    pub fn usage(&self) -> &Usage {
+        &self.usage
+    }
+
+    /// What is counted of this destination.
+    #[must_use]
+    pub fn metrics(&self) -> &ForwardMetrics {
+        &self.settings.metrics
+    }
+
+    /// Begins everything that can begin now. Returns whether there is more to do without waiting for anything.
+    async fn advance(&mut self, tick: bool) -> Result<bool, StorageError> {
+        self.send().await;
+        self.remove_finished().await;
+        let mut more = self.take_in().await?;
+        if tick || self.ticked.is_none_or(|last| last.elapsed() >= TICK) {
+            let moved = self.move_some().await?;
+            more |= moved;
+            self.ticked = (!moved).then(Instant::now);
+            self.checkpoint().await?;
+            if !self.quarantined.is_empty() && (tick || self.counted.elapsed() >= RECOUNT) {
+                self.recount().await?;
+            }
+            self.show();
+        }
+        Ok(more)
+    }
+
+    /// Fills the free slots.
+    async fn send(&mut self) {
+        loop {
+            let (now, in_flight, alone) = (self.clock.now(), self.in_flight_bytes, self.exports.is_empty());
+            match self.lanes.next(now, |bytes| alone || in_flight + bytes <= MEMORY) {
+                None => return,
+                Some(Next::Load(tenant, own)) => self.load(tenant, own).await,
+                Some(Next::Send(tenant, entry, probe)) => {
+                    self.in_flight_bytes += entry.bytes();
+                    let export = Export {
+                        store: Arc::clone(&self.store),
+                        backend: Arc::clone(&self.settings.backend),
+                        clock: Arc::clone(&self.clock),
+                        destination: self.settings.name.to_string(),
+                        tenant,
+                        entry,
+                        probe,
+                    };
+                    self.exports.spawn(export.run());
+                }
+            }
+        }
+    }
+
+    /// Notes what became of a record.
+    fn settle(&mut self, ended: Ended) {
+        let Ended { tenant, entry, probe, outcome } = ended;
+        let (bytes, metrics) = (entry.bytes(), self.settings.metrics.clone());
+        self.in_flight_bytes -= bytes;
+        match outcome {
+            Outcome::Later { after, why } => {
+                metrics.retried_records.inc();
+                let (now, random) = (self.clock.now(), self.random_number());
+                if self.lanes.later(&tenant, probe, entry, now, after, random) == Turn::Stuck {
+                    let name = self.settings.name.as_str();
+                    tracing::warn!(destination = name, %tenant, why, "a tenant's records are not taken; they wait");
+                }
+                return;
+            }
+            Outcome::Delivered { items, rejected, message } => {
+                metrics.delivered_records.inc();
+                metrics.delivered_items.inc_by(items.saturating_sub(rejected));
+                metrics.delivered_bytes.inc_by(bytes);
+                metrics.rejected_items.inc_by(rejected);
+                if rejected > 0 || !message.is_empty() {
+                    self.tell(|name| {
+                        tracing::warn!(destination = name, %tenant, rejected, message, "a record was taken in part");
+                    });
+                }
+            }
+            Outcome::Aside { items, bytes, why } => {
+                metrics.quarantined_records.inc();
+                metrics.quarantined_items.inc_by(items);
+                metrics.quarantined_bytes.inc_by(bytes);
+                self.usage.add(&tenant, bytes);
+                *self.quarantined.entry(Arc::clone(&tenant)).or_default() += bytes;
+                self.tell(|name| {
+                    tracing::error!(destination = name, %tenant, why, "a record was refused for good and is in quarantine");
+                });
+            }
+            Outcome::Lost => {
+                let path = path_of(&entry.source);
+                self.tell(|name| {
+                    tracing::error!(destination = name, %tenant, %path, "a segment has disappeared; its records are lost");
+                });
+            }
+        }
+        self.usage.subtract(&tenant, bytes);
+        self.leave(&entry.source);
+        if self.lanes.done(&tenant, probe) == Turn::Flows {
+            tracing::info!(destination = self.settings.name.as_str(), %tenant, "a tenant's records are taken again");
+        }
+    }
+
+    /// One record of `source` needs it no longer.
+    fn leave(&mut self, source: &Source) {
+        match source {
+            Source::Main(sequence) => {
+                if let Some(left) = self.main.get_mut(sequence) {
+                    *left = left.saturating_sub(1);
+                    if *left == 0 {
+                        self.main.remove(sequence);
+                    }
+                }
+            }
+            Source::Own(path) => {
+                if let Some(left) = self.own.get_mut(path) {
+                    *left = left.saturating_sub(1);
+                    if *left == 0 {
+                        self.own.remove(path);
+                        self.finished.push(Arc::clone(path));
+                    }
+                }
+            }
+        }
+    }
+
+    fn show(&self) {
+        let now = self.clock.now();
+        let metrics = &self.settings.metrics;
+        metrics.backlog_bytes.set(self.usage.bytes());
+        metrics.oldest_seconds.set(self.lanes.oldest().map_or(0, |oldest| now.since(oldest).as_secs()));
+        metrics.stuck_tenants.set(self.lanes.stuck() as u64);
+    }
+
+    /// Logs what may happen to every record, but not for every record.
+    fn tell(&mut self, line: impl FnOnce(&str)) {
+        if self.told.is_none_or(|last| last.elapsed() >= QUIET) {
+            self.told = Some(Instant::now());
+            line(self.settings.name.as_str());
+        }
+    }
+
+    fn random_number(&self) -> u32 {
+        let mut bytes = [0xff; 4];
+        // Without chance the pause is the longest.
+        match self.random.fill(&mut bytes) {
+            Ok(()) => u32::from_le_bytes(bytes),
+            Err(_) => u32::MAX,
+        }
+    }
+}
+
+impl std::fmt::Debug for Forwarder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Forwarder").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,126 @@
+//! A destination's own segments: records of one tenant that have waited too long for the log that all share, and those that were
+//! taken back from quarantine.
+//!
+//! `forward/<destination>/<project>/<grid>/<environment>/<name>.seg`, sent in the order of their names.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use object_store::path::Path;
+use object_store::{ObjectStore, PutMode, PutPayload};
+
+use super::lane::Entry;
+use super::send::path_of;
+use crate::domain::{Tenant, Timestamp};
+use crate::storage::StorageError;
+use crate::storage::log::sequence_of;
+use crate::storage::segment::{self, Frame};
+
+/// The folder of all destinations' own segments.
+pub(in crate::storage) const FORWARD: &str = "forward";
+
+/// A segment of one destination and tenant.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Own {
+    pub(super) path: Arc<Path>,
+    pub(super) bytes: u64,
+    /// About when its first record was accepted.
+    pub(super) oldest: Timestamp,
+}
+
+/// Where the segments of one destination and tenant are.
+pub(in crate::storage) fn folder(destination: &str, tenant: &Tenant) -> String {
+    format!("{FORWARD}/{destination}/{tenant}")
+}
+
+/// The destination and the tenant whose folder under `root` holds `path`; `None` for a path of another form.
+pub(in crate::storage) fn owner_of(root: &str, path: &Path) -> Option<(String, Tenant)> {
+    let mut parts = path.parts();
+    let mut next = || parts.next().map(|part| part.as_ref().to_owned());
+    if next()? != root {
+        return None;
+    }
+    let destination = next()?;
+    let mut slug = || next()?.parse().ok();
+    let tenant = Tenant { project: slug()?, grid: slug()?, environment: slug()? };
+    (parts.count() == 1).then_some((destination, tenant))
+}
+
+/// The segments that are there, by tenant, oldest first, and the number after the highest.
+pub(super) async fn list(
+    store: &dyn ObjectStore,
+    destination: &str,
+) -> Result<(BTreeMap<Tenant, Vec<Own>>, u64), StorageError> {
+    let (mut found, mut next) = (BTreeMap::<_, Vec<Own>>::new(), 1);
+    let mut listing = store.list(Some(&Path::from(format!("{FORWARD}/{destination}"))));
+    while let Some(object) = listing.try_next().await? {
+        let Some((_, tenant)) = owner_of(FORWARD, &object.location) else { continue };
+        if object.location.extension() != Some("seg") {
+            continue;
+        }
+        next = sequence_of(&object.location).map_or(next, |number| next.max(number.saturating_add(1)));
+        let oldest = Timestamp::from_micros(object.last_modified.timestamp_micros());
+        found.entry(tenant).or_default().push(Own { path: Arc::new(object.location), bytes: object.size, oldest });
+    }
+    for segments in found.values_mut() {
+        segments.sort_by(|one, other| one.path.cmp(&other.path));
+    }
+    Ok((found, next))
+}
+
+/// Rewrites `entries`, of which there is at least one, into a segment of the destination's own.
+pub(super) async fn rewrite(
+    store: &dyn ObjectStore,
+    destination: &str,
+    tenant: &Tenant,
+    number: u64,
+    entries: &[Entry],
+) -> Result<Own, StorageError> {
+    let mut frames = Vec::with_capacity(entries.len());
+    for of_one in entries.chunk_by(|one, other| one.source == other.source) {
+        let Some(first) = of_one.first() else { continue };
+        let places: Vec<_> = of_one.iter().map(|entry| entry.place.clone()).collect();
+        frames.extend(store.get_ranges(&path_of(&first.source), &places).await?);
+    }
+    let oldest = entries.iter().map(|entry| entry.arrival).min().unwrap_or(Timestamp::from_micros(0));
+    put(store, destination, tenant, number, frames, oldest).await
+}
+
+/// Makes a segment of `frames`, each as it was read, durable.
+pub(super) async fn put(
+    store: &dyn ObjectStore,
+    destination: &str,
+    tenant: &Tenant,
+    number: u64,
+    frames: Vec<Bytes>,
+    oldest: Timestamp,
+) -> Result<Own, StorageError> {
+    let frames: Vec<_> = frames.into_iter().map(Frame::of_bytes).collect();
+    let payload = PutPayload::from_iter(segment::encode(&frames));
+    let bytes = payload.content_length() as u64;
+    let path = Path::from(format!("{}/{number:020}.seg", folder(destination, tenant)));
+    store.put_opts(&path, payload, PutMode::Create.into()).await?;
+    Ok(Own { path: Arc::new(path), bytes, oldest })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_owner_of_a_path() {
+        let owner = |path: &str| owner_of(FORWARD, &Path::from(path)).map(|(name, tenant)| format!("{name} {tenant}"));
+        assert_eq!(owner("forward/vendor/shop/web/staging/1.seg"), Some("vendor shop/web/staging".to_owned()));
+        for path in [
+            "forward/vendor/shop/web/1.seg",
+            "forward/vendor/shop/web/staging/more/1.seg",
+            "forward/vendor/Shop/web/staging/1.seg",
+            "segments/vendor/shop/web/staging/1.seg",
+            "",
+        ] {
+            assert_eq!(owner(path), None, "{path}");
+        }
+    }
+}
