@@ -23,7 +23,7 @@ import docs  # noqa: E402
 import session  # noqa: E402
 import table  # noqa: E402
 
-OUTPUT = ROOT / "target/interop"
+OUTPUT = ROOT / "target/interop/logs"
 
 
 def main():
