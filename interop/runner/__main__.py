@@ -34,11 +34,12 @@ def main():
     print(f"built in {time.monotonic() - began:.0f} s", file=sys.stderr)
     runs = [
         session.Run(client, combination, case, OUTPUT)
+        # Those that wait longest first, and neighbours of different clients, so that there is always something to do.
+        for case in sorted(cases.ALL, key=lambda case: not case.refuser)
+        if case.name in (options.case or [case.name])
         for client in built
         if client.ready
         for combination in client.combinations
-        for case in cases.ALL
-        if case.name in (options.case or [case.name])
     ]
     for run in runs:
         shutil.rmtree(run.folder, ignore_errors=True)

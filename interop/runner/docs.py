@@ -30,6 +30,10 @@ _NORMALISED = [
     (r"/\S*/(?=interop/)", "/"),
 ]
 
+# What tells apart the lines of different signals. Of such the one of traces is shown.
+_SIGNALS = re.compile(r"(?i)spans?|traces?|metrics?|logs?")
+_TRACES = re.compile(r"(?i)span|trace")
+
 _MOST_LINES = 12
 _LONGEST_LINE = 600
 
@@ -54,17 +58,27 @@ def _cases(client, protocol, runs):
             if (run.client.name, run.combination.protocol, run.case.name) == (client, protocol, case)
         ]
         if of_case:
-            logged = _normalised(of_case[0].logged)
-            text += f"\n{title}:\n\n" + (f"```text\n{logged}\n```\n" if logged else "> (nothing)\n")
+            lines = _telling(of_case[0])
+            text += f"\n{title}:\n\n" + ("\n".join(["```text", *lines, "```\n"]) if lines else "> (nothing)\n")
     return text and text + "\n"
 
 
-def _normalised(text):
+def _telling(run):
+    """The lines that the client logs because of the refusal, with one for all the signals."""
+    success = run.folder.parent / "success/stderr"
+    usual = _lines(success.read_text(errors="replace")) if success.exists() else []
+    lines = {}
+    for line in _lines(run.logged):
+        if line not in usual:
+            alike = _SIGNALS.sub("", line)
+            lines[alike] = min(lines.get(alike, line), line, key=lambda line: (not _TRACES.search(line), line))
+    shown = [line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + "…" for line in lines.values()]
+    return shown if len(shown) <= _MOST_LINES else [*shown[:_MOST_LINES], "…"]
+
+
+def _lines(text):
     for pattern, replacement in _NORMALISED:
         text = re.sub(pattern, replacement, text)
     # Bytes of protobuf, as they were logged.
     text = re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "\N{REPLACEMENT CHARACTER}", text)
-    lines = list(dict.fromkeys(line.rstrip() for line in text.splitlines() if line.strip()))
-    if len(lines) > _MOST_LINES:
-        lines[_MOST_LINES:] = ["…"]
-    return "\n".join(line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + "…" for line in lines)
+    return [line.rstrip() for line in text.splitlines() if line.strip()]
