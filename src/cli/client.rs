@@ -7,6 +7,7 @@ use bytes::Bytes;
 use clap::Args;
 use http::{Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -14,6 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
+use super::https::{self, Trust};
 use super::{Exit, Failure, Terminal};
 use crate::admin::page::{MAX_LIMIT, PageView};
 use crate::admin::problem::ProblemView;
@@ -36,6 +38,8 @@ pub struct Target {
     /// A file that holds the admin key; without it the environment variable `GRIDGATE_ADMIN_KEY` does.
     #[arg(long, global = true, value_name = "FILE")]
     admin_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    trust: Trust,
 }
 
 /// Longer answers are none of the admin API's.
@@ -45,7 +49,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A client of the admin API of one server, as one admin key.
 pub(super) struct Client {
-    http: HttpClient<HttpConnector, Full<Bytes>>,
+    http: HttpClient<HttpsConnector<HttpConnector>, Full<Bytes>>,
     /// Scheme, host, port and whatever path stands before `/api/v1`, without a final `/`.
     base: String,
     authorization: header::HeaderValue,
@@ -60,7 +64,8 @@ impl Client {
         let mut authorization = header::HeaderValue::from_str(&value)
             .map_err(|_| Failure::new(Exit::Usage, "the admin key has other characters than a token"))?;
         authorization.set_sensitive(true);
-        let http = HttpClient::builder(TokioExecutor::new()).build_http();
+        let connector = target.trust.connector(base.starts_with("https:"))?;
+        let http = HttpClient::builder(TokioExecutor::new()).build(connector);
         Ok(Self { http, base, authorization })
     }
 
@@ -127,7 +132,10 @@ impl Client {
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), Failure> {
-        let response = self.http.request(request).await.map_err(|error| self.unreachable(&chain(&error)))?;
+        let response = self.http.request(request).await.map_err(|error| {
+            let failure = self.unreachable(&chain(&error));
+            https::hint(&error).into_iter().fold(failure, Failure::hint)
+        })?;
         let status = response.status();
         let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await;
         let body = body.map_err(|error| self.unreachable(&format!("the answer broke off: {error}")))?;
@@ -163,12 +171,8 @@ fn base(url: &str) -> Result<String, Failure> {
             .hint("it looks like http://127.0.0.1:4319")
     };
     let uri: Uri = url.parse().map_err(|_| usage("is not a URL"))?;
-    match uri.scheme_str() {
-        Some("http") => {}
-        Some("https") => {
-            return Err(usage("is an https URL, which this command does not speak; use a tunnel to the server"));
-        }
-        _ => return Err(usage("does not begin with http://")),
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return Err(usage("does not begin with http:// or https://"));
     }
     if uri.query().is_some() {
         return Err(usage("has a query"));

@@ -5,6 +5,7 @@
 mod bootstrap;
 mod client;
 mod grids;
+mod https;
 mod keys;
 mod migrate;
 mod output;

@@ -24,16 +24,16 @@ pub(super) async fn run(installation: &Installation, terminal: &mut Terminal<'_>
     let (data, lake) = (config.data.folder.display().to_string(), config.lake_folder().display().to_string());
     // The listeners are bound before the keys are made: a token that is shown once must not be lost to a port in use.
     let server = Server::start(config, lock, world.clone(), stop).await?;
-    let (admin, grpc) = (server.admin_address()?, server.ingest_address(Transport::Grpc)?);
-    let http = server.ingest_address(Transport::Http)?;
+    let (admin, grpc) = (server.admin_url()?, server.ingest_endpoint(Transport::Grpc)?);
+    let http = server.ingest_endpoint(Transport::Http)?;
     let keys = if first { Some(demo(&opened, &world).await?) } else { None };
     drop(opened);
 
-    terminal.data(&format!("GRIDGATE_ADMIN_URL=http://{admin}"))?;
+    terminal.data(&format!("GRIDGATE_ADMIN_URL={admin}"))?;
     if let Some(keys) = &keys {
         terminal.data(&format!("GRIDGATE_ADMIN_KEY={}", keys.admin.reveal()))?;
     }
-    terminal.data(&format!("OTEL_EXPORTER_OTLP_ENDPOINT=http://{grpc}"))?;
+    terminal.data(&format!("OTEL_EXPORTER_OTLP_ENDPOINT={grpc}"))?;
     terminal.data("OTEL_EXPORTER_OTLP_PROTOCOL=grpc")?;
     if let Some(keys) = &keys {
         terminal.data(&format!("OTEL_EXPORTER_OTLP_HEADERS=api-key={}", keys.ingest.reveal()))?;
@@ -41,9 +41,9 @@ pub(super) async fn run(installation: &Installation, terminal: &mut Terminal<'_>
     terminal.say(&format!(
         "\n\
          data        {data}\n\
-         OTLP/gRPC   http://{grpc}\n\
-         OTLP/HTTP   http://{http}   (OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf)\n\
-         admin API   http://{admin}\n\
+         OTLP/gRPC   {grpc}\n\
+         OTLP/HTTP   {http}   (OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf)\n\
+         admin API   {admin}\n\
          your data   {lake}/{DEMO}/{DEMO}/{DEVELOPMENT}/   (Parquet, a few seconds after each export)\n"
     ));
     terminal.say(if keys.is_some() {

@@ -48,9 +48,22 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
         ("limits.header_time", limits.header_time),
         ("limits.idle_time", limits.idle_time),
         ("lake.interval", config.lake.interval),
+        ("listen.reload", config.listen.reload),
     ];
     let length = lengths.into_iter().find(|(_, length)| length.0.is_zero());
-    number.or_else(|| length.map(|(option, _)| (option, "it has to be longer than zero".to_owned())))
+    number
+        .or_else(|| length.map(|(option, _)| (option, "it has to be longer than zero".to_owned())))
+        .or_else(|| half_set_tls(config))
+}
+
+/// The first TLS that lacks a file.
+fn half_set_tls(config: &Config) -> Option<(&'static str, String)> {
+    let listen = &config.listen;
+    let more = listen.more.iter().map(|listener| ("listen.more", &listener.tls));
+    let all = [("listen.tls", &listen.tls), ("listen.admin_tls", &listen.admin_tls)].into_iter().chain(more);
+    all.filter_map(|(option, tls)| Some((option, tls.half_set()?)))
+        .map(|(option, (set, lacks))| (option, format!("{set} is set and {lacks} is not")))
+        .next()
 }
 
 #[cfg(test)]

@@ -4,21 +4,20 @@
 //! this module.
 
 mod check;
+mod listen;
 mod load;
 pub mod pepper;
 mod units;
 
+pub use listen::{Admitted, CorsConfig, ListenConfig, ListenerConfig, Prefix, Serves, TlsConfig};
 pub use load::ConfigError;
 pub use units::{Bytes, Span};
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::domain::Slug;
 use crate::observe::logging::LogFormat;
-use crate::observe::metrics::Transport;
 use crate::storage::log::Durability;
 
 /// The configuration of one process.
@@ -33,6 +32,8 @@ pub struct Config {
     pub keys: KeysConfig,
     /// Where it listens.
     pub listen: ListenConfig,
+    /// Which web pages may export.
+    pub cors: CorsConfig,
     /// What clients may do.
     pub limits: LimitsConfig,
     /// The durable log.
@@ -90,39 +91,6 @@ pub struct KeysConfig {
     /// Look-ups under way at the most.
     pub lookups: usize,
 }
-
-/// `[listen]`
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ListenConfig {
-    /// OTLP/gRPC.
-    pub grpc: SocketAddr,
-    /// OTLP/HTTP.
-    pub http: SocketAddr,
-    /// Admin API, health and metrics.
-    pub admin: SocketAddr,
-    /// The environment whose keys `grpc` and `http` let in.
-    pub environment: Admitted,
-    /// Further ingest listeners.
-    pub more: Vec<ListenerConfig>,
-}
-
-/// `[[listen.more]]`
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ListenerConfig {
-    /// Its address.
-    pub address: SocketAddr,
-    /// Its transport.
-    pub transport: Transport,
-    /// The environment whose keys it lets in.
-    pub environment: Admitted,
-}
-
-/// Whose keys a listener lets in: `any`, or the slug of an environment.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Admitted(pub Option<Slug>);
 
 /// `[limits]`
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
@@ -234,19 +202,6 @@ impl Default for KeysConfig {
     }
 }
 
-impl Default for ListenConfig {
-    fn default() -> Self {
-        let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        Self {
-            grpc: loopback(4317),
-            http: loopback(4318),
-            admin: loopback(4319),
-            environment: Admitted(None),
-            more: Vec::new(),
-        }
-    }
-}
-
 impl Default for LimitsConfig {
     fn default() -> Self {
         Self {
@@ -296,19 +251,6 @@ impl Default for ObserveConfig {
 impl Default for ShutdownConfig {
     fn default() -> Self {
         Self { grace: Span::seconds(25) }
-    }
-}
-
-impl TryFrom<String> for Admitted {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        if text == "any" {
-            return Ok(Self(None));
-        }
-        text.parse()
-            .map(|slug| Self(Some(slug)))
-            .map_err(|error| format!("write \"any\" or the slug of an environment: {error}"))
     }
 }
 

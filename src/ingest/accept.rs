@@ -14,6 +14,8 @@ pub struct Entrance {
     pub transport: Transport,
     /// The one environment whose keys are let in; `None`: any.
     pub environment: Option<Slug>,
+    /// What stands before the paths of OTLP/HTTP; empty, or segments that each begin with a slash.
+    pub prefix: String,
 }
 
 /// An export whose headers have arrived. Its body has not been touched.
@@ -31,17 +33,26 @@ pub struct Arrival<'a> {
     pub headers: &'a HeaderMap,
 }
 
-/// The signal whose export `path` is. Paths are compared as they are: no case folding, decoding or clean-up, so that no two
+/// The signal whose export `path` is on a listener. Paths are compared as they are: no case folding, decoding or clean-up, so that no two
 /// parts of the system can disagree about what a path means.
 ///
 /// # Errors
 /// [`Reason::PathUnknown`] for any other path.
-pub fn signal(transport: Transport, path: &str) -> Result<Signal, Refusal> {
-    let path_of = match transport {
+pub fn signal(entrance: &Entrance, path: &str) -> Result<Signal, Refusal> {
+    let path_of = match entrance.transport {
         Transport::Grpc => Signal::grpc_path,
         Transport::Http => Signal::http_path,
     };
-    Signal::ALL.into_iter().find(|&signal| path_of(signal) == path).ok_or(Refusal::new(Reason::PathUnknown))
+    let prefix = &*entrance.prefix;
+    let found =
+        path.strip_prefix(prefix).and_then(|path| Signal::ALL.into_iter().find(|&signal| path_of(signal) == path));
+    found.ok_or_else(|| match prefix {
+        "" => Refusal::new(Reason::PathUnknown),
+        _ => Refusal::because(
+            Reason::PathUnknown,
+            format!("the endpoint here ends with {prefix}, before the path of OTLP"),
+        ),
+    })
 }
 
 /// Exports are sent with POST.
@@ -103,17 +114,19 @@ mod tests {
 
     #[test]
     fn paths_are_taken_literally() {
-        assert_eq!(signal(Transport::Http, "/v1/traces"), Ok(Signal::Traces));
-        assert_eq!(signal(Transport::Http, "/v1development/profiles"), Ok(Signal::Profiles));
-        assert_eq!(signal(Transport::Grpc, Signal::Logs.grpc_path()), Ok(Signal::Logs));
+        let of = |transport, prefix: &str| Entrance { transport, environment: None, prefix: prefix.to_owned() };
+        let (grpc, http, prefixed) = (of(Transport::Grpc, ""), of(Transport::Http, ""), of(Transport::Http, "/otlp"));
+        assert_eq!(signal(&http, "/v1/traces"), Ok(Signal::Traces));
+        assert_eq!(signal(&http, "/v1development/profiles"), Ok(Signal::Profiles));
+        assert_eq!(signal(&prefixed, "/otlp/v1/traces"), Ok(Signal::Traces));
+        assert_eq!(signal(&grpc, Signal::Logs.grpc_path()), Ok(Signal::Logs));
         for path in
             ["/", "", "/v1/traces/", "//v1/traces", "/V1/traces", "/v1/%74races", "/v1/spans", Signal::Logs.grpc_path()]
         {
-            assert_eq!(
-                signal(Transport::Http, path).map_err(|refusal| refusal.reason),
-                Err(Reason::PathUnknown),
-                "{path}"
-            );
+            assert_eq!(signal(&http, path).map_err(|refusal| refusal.reason), Err(Reason::PathUnknown), "{path}");
+        }
+        for path in ["/v1/traces", "/otlp", "/otlp/", "/otlpv1/traces", "/OTLP/v1/traces", "/otlp/otlp/v1/traces"] {
+            assert!(signal(&prefixed, path).is_err(), "{path}");
         }
     }
 

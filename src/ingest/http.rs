@@ -11,6 +11,7 @@ use http_body_util::BodyExt;
 use super::Gate;
 use super::accept::{Entrance, Format};
 use super::acknowledge::{self, Answer};
+use super::cors;
 
 /// Answers one request of a client at `peer`.
 pub async fn answer<B>(gate: &Gate, entrance: &Entrance, peer: IpAddr, request: Request<B>) -> Response<Answer>
@@ -19,8 +20,16 @@ where
     B::Error: Send,
 {
     let (parts, mut body) = request.into_parts();
+    if let Some(cors) = &gate.cors
+        && cors::is_preflight(&parts)
+    {
+        return cors.preflight(&parts.headers);
+    }
     let result = super::answer(gate, entrance, peer, &parts, &mut body).await;
     let mut response = acknowledge::http(result.as_ref().copied(), Format::of(&parts.headers));
+    if let Some(cors) = &gate.cors {
+        cors.admit(&parts.headers, response.headers_mut());
+    }
     // HTTP/2 ends the stream by itself.
     if result.is_err() && parts.version < Version::HTTP_2 && !body.is_end_stream() {
         if parts.headers.contains_key(header::EXPECT) {

@@ -12,6 +12,7 @@ pub mod acknowledge;
 pub mod admit;
 pub mod append;
 pub mod authenticate;
+pub mod cors;
 pub mod grpc;
 pub mod http;
 pub mod key_cache;
@@ -35,6 +36,7 @@ use crate::otlp::scan::ScanLimits;
 use crate::storage::log::Log;
 use accept::{Arrival, Entrance};
 use append::Stored;
+use cors::Cors;
 use key_cache::KeyCache;
 
 /// Everything that the path of an export needs. There is one of it, shared by all listeners.
@@ -45,6 +47,8 @@ pub struct Gate {
     pub peppers: Arc<Peppers>,
     /// The headers that may carry a token, in order.
     pub credential_headers: Vec<HeaderName>,
+    /// Which web pages may export; `None`: none.
+    pub cors: Option<Cors>,
     /// Where accepted exports become durable.
     pub log: Log,
     /// What all bodies together may hold in memory.
@@ -104,7 +108,7 @@ where
     B: Body<Data = Bytes> + Unpin,
 {
     let at = gate.clock.now();
-    let signal = accept::signal(entrance.transport, parts.uri.path());
+    let signal = accept::signal(entrance, parts.uri.path());
     let tally = gate.metrics.begin(entrance.transport, signal.as_ref().ok().copied());
     let result = match signal.and_then(|signal| accept::method(&parts.method).map(|()| signal)) {
         Ok(signal) => export(gate, Arrival { signal, entrance, peer, at, headers: &parts.headers }, body).await,

@@ -15,6 +15,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use super::tls::TlsMetrics;
 use crate::domain::{Reason, Signal};
 
 /// Over which transport an export came.
@@ -54,6 +55,8 @@ pub struct Metrics {
     delivered_files: Counter,
     quarantined: Counter,
     delivery_failures: Counter,
+    /// What TLS counts.
+    pub tls: TlsMetrics,
 }
 
 /// The counters of one transport and signal.
@@ -100,6 +103,7 @@ impl Metrics {
         let delivered_files = counter("delivered_files", "Files written to the lake");
         let quarantined = counter("quarantined", "Damaged frames and unreadable records set aside");
         let delivery_failures = counter("delivery_failures", "Deliveries that failed and were tried again");
+        let tls = TlsMetrics::register(&mut registry);
         let duration = Family::<Labels, Histogram>::new_with_constructor(|| {
             Histogram::new(exponential_buckets(0.000_25, 2.0, 16))
         });
@@ -135,6 +139,7 @@ impl Metrics {
             delivered_files,
             quarantined,
             delivery_failures,
+            tls,
         }
     }
 

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::idle::{Arrived, HeaderTimer, Noted};
+use super::opening::{Begins, Opening};
 use crate::domain::Budget;
 
 /// What a connection may be.
@@ -50,6 +51,14 @@ pub(super) struct Connections {
     open: TaskTracker,
 }
 
+/// A bound listener.
+#[derive(Debug)]
+pub(super) struct Port {
+    pub(super) listener: TcpListener,
+    pub(super) versions: Versions,
+    pub(super) opening: Opening,
+}
+
 /// Which versions of HTTP a listener speaks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Versions {
@@ -59,8 +68,16 @@ pub(super) enum Versions {
     OneOrTwo,
 }
 
-/// How every HTTP/2 connection begins (RFC 9113 section 3.4).
-const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+impl Versions {
+    /// The names under which TLS offers them (RFC 7301, «ALPN»), the best first.
+    #[must_use]
+    pub(super) const fn protocols(self) -> &'static [&'static str] {
+        match self {
+            Self::Two => &["h2"],
+            Self::OneOrTwo => &["h2", "http/1.1"],
+        }
+    }
+}
 
 /// An HTTP/1.1 connection reads up to this much at once; measured, 128 to 400 KiB are best.
 const READ_BUFFER: usize = 256 << 10;
@@ -78,7 +95,7 @@ impl Connections {
     }
 
     /// Accepts connections until the process stops, and serves each with what `service` makes for its client.
-    pub(super) async fn accept<S, B>(self, listener: TcpListener, versions: Versions, service: impl Fn(IpAddr) -> S)
+    pub(super) async fn accept<S, B>(self, port: Port, service: impl Fn(IpAddr) -> S)
     where
         S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
         S::Future: Send,
@@ -88,7 +105,7 @@ impl Connections {
     {
         loop {
             let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
+                accepted = port.listener.accept() => accepted,
                 () = self.stop.cancelled() => return,
             };
             let (stream, peer) = match accepted {
@@ -100,7 +117,7 @@ impl Connections {
                     continue;
                 }
             };
-            self.open(stream, peer, versions, service(peer.ip()));
+            self.open(stream, peer, &port, service(peer.ip()));
         }
     }
 
@@ -116,7 +133,7 @@ impl Connections {
         self.open.len()
     }
 
-    fn open<S, B>(&self, stream: TcpStream, peer: SocketAddr, versions: Versions, service: S)
+    fn open<S, B>(&self, stream: TcpStream, peer: SocketAddr, port: &Port, service: S)
     where
         S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
         S::Future: Send,
@@ -134,9 +151,10 @@ impl Connections {
             return;
         };
         let (limits, stop) = (self.limits, self.stop.clone());
+        let (versions, opening) = (port.versions, port.opening.clone());
         self.open.spawn(async move {
             let _held = (slot, memory);
-            if let Err(error) = serve(stream, versions, service, limits, stop).await {
+            if let Err(error) = serve(stream, versions, &opening, service, limits, stop).await {
                 tracing::debug!(%peer, error, "a connection ended early");
             }
         });
@@ -146,6 +164,7 @@ impl Connections {
 async fn serve<S, B>(
     stream: TcpStream,
     versions: Versions,
+    opening: &Opening,
     service: S,
     limits: ConnectionLimits,
     stop: CancellationToken,
@@ -158,12 +177,11 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     stream.set_nodelay(true)?;
-    // Waited for with HTTP/2, too: hyper waits for the preface without end.
-    let begins_as_two = tokio::select! {
-        begins = tokio::time::timeout(limits.header_time, begins_with_preface(&stream)) => begins??,
+    let (stream, begins) = tokio::select! {
+        opened = opening.open(stream, versions, limits.header_time) => opened?,
         () = stop.cancelled() => return Ok(()),
     };
-    if begins_as_two || versions == Versions::Two {
+    if begins == Begins::Two || versions == Versions::Two {
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .initial_stream_window_size(limits.stream_window)
@@ -195,25 +213,10 @@ async fn finish<C: Future>(connection: C, ask: impl FnOnce(Pin<&mut C>), stop: &
     connection.await
 }
 
-/// Whether the client begins with HTTP/2's preface. Nothing is taken from the stream.
-async fn begins_with_preface(stream: &TcpStream) -> std::io::Result<bool> {
-    let mut seen = [0; PREFACE.len()];
-    loop {
-        let count = stream.peek(&mut seen).await?;
-        if count == 0 || seen[..count] != PREFACE[..count] {
-            return Ok(false);
-        }
-        if count == PREFACE.len() {
-            return Ok(true);
-        }
-        // A part of the preface: peeking again at once would only spin.
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observe::metrics::Metrics;
     use hyper::service::service_fn;
     use tokio::io::AsyncReadExt as _;
 
@@ -233,7 +236,8 @@ mod tests {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
             let address = listener.local_addr().expect("an address");
             let service = |_| service_fn(async |_| Ok::<_, std::convert::Infallible>(Response::new(String::new())));
-            let serving = tokio::spawn(connections.clone().accept(listener, versions, service));
+            let opening = Opening { tls: None, metrics: Arc::new(Metrics::new()) };
+            let serving = tokio::spawn(connections.clone().accept(Port { listener, versions, opening }, service));
             let mut silent = TcpStream::connect(address).await.expect("a connection");
             let mut received = Vec::new();
             let closed = tokio::time::timeout(Duration::from_mins(1), silent.read_to_end(&mut received)).await;

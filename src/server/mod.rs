@@ -1,11 +1,16 @@
 //! The composition root: from a configuration to running listeners, and back to nothing in the right order.
 
 mod connections;
+mod expiry;
 mod health;
 mod idle;
+mod listeners;
 mod memory;
+mod opening;
 mod others;
+pub(crate) mod pem;
 mod settings;
+pub(crate) mod tls;
 
 use std::fs::DirBuilder;
 use std::net::SocketAddr;
@@ -13,19 +18,15 @@ use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use hyper::service::service_fn;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-use tonic::service::Routes;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::admin::{self, AdminState};
 use crate::catalog::{self, Catalog};
-use crate::config::{Config, ListenerConfig, pepper};
+use crate::config::{Config, pepper};
 use crate::domain::{Budget, Clock, Random};
 use crate::ingest::Gate;
-use crate::ingest::accept::Entrance;
 use crate::ingest::key_cache::KeyCache;
 use crate::observe::metrics::{Metrics, Transport};
 use crate::shutdown::essential;
@@ -33,9 +34,10 @@ use crate::storage::deliver::{Delivered, Deliverer, Report};
 pub use crate::storage::lock::FolderLock;
 use crate::storage::log::Committer;
 use crate::storage::open::Storage;
-use connections::{Connections, Versions};
+use connections::Connections;
+use listeners::{IngestListener, Listeners, check_environments};
 pub use settings::catalog_settings;
-use settings::{connection_limits, credential_headers, export_limits, key_cache_settings, storage_settings};
+use settings::{connection_limits, cors, credential_headers, export_limits, key_cache_settings, storage_settings};
 
 /// What the outside world gives to a process; tests give something else.
 #[derive(Clone)]
@@ -55,8 +57,7 @@ pub struct Server {
     committer: Committer,
     deliverer: Deliverer,
     connections: Connections,
-    ingest: Vec<(TcpListener, Entrance)>,
-    admin_listener: TcpListener,
+    listeners: Listeners,
     stop: CancellationToken,
     _locks: (FolderLock, Option<FolderLock>),
 }
@@ -118,6 +119,7 @@ impl Server {
             keys: Arc::clone(&keys),
             peppers: Arc::clone(&peppers),
             credential_headers: credential_headers(&config)?,
+            cors: cors(&config)?,
             log,
             budget: body_memory.clone(),
             limits: export_limits(&config),
@@ -141,12 +143,7 @@ impl Server {
             peppers,
             key_changed: Arc::new(move |id| keys.forget(&id)),
         };
-        let mut ingest = Vec::new();
-        for (option, listener) in ingest_listeners(&config) {
-            let bound = bind(option, listener.address).await?;
-            ingest.push((bound, Entrance { transport: listener.transport, environment: listener.environment.0 }));
-        }
-        let admin_listener = bind("listen.admin", config.listen.admin).await?;
+        let listeners = Listeners::bind(&config, &gate.clock, &metrics).await?;
         Ok(Self {
             config,
             gate,
@@ -155,8 +152,7 @@ impl Server {
             committer,
             deliverer,
             connections,
-            ingest,
-            admin_listener,
+            listeners,
             stop,
             _locks: (lock, log_lock),
         })
@@ -167,8 +163,15 @@ impl Server {
     /// # Errors
     /// Where the operating system does not tell.
     pub fn ingest_address(&self, transport: Transport) -> Result<SocketAddr> {
-        let found = self.ingest.iter().find(|(_, entrance)| entrance.transport == transport);
-        Ok(found.context("there is no such listener")?.0.local_addr()?)
+        self.listeners.serving(transport)?.address()
+    }
+
+    /// What clients of `transport` have to be given as endpoint.
+    ///
+    /// # Errors
+    /// Where the operating system does not tell.
+    pub fn ingest_endpoint(&self, transport: Transport) -> Result<String> {
+        self.listeners.serving(transport)?.endpoint(transport)
     }
 
     /// The addresses of the listeners of `listen.more`, in their order.
@@ -176,7 +179,7 @@ impl Server {
     /// # Errors
     /// Where the operating system does not tell.
     pub fn more_addresses(&self) -> Result<Vec<SocketAddr>> {
-        self.ingest.iter().skip(2).map(|(listener, _)| Ok(listener.local_addr()?)).collect()
+        self.listeners.more().map(IngestListener::address).collect()
     }
 
     /// The address of the admin listener.
@@ -184,7 +187,15 @@ impl Server {
     /// # Errors
     /// Where the operating system does not tell.
     pub fn admin_address(&self) -> Result<SocketAddr> {
-        Ok(self.admin_listener.local_addr()?)
+        self.listeners.admin.address()
+    }
+
+    /// The URL of the admin listener.
+    ///
+    /// # Errors
+    /// Where the operating system does not tell.
+    pub fn admin_url(&self) -> Result<String> {
+        self.listeners.admin.url()
     }
 
     /// Serves until `stop` is cancelled; then finishes what is in flight, makes it durable, delivers it as far as the grace
@@ -193,19 +204,8 @@ impl Server {
     /// # Errors
     /// Where a task that the gate cannot do without has ended by itself.
     pub async fn run(self) -> Result<()> {
-        let Self {
-            config,
-            gate,
-            catalog,
-            admin,
-            committer,
-            mut deliverer,
-            connections,
-            ingest,
-            admin_listener,
-            stop,
-            _locks,
-        } = self;
+        let Self { config, gate, catalog, admin, committer, mut deliverer, connections, listeners, stop, _locks } =
+            self;
         let deadline = config.shutdown.grace.0;
         let crashed = CancellationToken::new();
         let (log_closed, delivery_closed) = (CancellationToken::new(), CancellationToken::new());
@@ -216,14 +216,12 @@ impl Server {
             deliverer
         });
 
+        let Listeners { ingest, admin: admin_port, certificates } = listeners;
+        let _reloading = AbortOnDropHandle::new(tokio::spawn(certificates.reload(config.clone())));
         let listeners = TaskTracker::new();
         let (health, others) = others::services()?;
-        for (listener, entrance) in ingest {
-            let (gate, connections) = (Arc::clone(&gate), connections.clone());
-            match entrance.transport {
-                Transport::Http => listeners.spawn(serve_http(connections, listener, gate, entrance)),
-                Transport::Grpc => listeners.spawn(serve_grpc(connections, listener, gate, entrance, others.clone())),
-            };
+        for listener in ingest {
+            listeners.spawn(listener.serve(connections.clone(), Arc::clone(&gate), others.clone()));
         }
         let router = admin::router(admin).merge(health::router(health::Health { gate: Arc::clone(&gate), catalog }));
         let admin_service = TowerToHyperService::new(router);
@@ -232,10 +230,7 @@ impl Server {
         let limits = connection_limits(&config);
         let memory = Budget::new(ADMIN_CONNECTIONS as u64 * u64::from(limits.connection_window));
         let admin_connections = Connections::new(limits, ADMIN_CONNECTIONS, memory, admin_stop.clone());
-        let administering =
-            tokio::spawn(
-                admin_connections.clone().accept(admin_listener, Versions::OneOrTwo, move |_| admin_service.clone()),
-            );
+        let administering = tokio::spawn(admin_connections.clone().accept(admin_port, move |_| admin_service.clone()));
         tracing::info!("serving");
 
         tokio::select! {
@@ -278,68 +273,6 @@ const ADMIN_CONNECTIONS: usize = 64;
 
 /// How long requests to the admin listener may take to finish at the very end.
 const ADMIN_GRACE: std::time::Duration = std::time::Duration::from_secs(2);
-
-async fn serve_http(connections: Connections, listener: TcpListener, gate: Arc<Gate>, entrance: Entrance) {
-    let entrance = Arc::new(entrance);
-    let service = move |peer| {
-        let (gate, entrance) = (Arc::clone(&gate), Arc::clone(&entrance));
-        service_fn(move |request| {
-            let (gate, entrance) = (Arc::clone(&gate), Arc::clone(&entrance));
-            async move {
-                Ok::<_, std::convert::Infallible>(crate::ingest::http::answer(&gate, &entrance, peer, request).await)
-            }
-        })
-    };
-    connections.accept(listener, Versions::OneOrTwo, service).await;
-}
-
-async fn serve_grpc(
-    connections: Connections,
-    listener: TcpListener,
-    gate: Arc<Gate>,
-    entrance: Entrance,
-    others: Routes,
-) {
-    let entrance = Arc::new(entrance);
-    let service = move |peer| {
-        let (gate, entrance, others) = (Arc::clone(&gate), Arc::clone(&entrance), others.clone());
-        service_fn(move |request| {
-            let (gate, entrance, others) = (Arc::clone(&gate), Arc::clone(&entrance), others.clone());
-            async move { crate::ingest::grpc::route(&gate, &entrance, peer, request, others).await }
-        })
-    };
-    connections.accept(listener, Versions::Two, service).await;
-}
-
-/// Every ingest listener with the option that names it.
-fn ingest_listeners(config: &Config) -> Vec<(&'static str, ListenerConfig)> {
-    let listen = &config.listen;
-    let of = |address, transport| ListenerConfig { address, transport, environment: listen.environment.clone() };
-    let more = listen.more.iter().map(|listener| ("listen.more", listener.clone()));
-    [("listen.grpc", of(listen.grpc, Transport::Grpc)), ("listen.http", of(listen.http, Transport::Http))]
-        .into_iter()
-        .chain(more)
-        .collect()
-}
-
-async fn bind(option: &'static str, address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("{option}: cannot listen on {address}"))
-}
-
-/// A listener that is bound to an environment which does not exist would refuse every key.
-async fn check_environments(config: &Config, catalog: &dyn Catalog) -> Result<()> {
-    let known = catalog.environments().await.context("catalog.url")?;
-    let more = config.listen.more.iter().map(|listener| ("listen.more", &listener.environment));
-    for (option, environment) in std::iter::once(("listen.environment", &config.listen.environment)).chain(more) {
-        if let Some(slug) = &environment.0
-            && !known.iter().any(|environment| environment.slug == *slug)
-        {
-            let known: Vec<_> = known.iter().map(|environment| environment.slug.as_str()).collect();
-            bail!("{option}: there is no environment {slug}; there are {}", known.join(", "));
-        }
-    }
-    Ok(())
-}
 
 /// What delivery does, in the metrics.
 #[derive(Debug)]

@@ -7,6 +7,7 @@ use super::connections::ConnectionLimits;
 use crate::catalog::CatalogSettings;
 use crate::config::Config;
 use crate::ingest::ExportLimits;
+use crate::ingest::cors::Cors;
 use crate::ingest::key_cache::KeyCacheSettings;
 use crate::otlp::scan::ScanLimits;
 use crate::storage::deliver::DeliverSettings;
@@ -31,6 +32,15 @@ pub(super) fn credential_headers(config: &Config) -> Result<Vec<HeaderName>> {
         bail!("keys.headers: without a header no export could carry its token");
     }
     Ok(headers)
+}
+
+/// Which web pages may export; `None`: none.
+pub(super) fn cors(config: &Config) -> Result<Option<Cors>> {
+    let wanted = &config.cors;
+    let name = |name: &String| name.parse().with_context(|| format!("cors.headers: {name:?} is not a header's name"));
+    let headers = wanted.headers.iter().map(name).collect::<Result<Vec<HeaderName>>>()?;
+    let headers = credential_headers(config)?.into_iter().chain(headers);
+    Cors::new(&wanted.origins, headers, wanted.max_age.0).context("cors.origins")
 }
 
 pub(super) fn storage_settings(config: &Config) -> StorageSettings {

@@ -6,6 +6,8 @@ mod admin;
 #[cfg(test)]
 mod catalog;
 #[cfg(test)]
+mod certificates;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod ingest;

@@ -18,7 +18,7 @@ use opentelemetry_proto::tonic::collector::profiles::v1development::ExportProfil
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::Gate;
@@ -196,13 +196,20 @@ pub(super) async fn exchange(
     request: http::request::Builder,
     body: impl Into<Bytes>,
 ) -> Answer {
-    let body = Full::new(body.into());
-    let stream = TokioIo::new(TcpStream::connect(address).await.expect("a connection"));
+    over(TcpStream::connect(address).await.expect("a connection"), two, request, body).await
+}
+
+/// One request on a stream.
+pub(super) async fn over<S>(stream: S, two: bool, request: http::request::Builder, body: impl Into<Bytes>) -> Answer
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (body, stream) = (Full::new(body.into()), TokioIo::new(stream));
     let response = if two {
         let (mut sender, connection) = http2::handshake(TokioExecutor::new(), stream).await.expect("HTTP/2");
         tokio::spawn(connection);
         let path = request.uri_ref().expect("a path").clone();
-        let request = request.uri(format!("http://{address}{path}")).body(body).expect("a request");
+        let request = request.uri(format!("http://gate{path}")).body(body).expect("a request");
         sender.send_request(request).await.expect("an answer")
     } else {
         let (mut sender, connection) = http1::handshake(stream).await.expect("HTTP/1.1");
@@ -249,6 +256,20 @@ impl Raw {
         let mut body = vec![0; length.map_or(0, |length| length.parse().expect("a number"))];
         self.0.read_exact(&mut body).await.expect("the body");
         (head, body)
+    }
+
+    /// The next `count` bytes.
+    pub(super) async fn read_some(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        self.0.read_exact(&mut bytes).await.expect("so many bytes");
+        bytes
+    }
+
+    /// Whatever else is sent until the connection is closed.
+    pub(super) async fn read_to_end(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        self.0.read_to_end(&mut rest).await.expect("the rest");
+        rest
     }
 
     /// Whether the gate closes the connection, without sending anything more.

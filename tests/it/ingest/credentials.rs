@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use gridgate::config::{Admitted, ListenerConfig};
+use gridgate::config::{Admitted, ListenerConfig, Prefix, Serves, TlsConfig};
 use gridgate::domain::{Permission, Permissions, Signal};
-use gridgate::observe::metrics::Transport;
 use serde_json::json;
 
 use super::client::{Export, Form};
@@ -160,10 +159,12 @@ async fn a_listener_of_one_environment_refuses_keys_of_others() {
         address: ([127, 0, 0, 1], 0).into(),
         transport,
         environment: Admitted(Some(slug(environment))),
+        prefix: Prefix::default(),
+        tls: TlsConfig::default(),
     };
     let gate = Gate::with(|config| {
         config.listen.environment = Admitted(Some(slug("production")));
-        config.listen.more = vec![of(Transport::Http, "staging"), of(Transport::Grpc, "staging")];
+        config.listen.more = vec![of(Serves::Http, "staging"), of(Serves::Grpc, "staging")];
     })
     .await;
     let (production, staging) = (gate.key_of("shop", "production").await, gate.key_of("shop", "staging").await);

@@ -2,17 +2,22 @@
 
 mod answers;
 mod client;
+mod cors;
 mod credentials;
 mod key_cache;
 mod limits;
 mod observed;
+mod one_port;
 mod overtaken;
+mod prefix;
+mod reload;
 mod secrecy;
 mod shutdown;
 mod slow;
 mod start;
 mod storage;
 mod success;
+mod tls;
 mod told;
 mod unread;
 

@@ -1,0 +1,234 @@
+//! TLS of listeners: the handshake, and certificates that are replaced while connections come in.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+use std::{fmt, io};
+
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::UnixTime;
+use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
+use rustls::sign::SingleCertAndKey;
+use rustls::time_provider::TimeProvider;
+use rustls::{AlertDescription, ServerConfig, version};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::signal::unix::Signal;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::connections::Versions;
+use super::expiry::not_after;
+use super::pem::{Files, PemError};
+use crate::config::TlsConfig;
+use crate::domain::Clock;
+use crate::observe::metrics::Metrics;
+use crate::observe::tls::HandshakeFailure;
+
+/// What handshakes are computed with. It is passed on explicitly: nothing here depends on state of the process.
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+/// Why a listener cannot speak TLS.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TlsError {
+    /// A file is not good.
+    #[error(transparent)]
+    Pem(#[from] PemError),
+    /// What is in the files does not make a server.
+    #[error("TLS cannot be set up")]
+    Setup(#[from] rustls::Error),
+    /// The authorities of clients cannot be used.
+    #[error("client_ca cannot be used")]
+    ClientAuthorities(#[from] VerifierBuilderError),
+}
+
+/// TLS from the files of one option, for the listeners that share them.
+#[derive(Debug)]
+pub(super) struct Tls {
+    /// The option that holds the files: `listen.tls`.
+    option: String,
+    paths: TlsConfig,
+    time: Arc<Time>,
+    metrics: Arc<Metrics>,
+    /// What the next handshake uses.
+    current: RwLock<Configs>,
+    /// The digest of the files, or of the reason why they could not be read, when they were last looked at.
+    seen: Mutex<Vec<u8>>,
+}
+
+/// How the server's side behaves, by what is above TLS.
+#[derive(Clone, Debug)]
+struct Configs {
+    two: Arc<ServerConfig>,
+    one_or_two: Arc<ServerConfig>,
+}
+
+/// What looking at the files led to.
+#[derive(Debug)]
+pub(super) enum Looked {
+    /// They are as they were.
+    Unchanged,
+    /// They are used from now on.
+    Replaced,
+    /// They are not good, and what was in use before still is.
+    Refused(TlsError),
+}
+
+impl Tls {
+    /// TLS by the files of `paths`, which `option` names.
+    ///
+    /// # Errors
+    /// Where the files are not good.
+    pub(super) fn open(
+        option: String,
+        paths: TlsConfig,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, TlsError> {
+        let time = Arc::new(Time(clock));
+        let files = Files::read(&paths)?;
+        let (configs, certificate) = configs(&files, &time)?;
+        let seen = Mutex::new(files.digest().to_vec());
+        drop(files);
+        let tls = Self { option, paths, time, metrics, current: RwLock::new(configs), seen };
+        tls.note_expiry(&certificate);
+        Ok(tls)
+    }
+
+    /// Looks at the files, and uses them where they have changed and are good. Blocks while it reads them.
+    pub(super) fn look(&self) -> Looked {
+        let files = Files::read(&self.paths);
+        let digest = match &files {
+            Ok(files) => files.digest().to_vec(),
+            Err(error) => error.to_string().into_bytes(),
+        };
+        let mut seen = self.seen();
+        if *seen == digest {
+            return Looked::Unchanged;
+        }
+        *seen = digest;
+        let changed = files.map_err(TlsError::from).and_then(|files| configs(&files, &self.time));
+        self.metrics.tls.reloaded(&self.option, changed.is_ok());
+        match changed {
+            Ok((configs, certificate)) => {
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) = configs;
+                self.note_expiry(&certificate);
+                Looked::Replaced
+            }
+            Err(error) => Looked::Refused(error),
+        }
+    }
+
+    /// The option that holds the files.
+    pub(super) fn option(&self) -> &str {
+        &self.option
+    }
+
+    /// The server's side of a handshake on `stream`, above which are `versions` of HTTP.
+    ///
+    /// # Errors
+    /// Why it came to nothing.
+    pub(super) async fn accept<S>(&self, stream: S, versions: Versions) -> Result<TlsStream<S>, HandshakeFailure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let Configs { two, one_or_two } = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
+        TlsAcceptor::from(if versions == Versions::Two { two } else { one_or_two })
+            .accept(stream)
+            .await
+            .map_err(|error| failure(&error))
+    }
+
+    fn note_expiry(&self, certificate: &[u8]) {
+        if let Some(at) = not_after(certificate) {
+            self.metrics.tls.expires(&self.option, at);
+        }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Looks at the files of every listener, after each `pause` and at each of `hangups`, without end.
+pub(super) async fn reload(all: Vec<Arc<Tls>>, pause: Duration, mut hangups: Signal) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = hangups.recv() => tracing::info!("SIGHUP: looking at certificates"),
+        }
+        let all = all.clone();
+        // A panic of one look must not end all further ones.
+        let _ = tokio::task::spawn_blocking(move || all.iter().for_each(|tls| tell(&tls.option, &tls.look()))).await;
+    }
+}
+
+fn tell(option: &str, looked: &Looked) {
+    match looked {
+        Looked::Unchanged => {}
+        Looked::Replaced => tracing::info!(option, "a new certificate is in use"),
+        Looked::Refused(error) => {
+            tracing::warn!(option, error = chain(error), "the new certificate is not good; the old one stays in use");
+        }
+    }
+}
+
+/// How the server's side behaves, and the certificate that it shows.
+fn configs(files: &Files<'_>, time: &Arc<Time>) -> Result<(Configs, Vec<u8>), TlsError> {
+    let identity = files.identity()?;
+    let certificate = identity.cert.first().map(|certificate| certificate.to_vec()).unwrap_or_default();
+    let config = ServerConfig::builder_with_details(provider(), Arc::clone(time) as _)
+        .with_protocol_versions(&[&version::TLS13, &version::TLS12])?;
+    let config = match files.client_authorities()? {
+        None => config.with_no_client_auth(),
+        Some(authorities) => {
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(authorities), provider());
+            config.with_client_cert_verifier(verifier.build()?)
+        }
+    };
+    let config = config.with_cert_resolver(Arc::new(SingleCertAndKey::from(identity)));
+    let offering = |versions: Versions| {
+        let mut config = config.clone();
+        config.alpn_protocols = versions.protocols().iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        Arc::new(config)
+    };
+    let configs = Configs { two: offering(Versions::Two), one_or_two: offering(Versions::OneOrTwo) };
+    Ok((configs, certificate))
+}
+
+/// The gate's clock, by which clients' certificates expire.
+struct Time(Arc<dyn Clock>);
+
+impl fmt::Debug for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Time").field(&self.0.now()).finish()
+    }
+}
+
+impl TimeProvider for Time {
+    fn current_time(&self) -> Option<UnixTime> {
+        let micros = u64::try_from(self.0.now().micros()).ok()?;
+        Some(UnixTime::since_unix_epoch(Duration::from_micros(micros)))
+    }
+}
+
+fn failure(error: &io::Error) -> HandshakeFailure {
+    use rustls::Error;
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+        None => HandshakeFailure::Left,
+        Some(Error::AlertReceived(AlertDescription::CloseNotify | AlertDescription::UserCanceled)) => {
+            HandshakeFailure::Left
+        }
+        Some(Error::AlertReceived(_)) => HandshakeFailure::RefusedByClient,
+        Some(Error::NoApplicationProtocol) => HandshakeFailure::NoProtocol,
+        Some(Error::PeerIncompatible(_)) => HandshakeFailure::NothingInCommon,
+        Some(Error::NoCertificatesPresented) => HandshakeFailure::ClientCertificateMissing,
+        Some(Error::InvalidCertificate(_)) => HandshakeFailure::ClientCertificateInvalid,
+        Some(_) => HandshakeFailure::Malformed,
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
