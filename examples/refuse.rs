@@ -12,14 +12,17 @@
 use std::collections::HashMap;
 use std::error::Error;
 use std::io::{self, Write};
+use std::iter;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use clap::Parser;
 use gridgate::domain::{Reason, Refusal};
 use gridgate::ingest::accept::Format;
 use gridgate::ingest::acknowledge::{self, Answer};
+use gridgate::ingest::cors::Cors;
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version, header};
 use http_body_util::{BodyExt, Either, Full};
@@ -70,7 +73,9 @@ fn reason(name: &str) -> Result<Reason, String> {
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
     let options = Options::parse();
-    let refuser = Refuser { reason: options.reason, times: options.times, hint: !options.no_hint };
+    // Whether a page may send at all is for the gate to say: it answers the browser's question.
+    let cors = Cors::new(&["*".to_owned()], iter::empty(), Duration::ZERO)?.map(Arc::new);
+    let refuser = Refuser { reason: options.reason, times: options.times, hint: !options.no_hint, cors };
     let grpc = TcpListener::bind(options.grpc).await?;
     let http = TcpListener::bind(options.http).await?;
     let mut stdout = io::stdout();
@@ -95,6 +100,7 @@ struct Refuser {
     reason: Reason,
     times: u32,
     hint: bool,
+    cors: Option<Arc<Cors>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -181,6 +187,9 @@ impl Front {
             Transport::Grpc => acknowledge::grpc(Err(&refusal)),
             Transport::Http => acknowledge::http(Err(&refusal), Format::of(headers)),
         };
+        if let Some(cors) = &self.refuser.cors {
+            cors.admit(headers, response.headers_mut());
+        }
         if !self.refuser.hint {
             for name in ["retry-after", "grpc-status-details-bin", "google.rpc.retryinfo-bin"] {
                 response.headers_mut().remove(name);

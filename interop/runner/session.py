@@ -1,5 +1,6 @@
 """Carrying out runs: the gates, the refusers in front of them, the client processes, and the look into the lake."""
 
+import json
 import os
 import subprocess
 import tempfile
@@ -16,6 +17,9 @@ from gate import BINARY, Gate, key_id
 WAIT_SECONDS = 20
 # A client that takes longer hangs.
 DEADLINE_SECONDS = 60
+
+# The origin of the browser's page.
+PAGE = "http://page.localhost"
 
 REFUSER = BINARY.parent / "examples/refuse"
 
@@ -88,7 +92,7 @@ def carry_out(runs, output, jobs):
 
 def _gate(folder):
     folder.mkdir()
-    return Gate(folder)
+    return Gate(folder, GRIDGATE_CORS__ORIGINS=json.dumps([PAGE]))
 
 
 def _one_by_one(runs, folder, jobs):
