@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/sdk"))
 # Neither a proxy of the machine nor settings of the caller's shell may get between the clients and the loopback address.
-for name in [name for name in os.environ if name.startswith(("OTEL_", "GRIDGATE_LISTEN"))]:
+for name in [name for name in os.environ if name.startswith("OTEL_")]:
     del os.environ[name]
 for name in ("http_proxy", "https_proxy", "all_proxy"):
     os.environ.pop(name, None)
