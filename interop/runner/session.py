@@ -116,6 +116,8 @@ def _one_by_one(runs, folder, jobs):
         gate.stop()
     for run in runs:
         lake.check(gate, run)
+        if run.case.key != "good" and not run.logged.strip():
+            run.problems.append("told its user nothing")
 
 
 def _alone(run, gate, token):
