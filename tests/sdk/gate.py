@@ -32,30 +32,34 @@ def eventually(what, condition):
 
 
 class Gate:
-    """`gridgate quickstart` in a folder of its own, on ports of its own."""
+    """`gridgate quickstart` in a folder of its own, on ports of its own, with `settings` as environment variables."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, **settings):
+        self._folder = folder
         self.data = folder / "data"
         self._stdout, self._stderr = folder / "stdout", folder / "stderr"
         self.grpc, self.http, self.admin = (f"127.0.0.1:{port}" for port in _free_ports(3))
-        environment = _clean_environment() | {
+        self._environment = _clean_environment() | settings | {
             "GRIDGATE_LISTEN__GRPC": self.grpc,
             "GRIDGATE_LISTEN__HTTP": self.http,
             "GRIDGATE_LISTEN__ADMIN": self.admin,
         }
-        with self._stdout.open("wb") as stdout, self._stderr.open("wb") as stderr:
+        self.start()
+
+    def start(self):
+        """Starts it, for the first time or again after `stop`: where it was, with what it had."""
+        with self._stdout.open("ab") as stdout, self._stderr.open("ab") as stderr:
             self._process = subprocess.Popen(
                 [BINARY, "quickstart", "--data", self.data],
-                cwd=folder,
-                env=environment,
+                cwd=self._folder,
+                env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
             )
         try:
             eventually("the gate is ready", self._is_ready)
-            eventually("the gate has printed its keys", self._has_printed_keys)
-            self.variables = _variables(self._stdout.read_text())
+            self.variables = eventually("the gate has printed its keys", self._printed_variables)
         except BaseException:
             self._process.kill()
             self._process.wait()
@@ -139,8 +143,9 @@ class Gate:
         except OSError:
             return False
 
-    def _has_printed_keys(self):
-        return b"api-key=" in self._stdout.read_bytes().rpartition(b"\n")[0]
+    def _printed_variables(self):
+        variables = _variables(self._stdout.read_text().rpartition("\n")[0])
+        return variables if "OTEL_EXPORTER_OTLP_HEADERS" in variables else None
 
 
 def key_id(token):
