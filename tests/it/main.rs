@@ -8,7 +8,13 @@ mod catalog;
 #[cfg(test)]
 mod certificates;
 #[cfg(test)]
+#[path = "../../fuzz/checks/lib.rs"]
+#[expect(unreachable_pub, reason = "the fuzz targets have it as a library")]
+mod checks;
+#[cfg(test)]
 mod cli;
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod ingest;
 #[cfg(test)]

@@ -181,6 +181,39 @@ async fn nesting_bombs() {
     gate.stop().await;
 }
 
+/// Lists nest four objects and arrays of JSON for each value: the configured limit is the only one all the same.
+#[tokio::test]
+async fn the_configured_depth_holds_in_every_form() {
+    let nested = |form, depth: usize| {
+        let (protobuf, json) = (1..depth).fold((Vec::new(), "{}".to_owned()), |(protobuf, json), _| {
+            let json = format!(r#"{{"kvlistValue":{{"values":[{{"value":{json}}}]}}}}"#);
+            (field(6, &field(1, &field(2, &protobuf))), json)
+        });
+        match form {
+            Form::Json => {
+                format!(r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{{"body":{json}}}]}}]}}]}}"#).into_bytes()
+            }
+            Form::Grpc | Form::Protobuf => field(1, &field(2, &field(2, &field(5, &protobuf)))),
+        }
+    };
+    for depth in [2, 32] {
+        let gate = Gate::with(|config| config.limits.depth = depth).await;
+        let key = gate.key("shop").await;
+        let refused = told("body_undecodable").key(&key.id);
+        let refused = refused.detail(&format!("an attribute's value is nested over {depth} deep"));
+        let depth = usize::try_from(depth).expect("a small number");
+        for form in Form::ALL {
+            let export = Export::new(form, Signal::Logs, "").key(&key.token);
+            export.clone().message(nested(form, depth)).send(&gate).await.assert_success(form);
+            refused.check(&export.message(nested(form, depth + 1)).send(&gate).await, form);
+        }
+        let stopped = gate.stop().await;
+        let files = super::files(&stopped.config.lake_folder());
+        let rows = files.iter().map(|file| crate::lake::rows::read(std::fs::read(file).expect("a file")).len());
+        assert_eq!(rows.sum::<usize>(), 3, "what is accepted can be delivered");
+    }
+}
+
 /// With 5 MiB for bodies, one of 3 MiB that is arriving leaves no room for a second. (It takes half as much again while it moves
 /// from where there was room for a half of it.)
 /// Clause T51 of docs/otlp.md.

@@ -8,7 +8,8 @@ use prost::Message;
 use serde::Serialize;
 
 use super::arbitrary::{self, Entropy};
-use super::{bodies, reference, to_protobuf};
+use super::{bodies, to_protobuf};
+use crate::checks::reference;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]

@@ -3,7 +3,6 @@
 mod arbitrary;
 mod json;
 mod json_rules;
-mod reference;
 mod scan;
 
 #[path = "../../../benches/bodies/mod.rs"]

@@ -9,7 +9,8 @@ use proptest::prelude::*;
 use prost::Message;
 
 use super::arbitrary::{self, Entropy};
-use super::{bodies, reference};
+use super::bodies;
+use crate::checks::{reference, same_verdict};
 
 fn scan_default(signal: Signal, body: &[u8]) -> Result<Scan<'_>, ScanError> {
     scan(signal, body, &ScanLimits::default())
@@ -36,34 +37,10 @@ proptest! {
         for mutations in mutations {
             let mut body = valid.clone();
             arbitrary::mutate(&mut body, &mutations);
-            same_verdict(signal, &body)?;
+            same_verdict(signal, &body);
         }
-        same_verdict(other, &valid)?;
+        same_verdict(other, &valid);
     }
-}
-
-fn same_verdict(signal: Signal, body: &[u8]) -> Result<(), TestCaseError> {
-    match (scan_default(signal, body), reference::decode(signal, body)) {
-        (Ok(scan), Ok(decoded)) => {
-            // A decoder keeps only the last of two members of a oneof.
-            prop_assert!(scan.items >= decoded.items as u64);
-            prop_assert_eq!(scan.resources, decoded.resources as u64);
-        }
-        (
-            Err(
-                ScanError::IdLength { .. }
-                | ScanError::TooDeep { .. }
-                | ScanError::Wire { cause: WireError::Depth, .. },
-            ),
-            Ok(_),
-        )
-        | (Err(_), Err(_)) => {}
-        (scan, decoded) => {
-            let decoded = decoded.map(|decoded| decoded.items);
-            return Err(TestCaseError::fail(format!("scan: {scan:?}, decoder: {decoded:?}, body: {body:02x?}")));
-        }
-    }
-    Ok(())
 }
 
 #[test]
@@ -159,6 +136,50 @@ fn what_is_wrong_and_where() {
     for fields in [bytes(1, &[7; 16]), bytes(2, &[]), bytes(2, &[7; 8]), vec![0xf8, 0xff, 0xff, 0xff, 0x0f, 1]] {
         assert_eq!(scan_default(Signal::Traces, &of_span(&fields)).map(|scan| scan.items), Ok(1), "{fields:?}");
     }
+}
+
+/// Stricter by design: a decoder takes ids of any length.
+#[test]
+fn ids_have_their_length_or_none() {
+    for (field, length) in [(1, 15), (1, 17), (1, 32), (2, 7), (4, 16)] {
+        let body = of_span(&bytes(field, &vec![7; length]));
+        assert!(reference::decode(Signal::Traces, &body).is_ok());
+        let error = scan_default(Signal::Traces, &body).expect_err("no id is so long");
+        assert!(matches!(error, ScanError::IdLength { length: found, .. } if found == length), "{error}");
+    }
+    // ResourceProfiles, ScopeProfiles, Profile, and its id.
+    let body = bytes(1, &bytes(2, &bytes(2, &bytes(7, &[7; 8]))));
+    assert!(reference::decode(Signal::Profiles, &body).is_ok());
+    assert!(matches!(scan_default(Signal::Profiles, &body), Err(ScanError::IdLength { expected: 16, .. })));
+}
+
+/// Stricter by design: a decoder goes into groups up to a hundred deep, though OTLP has none.
+#[test]
+fn groups_nest_24_deep_and_no_deeper() {
+    let groups = |depth: usize| of_span(&[[0xfb, 0x07].repeat(depth), [0xfc, 0x07].repeat(depth)].concat());
+    for depth in [1, 24, 25, 90] {
+        assert!(reference::decode(Signal::Traces, &groups(depth)).is_ok(), "{depth}");
+        let found = scan_default(Signal::Traces, &groups(depth)).map(|scan| scan.items);
+        if depth <= 24 {
+            assert_eq!(found, Ok(1));
+        } else {
+            assert!(matches!(found, Err(ScanError::Wire { cause: WireError::Depth, .. })), "{depth}: {found:?}");
+        }
+    }
+}
+
+/// Stricter by design: of two kinds of data a decoder forgets the first. It was sent, and it counts.
+#[test]
+fn data_of_two_kinds_counts_for_both() {
+    let points = |count: usize| bytes(1, &[]).repeat(count);
+    // A gauge of two points, then a sum of three.
+    let metric = [bytes(5, &points(2)), bytes(7, &points(3))].concat();
+    let body = bytes(1, &bytes(2, &bytes(2, &metric)));
+    assert_eq!(reference::decode(Signal::Metrics, &body).map(|decoded| decoded.items), Ok(3));
+    assert_eq!(scan_default(Signal::Metrics, &body).map(|scan| scan.items), Ok(5));
+    // Of the same kind twice a decoder makes one, and the counts agree.
+    let metric = [bytes(7, &points(2)), bytes(7, &points(3))].concat();
+    assert!(same_verdict(Signal::Metrics, &bytes(1, &bytes(2, &bytes(2, &metric)))));
 }
 
 #[test]

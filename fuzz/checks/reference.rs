@@ -9,14 +9,14 @@ use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use prost::{DecodeError, Message};
 
 /// One decoded request.
-pub(super) struct Decoded {
-    pub(super) items: usize,
-    pub(super) resources: usize,
+pub struct Decoded {
+    pub items: usize,
+    pub resources: usize,
     /// The request encoded again: equal for equal requests, also where they hold NaN.
-    pub(super) bytes: Vec<u8>,
+    pub bytes: Vec<u8>,
 }
 
-pub(super) fn decode(signal: Signal, bytes: &[u8]) -> Result<Decoded, DecodeError> {
+pub fn decode(signal: Signal, bytes: &[u8]) -> Result<Decoded, DecodeError> {
     match signal {
         Signal::Traces => {
             let request = ExportTraceServiceRequest::decode(bytes)?;
