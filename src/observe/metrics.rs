@@ -51,7 +51,7 @@ pub enum Crowded {
     Address,
     /// Connections hold too much memory.
     Memory,
-    /// The operating system did not hand it over: out of file descriptors, or its client had left.
+    /// The operating system did not hand it over: there are no file descriptors left.
     NotAccepted,
 }
 

@@ -1,5 +1,6 @@
 //! Connections: accepted within limits, served until they are done, and asked to finish when the process stops.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::time::Duration;
@@ -134,8 +135,10 @@ impl Connections {
             };
             let (stream, peer) = match accepted {
                 Ok(accepted) => accepted,
+                // Its client left in the queue.
+                Err(error) if error.kind() == ErrorKind::ConnectionAborted => continue,
                 Err(error) => {
-                    // Out of file descriptors, or a client that left in the queue: the loop must survive both.
+                    // Out of file descriptors, perhaps: they come back.
                     self.refused.connection(Crowded::NotAccepted, &error);
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     continue;

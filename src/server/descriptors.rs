@@ -11,16 +11,18 @@ const OF_CATALOG: usize = 3;
 
 /// The most connections at the same time: `configured`, or what there are descriptors for where that is less.
 pub(super) fn connections(configured: usize, catalog_connections: u32) -> usize {
-    let Some(limit) = soft_limit() else { return configured };
-    let allowed = allowed(limit, catalog_connections);
-    if configured > allowed {
+    soft_limit().map_or(configured, |limit| configured.min(allowed(limit, catalog_connections)))
+}
+
+/// Says in the log where there are fewer than `configured`.
+pub(super) fn tell(configured: usize, catalog_connections: u32) {
+    let connections = connections(configured, catalog_connections);
+    if connections < configured {
         tracing::warn!(
-            connections = allowed,
-            descriptors = limit,
+            connections,
             "limits.connections is {configured}, which is more than there are file descriptors for (ulimit -n, LimitNOFILE)"
         );
     }
-    configured.min(allowed)
 }
 
 /// A quarter at the least: with very few descriptors it is better to serve somebody.

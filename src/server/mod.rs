@@ -240,6 +240,7 @@ impl Server {
         let slots = Slots::new(ADMIN_CONNECTIONS, ADMIN_CONNECTIONS);
         let admin_connections = Connections::new(limits, slots, refused, memory, admin_stop.clone());
         let administering = tokio::spawn(admin_connections.clone().accept(admin_port, move |_| admin_service.clone()));
+        descriptors::tell(config.limits.connections, config.catalog.connections);
         tracing::info!("serving");
 
         tokio::select! {

@@ -9,7 +9,7 @@ use super::client::{Export, Form, Raw};
 use super::told::told;
 use super::unread::Call;
 
-pub(super) const SHORT: Span = Span(Duration::from_millis(100));
+const SHORT: Span = Span(Duration::from_millis(100));
 
 /// Clause T59 of docs/otlp.md.
 #[tokio::test]

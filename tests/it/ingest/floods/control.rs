@@ -1,13 +1,12 @@
 //! Frames that carry nothing.
 
-use super::assert_served;
+use super::{A_WHILE, assert_served};
 use crate::ingest::Gate;
 use crate::ingest::client::{Export, Form};
 use crate::ingest::frames::{
     CONTINUATION, DATA, END_HEADERS, ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, Frame, HEADERS, NO_ERROR, PING, RST_STREAM,
     SETTINGS, WINDOW_UPDATE, Wire, block, frame, numbered, stream,
 };
-use crate::ingest::slow::SHORT;
 
 /// RUSTSEC-2026-0258: frames of DATA without data are free of flow control.
 /// Clause T58 of docs/otlp.md.
@@ -29,7 +28,7 @@ async fn data_without_data() {
 /// Clause T58 of docs/otlp.md.
 #[tokio::test]
 async fn pings_and_settings_whose_answers_nobody_reads() {
-    let gate = Gate::with(|config| config.limits.answer_time = SHORT).await;
+    let gate = Gate::with(|config| config.limits.answer_time = A_WHILE).await;
     let key = gate.key("shop").await;
     for piece in [frame(PING, 0, 0, b"pingpong"), frame(SETTINGS, 0, 0, b"")] {
         let mut wire = Wire::connect(gate.grpc, &[]).await;

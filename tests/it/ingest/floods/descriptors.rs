@@ -84,8 +84,8 @@ async fn metric(admin: &mut Raw, name: &str) -> u64 {
 #[tokio::test]
 async fn connections_leave_descriptors_for_what_has_to_be_written() {
     let process = Process::start(128).await;
-    let log = process.log();
-    assert!(log.contains("limits.connections is 4096, which is more than there are file descriptors for"), "{log}");
+    let warning = "limits.connections is 4096, which is more than there are file descriptors for";
+    eventually(warning, async || process.log().contains(warning)).await;
     let mut admin = Raw::connect(process.admin).await;
     let mut kept = Raw::connect(process.http).await;
     assert_eq!(process.export(&mut kept).await, "HTTP/1.1 200 OK");

@@ -70,6 +70,26 @@ async fn header_fields_are_counted() {
     gate.stop().await;
 }
 
+/// The limit is the configured one, also beyond what hyper parses by itself.
+#[tokio::test]
+async fn more_header_fields_may_be_allowed() {
+    let gate = Gate::with(|config| config.limits.header_fields = 200).await;
+    let key = gate.key("shop").await;
+    for form in Form::ALL {
+        let export = Export::traces(form, &key.token);
+        let with = |more: u32| (0..more).fold(export.clone(), |export, number| export.and(&format!("x-{number}"), "y"));
+        with(150).send(&gate).await.assert_success(form);
+        let answer = with(250).send(&gate).await;
+        // On HTTP/1.1 this is the protocol's own answer: who sends so many is not told about OTLP.
+        if form == Form::Grpc {
+            told("headers_too_large").key(&key.id).check(&answer, form);
+        } else {
+            assert_eq!((answer.status, answer.data.len()), (431, 0));
+        }
+    }
+    gate.stop().await;
+}
+
 /// Far beyond what is allowed the protocol itself answers, and nothing is kept of them.
 /// Clause T73 of docs/otlp.md.
 #[tokio::test]

@@ -8,8 +8,15 @@ mod headers;
 mod resets;
 mod streams;
 
+use std::time::Duration;
+
+use gridgate::config::Span;
+
 use super::client::{Export, Form};
 use super::{Gate, Issued};
+
+/// A limit that is over soon, and not so soon that it cuts clients of a busy machine which do nothing wrong.
+const A_WHILE: Span = Span(Duration::from_secs(1));
 
 /// Others are served: on new connections, in every form.
 async fn assert_served(gate: &Gate, key: &Issued) {

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::assert_served;
+use super::{A_WHILE, assert_served};
 use crate::ingest::client::{Export, Form, Raw, frame as message};
 use crate::ingest::frames::{
     CANCEL, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, Frame, HEADERS, RST_STREAM, WINDOW_UPDATE, Wire, block,
     frame, numbered, stream,
 };
 use crate::ingest::observed::sum;
-use crate::ingest::slow::SHORT;
 use crate::ingest::{Gate, eventually};
 
 /// Rapid Reset, with a good key, with a bad one, and without any.
@@ -137,7 +136,7 @@ async fn exports_that_are_given_up_at_any_moment() {
 /// A length that is claimed costs nothing: not the memory for it, and no place once it is given up.
 #[tokio::test]
 async fn lengths_that_are_claimed_and_never_sent() {
-    let gate = Gate::with(|config| config.limits.body_time = SHORT).await;
+    let gate = Gate::with(|config| config.limits.body_time = A_WHILE).await;
     let key = gate.key("shop").await;
     let export = Export::traces(Form::Grpc, &key.token);
     let claim = &message(0, &vec![0; 64 << 20])[..5];

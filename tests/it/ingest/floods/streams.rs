@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::assert_served;
+use super::{A_WHILE, assert_served};
 use crate::ingest::Gate;
 use crate::ingest::client::{Export, Form, frame as message};
 use crate::ingest::frames::{
     DATA, END_HEADERS, END_STREAM, Frame, HEADERS, NO_ERROR, REFUSED_STREAM, RST_STREAM, WINDOW_UPDATE, Wire, block,
     frame, numbered, stream,
 };
-use crate::ingest::slow::SHORT;
 
 /// The setting for the window of new streams (RFC 9113 section 6.5.2).
 const INITIAL_WINDOW_SIZE: u16 = 4;
@@ -64,7 +63,7 @@ async fn more_streams_than_allowed() {
 #[tokio::test]
 async fn answers_that_nobody_takes() {
     let gate = Gate::with(|config| {
-        config.limits.stream_time = SHORT;
+        config.limits.stream_time = A_WHILE;
         config.limits.streams = 8;
     })
     .await;
@@ -97,7 +96,7 @@ async fn answers_that_nobody_takes() {
 /// Nobody watches for ever: the place is needed.
 #[tokio::test]
 async fn a_watch_ends() {
-    let gate = Gate::with(|config| config.limits.stream_time = SHORT).await;
+    let gate = Gate::with(|config| config.limits.stream_time = A_WHILE).await;
     let watch = Export::new(Form::Grpc, gridgate::domain::Signal::Logs, "").to("/grpc.health.v1.Health/Watch");
     let mut wire = Wire::connect(gate.grpc, &[]).await;
     wire.write(&frame(HEADERS, END_HEADERS, stream(0), &block(&watch))).await;
