@@ -197,6 +197,7 @@ impl Default for CorsConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn prefixes_have_one_form() {
@@ -207,6 +208,17 @@ mod tests {
         }
         for text in ["/a//b", "/..", "/a/./b", "/a b", "/%41", "/a?b", "/ä", "http://gate/otlp"] {
             assert!(Prefix::try_from(text.to_owned()).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_taken_has_its_form_already(text in "[/a.%~ -]{0,12}|.*") {
+            if let Ok(prefix) = Prefix::try_from(text) {
+                prop_assert_eq!(Prefix::try_from(prefix.to_string()), Ok(prefix.clone()));
+                prop_assert!(prefix.as_str().is_empty() || prefix.as_str().starts_with('/'));
+                prop_assert!(!prefix.as_str().ends_with('/') && !prefix.as_str().contains("//"));
+            }
         }
     }
 }

@@ -6,7 +6,8 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, header, request};
+use http::uri::{Authority, Scheme};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, request};
 
 use super::acknowledge::Answer;
 
@@ -120,15 +121,14 @@ impl Origins {
         }
         // Browsers write both in lower case.
         let lower = text.to_ascii_lowercase();
-        let (scheme, host) = lower.split_once("://").ok_or_else(|| wrong("it looks like https://app.example.com"))?;
+        let parts =
+            lower.split_once("://").filter(|(scheme, _)| !scheme.is_empty() && scheme.parse::<Scheme>().is_ok());
+        let (scheme, host) = parts.ok_or_else(|| wrong("it looks like https://app.example.com"))?;
         let wildcard = host.strip_prefix("*.");
-        let uri: Uri = wildcard
-            .unwrap_or(host)
-            .parse()
-            .map_err(|_| wrong("after the scheme come a host and perhaps a port, and no path"))?;
-        let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'));
-        let authority =
-            authority.ok_or_else(|| wrong("after the scheme come a host and perhaps a port, and no path"))?;
+        let authority = wildcard.unwrap_or(host).parse::<Authority>().ok();
+        let authority = authority
+            .filter(|authority| !authority.as_str().contains('@'))
+            .ok_or_else(|| wrong("after the scheme come a host and perhaps a port, and nothing else"))?;
         if authority.as_str().contains('*') {
             return Err(wrong("* stands alone, or for the labels before a host, as in https://*.example.com"));
         }
@@ -159,6 +159,7 @@ impl Origins {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn origins_are_compared_whole() {
@@ -194,6 +195,9 @@ mod tests {
             "",
             "app.example.com",
             "https://",
+            "://app.example.com",
+            " https://app.example.com",
+            "https://app.example.com?query",
             "https://app.example.com/",
             "https://app.example.com/path",
             "https://user@app.example.com",
@@ -205,6 +209,22 @@ mod tests {
             "null",
         ] {
             assert!(Origins::parse(text).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        /// What stands for labels is no way around the rest: a match is the scheme, then labels, then the domain.
+        #[test]
+        fn a_wildcard_stands_for_labels_only(labels in "[a-z0-9.:/@-]{0,20}", any: String) {
+            let origins = Origins::parse("https://*.example.com").expect("a pattern");
+            let origin = format!("https://{labels}.example.com");
+            let host = origin.parse::<http::Uri>().ok();
+            if origins.include(&origin) {
+                prop_assert_eq!(host.and_then(|uri| uri.host().map(str::to_owned)), Some(format!("{labels}.example.com")));
+            }
+            if let Ok(origins) = Origins::parse(&any) {
+                prop_assert!(any == "*" || any.contains("*.") || origins.include(&any.to_ascii_lowercase()));
+            }
         }
     }
 }

@@ -201,3 +201,41 @@ impl AsyncWrite for Stream {
         self.inner.is_write_vectored()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However the beginning arrives, it is recognised, and read again in full.
+    #[tokio::test]
+    async fn the_first_bytes_tell_and_stay() {
+        for (sent, expected) in [
+            (&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"[..], Begins::Two),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Begins::Two),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\rX", Begins::Other),
+            (b"PRI * HTTP/2.0\r\n", Begins::Other),
+            (b"POST /v1/traces HTTP/1.1\r\n", Begins::Other),
+            (b"P", Begins::Other),
+            (b"\x16\x03\x01\x02\x00\x01", Begins::Tls),
+            (b"", Begins::Nothing),
+        ] {
+            for split in 0..=sent.len() {
+                let (mut client, server) = tokio::io::duplex(64);
+                let mut stream = Stream::new(server);
+                let send = async {
+                    client.write_all(&sent[..split]).await.expect("the first part");
+                    tokio::task::yield_now().await;
+                    client.write_all(&sent[split..]).await.expect("the second part");
+                    drop(client);
+                };
+                let (begins, ()) = tokio::join!(stream.begins(), send);
+                assert_eq!(begins.expect("no error"), expected, "{sent:?} {split}");
+                let mut read = Vec::new();
+                // One byte at a time at first: what was looked at is given out in parts, too.
+                read.extend(stream.read_u8().await.ok());
+                stream.read_to_end(&mut read).await.expect("the rest");
+                assert_eq!(read, sent, "{split}");
+            }
+        }
+    }
+}

@@ -85,8 +85,8 @@ async fn grpc_has_no_prefix() {
 /// Clause T5 of docs/otlp.md.
 #[tokio::test]
 async fn the_same_address_twice_is_one_port() {
-    // The port is free again for the gate; nothing else of these tests asks for a port by its number.
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    // The port is free again for the gate; no other test uses this address.
+    let free = TcpListener::bind("127.0.0.2:0").and_then(|listener| listener.local_addr()).expect("a port");
     let gate = Gate::with(|config| (config.listen.grpc, config.listen.http) = (free, free)).await;
     assert_eq!((gate.grpc, gate.http), (free, free));
     let key = gate.key("shop").await;

@@ -181,6 +181,27 @@ async fn a_stuck_handshake_is_cut() {
     gate.stop().await;
 }
 
+/// Catalogue B1: a handshake under way counts as a connection.
+#[tokio::test]
+async fn handshakes_under_way_are_bounded() {
+    let (folder, authority) = (tempfile::tempdir().expect("a folder"), Authority::new());
+    let tls = authority.server().write(folder.path());
+    let gate = Gate::with(|config| {
+        config.listen.tls = tls;
+        config.limits.connections = 1;
+    })
+    .await;
+    let mut held = Raw::connect(gate.http).await;
+    held.write(b"\x16\x03\x01\x02\x00\x01").await;
+    gate.until("gridgate_connections", |count| count == 1).await;
+    let client = Client::trusting(&authority);
+    assert!(client.connect(gate.http).await.is_err());
+    drop(held);
+    gate.until("gridgate_connections", |count| count == 0).await;
+    assert!(client.connect(gate.http).await.is_ok());
+    gate.stop().await;
+}
+
 #[tokio::test]
 async fn clients_need_a_certificate_where_client_ca_is_set() {
     let clients = Authority::new();
