@@ -33,7 +33,7 @@ failures! {
     /// The client began with HTTP on a port that speaks TLS.
     PlainText = "plain_text", "plain HTTP on a port that speaks TLS";
     /// The client began with TLS on a port that does not speak it.
-    TlsOnPlainPort = "tls_on_plain_port", "TLS on a port that speaks plain HTTP; see listen.tls";
+    TlsOnPlainPort = "tls_on_plain_port", "TLS on a port that speaks plain HTTP";
     /// It took longer than `limits.header_time`.
     Timeout = "timeout", "the TLS handshake took too long (limits.header_time)";
     /// The client left.

@@ -7,7 +7,7 @@ use std::{fmt, io};
 
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::UnixTime;
-use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
+use rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier};
 use rustls::sign::SingleCertAndKey;
 use rustls::time_provider::TimeProvider;
 use rustls::{AlertDescription, ServerConfig, version};
@@ -200,14 +200,20 @@ fn configs(files: &Files<'_>, time: &Arc<Time>) -> Result<(Configs, Option<Times
     let expiry = identity.cert.first().and_then(|certificate| not_after(certificate));
     let config = ServerConfig::builder_with_details(provider(), Arc::clone(time) as _)
         .with_protocol_versions(&[&version::TLS13, &version::TLS12])?;
-    let config = match files.client_authorities()? {
+    let authorities = files.client_authorities()?;
+    let clients_are_verified = authorities.is_some();
+    let config = match authorities {
         None => config.with_no_client_auth(),
         Some(authorities) => {
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(authorities), provider());
             config.with_client_cert_verifier(verifier.build()?)
         }
     };
-    let config = config.with_cert_resolver(Arc::new(SingleCertAndKey::from(identity)));
+    let mut config = config.with_cert_resolver(Arc::new(SingleCertAndKey::from(identity)));
+    if clients_are_verified {
+        // A session that is resumed would let in a certificate that has expired meanwhile.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+    }
     let offering = |versions: Versions| {
         let mut config = config.clone();
         config.alpn_protocols = versions.protocols().iter().map(|protocol| protocol.as_bytes().to_vec()).collect();

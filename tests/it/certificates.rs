@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use gridgate::config::TlsConfig;
 use rcgen::{
@@ -79,6 +79,8 @@ pub(crate) struct Client {
     identity: Option<Identity>,
     protocols: Vec<Vec<u8>>,
     versions: Vec<&'static SupportedProtocolVersion>,
+    /// One for all connections, so that sessions can be resumed.
+    config: OnceLock<Arc<ClientConfig>>,
 }
 
 impl Client {
@@ -86,7 +88,8 @@ impl Client {
     pub(crate) fn trusting(authority: &Authority) -> Self {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(authority.pem.as_bytes()).expect("PEM")).expect("a certificate");
-        Self { roots, identity: None, protocols: Vec::new(), versions: vec![&version::TLS13, &version::TLS12] }
+        let versions = vec![&version::TLS13, &version::TLS12];
+        Self { roots, identity: None, protocols: Vec::new(), versions, config: OnceLock::new() }
     }
 
     pub(crate) fn offering(mut self, protocols: &[&str]) -> Self {
@@ -105,6 +108,13 @@ impl Client {
     }
 
     pub(crate) async fn connect(&self, address: SocketAddr) -> std::io::Result<TlsStream<TcpStream>> {
+        let config = Arc::clone(self.config.get_or_init(|| Arc::new(self.config())));
+        let stream = TcpStream::connect(address).await.expect("a connection");
+        let name = ServerName::try_from("localhost").expect("a name");
+        TlsConnector::from(config).connect(name, stream).await
+    }
+
+    fn config(&self) -> ClientConfig {
         let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_protocol_versions(&self.versions)
             .expect("versions")
@@ -119,9 +129,7 @@ impl Client {
             }
         };
         config.alpn_protocols.clone_from(&self.protocols);
-        let stream = TcpStream::connect(address).await.expect("a connection");
-        let name = ServerName::try_from("localhost").expect("a name");
-        TlsConnector::from(Arc::new(config)).connect(name, stream).await
+        config
     }
 }
 

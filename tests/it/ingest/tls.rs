@@ -1,5 +1,7 @@
 //! TLS on every listener, with real clients of it.
 
+use std::time::Duration;
+
 use gridgate::config::{ListenerConfig, Prefix, Serves, TlsConfig};
 use http::Request;
 use rcgen::ExtendedKeyUsagePurpose;
@@ -170,7 +172,7 @@ async fn a_stuck_handshake_is_cut() {
     let tls = authority.server().write(folder.path());
     let gate = Gate::with(|config| {
         config.listen.tls = tls;
-        config.limits.header_time = gridgate::config::Span(std::time::Duration::from_millis(20));
+        config.limits.header_time = gridgate::config::Span(Duration::from_millis(20));
     })
     .await;
     let mut raw = Raw::connect(gate.http).await;
@@ -234,6 +236,35 @@ async fn clients_need_a_certificate_where_client_ca_is_set() {
         }
         secured.failed(reason, *count).await;
     }
+    secured.gate.stop().await;
+}
+
+/// A session that is resumed is not verified again.
+#[tokio::test]
+async fn a_certificate_that_expires_is_no_use_to_who_comes_back() {
+    let clients = Authority::new();
+    let secured = Secured::with(|tls, folder| {
+        tls.client_ca = folder.join("clients.pem");
+        std::fs::write(&tls.client_ca, &clients.pem).expect("a file");
+    })
+    .await;
+    let identity = clients.issue(ExtendedKeyUsagePurpose::ClientAuth, 2027);
+    for version in [&version::TLS12, &version::TLS13] {
+        let client = secured.client().speaking(version).with(&identity);
+        let meet = async || {
+            let stream = client.connect(secured.gate.http).await.expect("a handshake");
+            over(stream, false, Request::get("/"), "").await.status
+        };
+        assert_eq!((meet().await, meet().await), (404, 404));
+        let two_months = Duration::from_hours(60 * 24);
+        secured.gate.clock.advance(two_months);
+        if let Ok(mut stream) = client.connect(secured.gate.http).await {
+            stream.write_all(b"GET / HTTP/1.1\r\nhost: gate\r\n\r\n").await.expect("it is written");
+            assert!(stream.read(&mut [0; 1]).await.is_err());
+        }
+        secured.gate.clock.set_back(two_months);
+    }
+    secured.failed("client_certificate_invalid", 2).await;
     secured.gate.stop().await;
 }
 
