@@ -53,6 +53,7 @@ async fn headers_that_do_not_arrive_in_time() {
 }
 
 /// Something arrives all the time, and yet it does not become a request.
+/// Clause T59 of docs/otlp.md.
 #[tokio::test]
 async fn headers_and_bodies_that_come_byte_by_byte() {
     let pace = Duration::from_millis(5);

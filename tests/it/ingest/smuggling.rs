@@ -71,6 +71,7 @@ async fn a_length_beside_chunks() {
 }
 
 /// The client is still there, and has to know that its export was not stored.
+/// Clause T43 of docs/otlp.md.
 #[tokio::test]
 async fn chunks_that_are_damaged() {
     let gate = Gate::start().await;
