@@ -143,15 +143,19 @@ impl Forwarder {
                     TICK
                 }
             };
-            tokio::select! {
-                () = closed.cancelled() => {}
-                Some(ended) = self.exports.join_next() => match ended {
+            let mut ended = tokio::select! {
+                () = closed.cancelled() => None,
+                Some(ended) = self.exports.join_next() => Some(ended),
+                () = self.backlog.changed(self.id) => None,
+                () = tokio::time::sleep(pause) => None,
+            };
+            // All that have ended, so that reading the log does not slow down sending.
+            while let Some(next) = ended.take().or_else(|| self.exports.try_join_next()) {
+                match next {
                     Ok(ended) => self.settle(ended),
                     // Nobody knows which record it was. The next start puts things in order.
                     Err(error) => return tracing::error!(%error, "forwarding has broken down"),
-                },
-                () = self.backlog.changed(self.id) => {}
-                () = tokio::time::sleep(pause) => {}
+                }
             }
         }
         while let Some(Ok(ended)) = self.exports.join_next().await {

@@ -46,7 +46,12 @@ async fn what_a_kill_left_half_written_is_removed() {
     fs::write(segments.join("00000000000000000003.seg#1"), b"half").expect("it is written");
     fs::write(settings.log_folder.join("checkpoints/lake.json#2"), b"half").expect("it is written");
 
+    let own = settings.log_folder.join("forward/vendor/shop/web/production");
+    fs::create_dir_all(&own).expect("a folder");
+    fs::write(own.join("00000000000000000001.seg#3"), b"half").expect("it is written");
+
     let Storage { mut deliverer, .. } = start().await;
+    assert_eq!(names(&own), Vec::<String>::new());
     assert_eq!(names(&segments), ["00000000000000000001.seg", "00000000000000000002.seg"]);
     assert_eq!(names(&settings.log_folder.join("checkpoints")), ["lake.json"]);
     deliverer.deliver_all(&CancellationToken::new()).await.expect("it delivers");
