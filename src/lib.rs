@@ -33,6 +33,9 @@
 //! [lake](storage::destination::lake) straight from the wire bytes (**deliver**), checkpoints that it is done, and removes the
 //! segments (**retire**). Killed anywhere in between, the next start carries the same plan out again, to the same names.
 //!
+//! Where a [route](storage::route) says so, [`storage::forward`] sends the record to [another OTLP server](storage::destination::otlp),
+//! too, or instead. The segment is removed once every destination has passed it.
+//!
 //! # Around it
 //!
 //! [`admin`] makes and changes keys; a change makes the key cache forget the key before it is answered. [`cli`] is a client of
