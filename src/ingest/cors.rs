@@ -216,6 +216,7 @@ mod tests {
     }
 
     /// Browsers' exporters wait as long as an answer says, if they may read it.
+    /// Clause T56 of docs/otlp.md.
     #[test]
     fn the_hint_of_a_429_can_be_read() {
         let cors = Cors::new(&["*".to_owned()], std::iter::empty(), Duration::ZERO).expect("an origin").expect("CORS");

@@ -79,9 +79,11 @@ impl Listeners {
             let ListenerConfig { address, transport: serves, environment: Admitted(environment), prefix, tls } = config;
             let opening = opening(tls_option, &tls)?;
             let port = Port { listener: bind(option, address).await?, opening };
-            let entrance = |transport, prefix| {
-                let served = serves.includes(transport);
-                Entrance { transport, served, environment: environment.clone(), prefix }
+            let entrance = |transport, prefix| Entrance {
+                transport,
+                served: serves.includes(transport),
+                environment: environment.clone(),
+                prefix,
             };
             let grpc = entrance(Transport::Grpc, String::new());
             let http = entrance(Transport::Http, prefix.as_str().to_owned());
