@@ -82,6 +82,9 @@ reasons! {
     PathUnknown = "path_unknown", 404, Unimplemented, 0,
         "send to /v1/traces, /v1/metrics, /v1/logs or /v1development/profiles, which an endpoint for one signal has to say itself, \
          or to the gRPC port with a gRPC exporter";
+    /// The port serves the other transport.
+    WrongPort = "wrong_port", 404, Unimplemented, 0,
+        "OTLP/gRPC usually goes to port 4317, OTLP/HTTP to 4318: change OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_PROTOCOL";
     /// Only POST is allowed.
     MethodNotAllowed = "method_not_allowed", 405, Unimplemented, 0,
         "send exports with POST";

@@ -10,8 +10,10 @@ use crate::observe::metrics::Transport;
 /// Where an export comes in.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Entrance {
-    /// The listener's transport.
+    /// What the client speaks.
     pub transport: Transport,
+    /// Whether the listener serves it. Who speaks the other transport is told so in its own form, and nothing of it is stored.
+    pub served: bool,
     /// The one environment whose keys are let in; `None`: any.
     pub environment: Option<Slug>,
     /// What stands before the paths of OTLP/HTTP; empty, or segments that each begin with a slash.
@@ -37,8 +39,15 @@ pub struct Arrival<'a> {
 /// parts of the system can disagree about what a path means.
 ///
 /// # Errors
-/// [`Reason::PathUnknown`] for any other path.
+/// [`Reason::PathUnknown`] for any other path, [`Reason::WrongPort`] for every path where the transport is not served.
 pub fn signal(entrance: &Entrance, path: &str) -> Result<Signal, Refusal> {
+    if !entrance.served {
+        let detail = match entrance.transport {
+            Transport::Grpc => "this port serves OTLP/HTTP, not OTLP/gRPC",
+            Transport::Http => "this port serves OTLP/gRPC, not OTLP/HTTP",
+        };
+        return Err(Refusal::because(Reason::WrongPort, detail));
+    }
     let prefix = &*entrance.prefix;
     let named = |path: &str, path_of: fn(Signal) -> &'static str| {
         Signal::ALL.into_iter().find(|&signal| path_of(signal) == path)
@@ -131,7 +140,10 @@ mod tests {
 
     #[test]
     fn paths_are_taken_literally() {
-        let of = |transport, prefix: &str| Entrance { transport, environment: None, prefix: prefix.to_owned() };
+        let of = |transport, prefix: &str| {
+            let prefix = prefix.to_owned();
+            Entrance { transport, served: true, environment: None, prefix }
+        };
         let (grpc, http, prefixed) = (of(Transport::Grpc, ""), of(Transport::Http, ""), of(Transport::Http, "/otlp"));
         assert_eq!(signal(&http, "/v1/traces"), Ok(Signal::Traces));
         assert_eq!(signal(&http, "/v1development/profiles"), Ok(Signal::Profiles));

@@ -159,6 +159,9 @@ impl Origins {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Reason;
+    use crate::ingest::accept::Format;
+    use crate::ingest::acknowledge;
     use proptest::prelude::*;
 
     #[test]
@@ -210,6 +213,20 @@ mod tests {
         ] {
             assert!(Origins::parse(text).is_err(), "{text}");
         }
+    }
+
+    /// Browsers' exporters wait as long as an answer says, if they may read it.
+    /// Clause T56 of docs/otlp.md.
+    #[test]
+    fn the_hint_of_a_429_can_be_read() {
+        let cors = Cors::new(&["*".to_owned()], std::iter::empty(), Duration::ZERO).expect("an origin").expect("CORS");
+        let refusal = Reason::RateLimited.into();
+        let (mut head, _) = acknowledge::http(Err(&refusal), Some(Format::Json)).into_parts();
+        let asked = HeaderMap::from_iter([(header::ORIGIN, HeaderValue::from_static("https://app.example.com"))]);
+        cors.admit(&asked, &mut head.headers);
+        assert_eq!((head.status.as_u16(), &head.headers[header::RETRY_AFTER]), (429, &HeaderValue::from_static("1")));
+        assert_eq!(head.headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], asked[header::ORIGIN]);
+        assert_eq!(head.headers[header::ACCESS_CONTROL_EXPOSE_HEADERS], EXPOSED);
     }
 
     proptest! {

@@ -36,7 +36,7 @@ where
     B: Body<Data = Bytes> + Unpin + Send + 'static,
     B::Error: Error + Send + Sync + 'static,
 {
-    if OTHERS.into_iter().any(|service| request.uri().path().starts_with(service)) {
+    if entrance.served && is_other(request.uri().path()) {
         let response = others.oneshot(request.map(tonic::body::Body::new)).await?;
         return Ok(response.map(|body| Either::Right(UntilStopped::new(body, gate.stopping.clone()))));
     }
@@ -51,15 +51,18 @@ where
     Ok(response.map(Either::Left))
 }
 
-/// Whether a request to a port of both transports is gRPC, by its content type or its path. Over HTTP/1.1 nothing is: its answers
-/// have trailers, which such a client does not read.
+/// Whether a request is gRPC, by its content type or its path. Over HTTP/1.1 nothing is: its answers have trailers, which such a
+/// client does not read.
 #[must_use]
 pub fn is_meant<B>(request: &Request<B>) -> bool {
     let path = request.uri().path();
-    let named = Signal::ALL.into_iter().any(|signal| signal.grpc_path() == path)
-        || OTHERS.into_iter().any(|service| path.starts_with(service));
+    let named = Signal::ALL.into_iter().any(|signal| signal.grpc_path() == path) || is_other(path);
     request.version() == Version::HTTP_2 && (speaks_grpc(request.headers()) || named)
 }
 
 /// The services for health checks and reflection. They need no key: a load balancer has none.
 const OTHERS: [&str; 2] = ["/grpc.health.v1.Health/", "/grpc.reflection.v1.ServerReflection/"];
+
+fn is_other(path: &str) -> bool {
+    OTHERS.into_iter().any(|service| path.starts_with(service))
+}

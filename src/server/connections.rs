@@ -67,28 +67,7 @@ pub(super) struct Connections {
 #[derive(Debug)]
 pub(super) struct Port {
     pub(super) listener: TcpListener,
-    pub(super) versions: Versions,
     pub(super) opening: Opening,
-}
-
-/// Which versions of HTTP a listener speaks.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Versions {
-    /// HTTP/2 with prior knowledge, as gRPC does.
-    Two,
-    /// HTTP/1.1, or HTTP/2 where the client begins with its preface.
-    OneOrTwo,
-}
-
-impl Versions {
-    /// The names under which TLS offers them (RFC 7301, «ALPN»), the best first.
-    #[must_use]
-    pub(super) const fn protocols(self) -> &'static [&'static str] {
-        match self {
-            Self::Two => &["h2"],
-            Self::OneOrTwo => &["h2", "http/1.1"],
-        }
-    }
 }
 
 /// An HTTP/1.1 connection reads up to this much at once; measured, 128 to 400 KiB are best.
@@ -178,10 +157,10 @@ impl Connections {
             Err(reason) => return self.refused.connection(reason, &peer),
         };
         let (limits, stop) = (self.limits, self.stop.clone());
-        let (versions, opening) = (port.versions, port.opening.clone());
+        let opening = port.opening.clone();
         self.open.spawn(async move {
             let _held = held;
-            if let Err(error) = serve(stream, versions, &opening, service, limits, stop).await {
+            if let Err(error) = serve(stream, &opening, service, limits, stop).await {
                 tracing::debug!(%peer, error, "a connection ended early");
             }
         });
@@ -190,7 +169,6 @@ impl Connections {
 
 async fn serve<S, B>(
     stream: TcpStream,
-    versions: Versions,
     opening: &Opening,
     service: S,
     limits: ConnectionLimits,
@@ -205,10 +183,10 @@ where
 {
     stream.set_nodelay(true)?;
     let (stream, begins) = tokio::select! {
-        opened = opening.open(stream, versions, limits.header_time) => opened?,
+        opened = opening.open(stream, limits.header_time) => opened?,
         () = stop.cancelled() => return Ok(()),
     };
-    if begins == Begins::Two || versions == Versions::Two {
+    if begins == Begins::Two {
         let connection = http2::Builder::new(Streams { most: limits.stream_time })
             .timer(TokioTimer::new())
             .initial_stream_window_size(limits.stream_window)
@@ -275,7 +253,7 @@ mod tests {
 
     /// Catalogue B1: whoever connects and says nothing takes a place that others need.
     #[tokio::test]
-    async fn a_silent_connection_is_closed_whatever_version_is_expected() {
+    async fn a_silent_connection_is_closed() {
         let limits = ConnectionLimits {
             header_time: Duration::from_millis(1),
             idle_time: Duration::from_mins(3),
@@ -287,22 +265,20 @@ mod tests {
             stream_window: 1 << 16,
             connection_window: 1 << 16,
         };
-        for versions in [Versions::Two, Versions::OneOrTwo] {
-            let refused = Refused::new(Arc::new(Metrics::new()));
-            let memory = Budget::new(1 << 20);
-            let connections = Connections::new(limits, Slots::new(1, 1), refused, memory, CancellationToken::new());
-            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-            let address = listener.local_addr().expect("an address");
-            let service = |_| service_fn(async |_| Ok::<_, std::convert::Infallible>(Response::new(String::new())));
-            let opening = Opening { tls: None, metrics: Arc::new(Metrics::new()) };
-            let serving = tokio::spawn(connections.clone().accept(Port { listener, versions, opening }, service));
-            let mut silent = TcpStream::connect(address).await.expect("a connection");
-            let mut received = Vec::new();
-            let closed = tokio::time::timeout(Duration::from_mins(1), silent.read_to_end(&mut received)).await;
-            assert!(closed.is_ok(), "{versions:?}");
-            connections.stop.cancel();
-            serving.await.expect("the listener ends");
-            connections.closed().await;
-        }
+        let refused = Refused::new(Arc::new(Metrics::new()));
+        let memory = Budget::new(1 << 20);
+        let connections = Connections::new(limits, Slots::new(1, 1), refused, memory, CancellationToken::new());
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let service = |_| service_fn(async |_| Ok::<_, std::convert::Infallible>(Response::new(String::new())));
+        let opening = Opening { tls: None, metrics: Arc::new(Metrics::new()) };
+        let serving = tokio::spawn(connections.clone().accept(Port { listener, opening }, service));
+        let mut silent = TcpStream::connect(address).await.expect("a connection");
+        let mut received = Vec::new();
+        let closed = tokio::time::timeout(Duration::from_mins(1), silent.read_to_end(&mut received)).await;
+        assert!(closed.is_ok());
+        connections.stop.cancel();
+        serving.await.expect("the listener ends");
+        connections.closed().await;
     }
 }

@@ -1,6 +1,6 @@
 //! How many connections the process's file descriptors allow, with some kept back: what arrives has to be written somewhere.
 
-use std::fs;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Descriptors beside connections to the ingest listeners and to the catalog: the admin's connections, segments, files of the lake,
 /// listeners, and whatever else is open for a moment.
@@ -8,6 +8,14 @@ const RESERVE: usize = super::ADMIN_CONNECTIONS + 64;
 
 /// What one connection of the catalog may have open: with SQLite the database, its log and its index.
 const OF_CATALOG: usize = 3;
+
+/// Lets the process have as many descriptors as it may have. Systems start processes with 1024 for the sake of those that use
+/// `select`, which cannot count further; this one does not.
+pub(super) fn raise() {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    // Where that is refused, it goes with what there is.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+}
 
 /// The most connections at the same time: `configured`, or what there are descriptors for where that is less.
 pub(super) fn connections(configured: usize, catalog_connections: u32) -> usize {
@@ -20,7 +28,7 @@ pub(super) fn tell(configured: usize, catalog_connections: u32) {
     if connections < configured {
         tracing::warn!(
             connections,
-            "limits.connections is {configured}, which is more than there are file descriptors for (ulimit -n, LimitNOFILE)"
+            "limits.connections is {configured}, which is more than there are file descriptors for (ulimit -Hn, LimitNOFILE)"
         );
     }
 }
@@ -31,31 +39,14 @@ fn allowed(limit: usize, catalog_connections: u32) -> usize {
     limit.saturating_sub(RESERVE.saturating_add(of_catalog)).max(limit / 4).max(1)
 }
 
-/// How many descriptors the process may have.
+/// How many descriptors the process has; `None` where there is no limit.
 fn soft_limit() -> Option<usize> {
-    soft_limit_of(&fs::read_to_string("/proc/self/limits").ok()?)
-}
-
-/// `None` where there is no limit.
-fn soft_limit_of(limits: &str) -> Option<usize> {
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-    line.split_ascii_whitespace().next()?.parse().ok()
+    getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_kernels_figure_is_read() {
-        let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
-                      Max processes             94721                94721                processes \n\
-                      Max open files            1024                 524288               files     \n";
-        assert_eq!(soft_limit_of(limits), Some(1024));
-        assert_eq!(soft_limit_of("Max open files            unlimited            unlimited            files"), None);
-        assert_eq!(soft_limit_of(""), None);
-        assert!(soft_limit().is_some());
-    }
 
     #[test]
     fn some_are_kept_back() {

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tonic::service::Routes;
 
-use super::connections::{Connections, Port, Versions};
+use super::connections::{Connections, Port};
 use super::opening::Opening;
 use super::tls::{self, Tls};
 use crate::catalog::Catalog;
@@ -77,17 +77,20 @@ impl Listeners {
         let mut ingest = Vec::new();
         for Wanted { option, tls_option, config } in wanted(config) {
             let ListenerConfig { address, transport: serves, environment: Admitted(environment), prefix, tls } = config;
-            let versions = if serves == Serves::Grpc { Versions::Two } else { Versions::OneOrTwo };
             let opening = opening(tls_option, &tls)?;
-            let port = Port { listener: bind(option, address).await?, versions, opening };
-            let entrance = |transport, prefix| Entrance { transport, environment: environment.clone(), prefix };
+            let port = Port { listener: bind(option, address).await?, opening };
+            let entrance = |transport, prefix| Entrance {
+                transport,
+                served: serves.includes(transport),
+                environment: environment.clone(),
+                prefix,
+            };
             let grpc = entrance(Transport::Grpc, String::new());
             let http = entrance(Transport::Http, prefix.as_str().to_owned());
             ingest.push(IngestListener { option, serves, port, grpc, http });
         }
-        let versions = Versions::OneOrTwo;
         let opening = opening("listen.admin_tls".to_owned(), &config.listen.admin_tls)?;
-        let admin = Port { listener: bind("listen.admin", config.listen.admin).await?, versions, opening };
+        let admin = Port { listener: bind("listen.admin", config.listen.admin).await?, opening };
         let hangups = (!all.is_empty()).then(|| signal(SignalKind::hangup())).transpose().context("signals")?;
         Ok(Self { ingest, admin, certificates: Certificates { all, hangups } })
     }
@@ -130,7 +133,7 @@ impl IngestListener {
 
     /// Serves exports until the process stops.
     pub(super) async fn serve(self, connections: Connections, gate: Arc<Gate>, others: Routes) {
-        let Self { serves, port, grpc, http, .. } = self;
+        let Self { port, grpc, http, .. } = self;
         let all = Arc::new((gate, grpc, http, others));
         let service = move |peer: IpAddr| {
             let all = Arc::clone(&all);
@@ -138,8 +141,8 @@ impl IngestListener {
                 let all = Arc::clone(&all);
                 async move {
                     let (gate, grpc, http, others) = &*all;
-                    let is_grpc = serves == Serves::Grpc || serves == Serves::Any && ingest::grpc::is_meant(&request);
-                    if is_grpc {
+                    // Also where only one of both is served: who is wrong here has to understand what is said.
+                    if ingest::grpc::is_meant(&request) {
                         return ingest::grpc::route(gate, grpc, peer, request, others.clone()).await;
                     }
                     Ok::<_, Infallible>(ingest::http::answer(gate, http, peer, request).await.map(Either::Left))

@@ -123,6 +123,7 @@ impl Server {
             crate::storage::open::open(&storage_settings(&config), forwarding, &*random, report)
                 .await
                 .context("log.folder")?;
+        descriptors::raise();
         let most = descriptors::connections(config.limits.connections, config.catalog.connections);
         let connections = Connections::new(
             connection_limits(&config),

@@ -10,7 +10,6 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::connections::Versions;
 use super::tls::Tls;
 use crate::observe::metrics::Metrics;
 use crate::observe::tls::HandshakeFailure;
@@ -53,12 +52,7 @@ impl Opening {
     ///
     /// # Errors
     /// Where the connection came to nothing.
-    pub(super) async fn open(
-        &self,
-        stream: TcpStream,
-        versions: Versions,
-        time: Duration,
-    ) -> Result<(Stream, Begins), Error> {
+    pub(super) async fn open(&self, stream: TcpStream, time: Duration) -> Result<(Stream, Begins), Error> {
         let deadline = Instant::now() + time;
         let mut stream = Stream::new(stream);
         let begins = timeout_at(deadline, stream.begins()).await??;
@@ -74,7 +68,7 @@ impl Opening {
                 return failed;
             }
         };
-        let mut stream = match timeout_at(deadline, tls.accept(stream, versions)).await {
+        let mut stream = match timeout_at(deadline, tls.accept(stream)).await {
             Ok(Ok(stream)) => Stream::new(stream),
             Ok(Err((failure, mut stream))) => {
                 let failed = self.failed(failure);

@@ -16,7 +16,6 @@ use tokio::signal::unix::Signal;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::connections::Versions;
 use super::expiry::not_after;
 use super::pem::{Files, PemError};
 use crate::config::TlsConfig;
@@ -60,17 +59,14 @@ pub(super) struct Tls {
     time: Arc<Time>,
     metrics: Arc<Metrics>,
     /// What the next handshake uses.
-    current: RwLock<Configs>,
+    current: RwLock<Arc<ServerConfig>>,
     /// The digest of the files, or of the reason why they could not be read, when they were last looked at.
     seen: Mutex<Vec<u8>>,
 }
 
-/// How the server's side behaves, by what is above TLS.
-#[derive(Clone, Debug)]
-struct Configs {
-    two: Arc<ServerConfig>,
-    one_or_two: Arc<ServerConfig>,
-}
+/// What is offered above TLS (RFC 7301, «ALPN»), the best first. Every port speaks both: who speaks the wrong transport on one has
+/// to be told.
+const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
 /// What looking at the files led to.
 #[derive(Debug)]
@@ -96,10 +92,10 @@ impl Tls {
     ) -> Result<Self, TlsError> {
         let time = Arc::new(Time(clock));
         let files = Files::read(&paths)?;
-        let (configs, expiry) = configs(&files, &time)?;
+        let (current, expiry) = config(&files, &time)?;
         let seen = Mutex::new(files.digest().to_vec());
         drop(files);
-        let tls = Self { option, paths, time, metrics, current: RwLock::new(configs), seen };
+        let tls = Self { option, paths, time, metrics, current: RwLock::new(current), seen };
         // Nothing better is there: whoever connects is told by their own side, and a new one can still take its place.
         if let Err(error) = tls.check_expiry(expiry) {
             tracing::warn!(option = tls.option, %error, "a certificate is of no use any more");
@@ -120,14 +116,14 @@ impl Tls {
             return Looked::Unchanged;
         }
         *seen = digest;
-        let changed = files.map_err(TlsError::from).and_then(|files| configs(&files, &self.time)).and_then(|new| {
+        let changed = files.map_err(TlsError::from).and_then(|files| config(&files, &self.time)).and_then(|new| {
             self.check_expiry(new.1)?;
             Ok(new)
         });
         self.metrics.tls.reloaded(&self.option, changed.is_ok());
         match changed {
-            Ok((configs, expiry)) => {
-                *self.current.write().unwrap_or_else(PoisonError::into_inner) = configs;
+            Ok((config, expiry)) => {
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) = config;
                 self.note_expiry(expiry);
                 Looked::Replaced
             }
@@ -140,16 +136,15 @@ impl Tls {
         &self.option
     }
 
-    /// The server's side of a handshake on `stream`, above which are `versions` of HTTP.
+    /// The server's side of a handshake on `stream`.
     ///
     /// # Errors
     /// Why it came to nothing, and the stream.
-    pub(super) async fn accept<S>(&self, stream: S, versions: Versions) -> Result<TlsStream<S>, (HandshakeFailure, S)>
+    pub(super) async fn accept<S>(&self, stream: S) -> Result<TlsStream<S>, (HandshakeFailure, S)>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let Configs { two, one_or_two } = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let acceptor = TlsAcceptor::from(if versions == Versions::Two { two } else { one_or_two });
+        let acceptor = TlsAcceptor::from(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner)));
         acceptor.accept(stream).into_fallible().await.map_err(|(error, stream)| (failure(&error), stream))
     }
 
@@ -195,7 +190,7 @@ fn tell(option: &str, looked: &Looked) {
 }
 
 /// How the server's side behaves, and when its certificate expires, where that can be read.
-fn configs(files: &Files<'_>, time: &Arc<Time>) -> Result<(Configs, Option<Timestamp>), TlsError> {
+fn config(files: &Files<'_>, time: &Arc<Time>) -> Result<(Arc<ServerConfig>, Option<Timestamp>), TlsError> {
     let identity = files.identity()?;
     let expiry = identity.cert.first().and_then(|certificate| not_after(certificate));
     let config = ServerConfig::builder_with_details(provider(), Arc::clone(time) as _)
@@ -214,13 +209,8 @@ fn configs(files: &Files<'_>, time: &Arc<Time>) -> Result<(Configs, Option<Times
         // A session that is resumed would let in a certificate that has expired meanwhile.
         config.session_storage = Arc::new(NoServerSessionStorage {});
     }
-    let offering = |versions: Versions| {
-        let mut config = config.clone();
-        config.alpn_protocols = versions.protocols().iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
-        Arc::new(config)
-    };
-    let configs = Configs { two: offering(Versions::Two), one_or_two: offering(Versions::OneOrTwo) };
-    Ok((configs, expiry))
+    config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
+    Ok((Arc::new(config), expiry))
 }
 
 /// The gate's clock, by which clients' certificates expire.

@@ -80,7 +80,7 @@ pub(super) async fn answer(gate: &ingest::Gate, export: &Export, polls: &Arc<Ato
     let body = Counted { polls: Arc::clone(polls), data: Some(export.body.clone()) };
     let mut request = export.builder().body(body).expect("a request");
     *request.version_mut() = Version::HTTP_2;
-    let entrance = Entrance { transport: Transport::Http, environment: None, prefix: String::new() };
+    let entrance = Entrance { transport: Transport::Http, served: true, environment: None, prefix: String::new() };
     ingest::http::answer(gate, &entrance, IpAddr::V4(Ipv4Addr::LOCALHOST), request).await
 }
 

@@ -91,6 +91,8 @@ async fn protocols_are_agreed_on() {
     let (grpc, http, admin) = (secured.gate.grpc, secured.gate.http, secured.gate.admin);
     for (address, offered, expected) in [
         (grpc, &["http/1.1", "h2"][..], Some("h2")),
+        // It is told there that this is the wrong port.
+        (grpc, &["http/1.1"], Some("http/1.1")),
         (http, &["http/1.1", "h2"], Some("h2")),
         (http, &["http/1.1"], Some("http/1.1")),
         (admin, &["http/1.1"], Some("http/1.1")),
@@ -99,7 +101,7 @@ async fn protocols_are_agreed_on() {
         let stream = secured.client().offering(offered).connect(address).await.expect("a handshake");
         assert_eq!(protocol(&stream).as_deref(), expected, "{offered:?}");
     }
-    for (address, offered) in [(grpc, "http/1.1"), (http, "http/1.0"), (admin, "spdy/3")] {
+    for (address, offered) in [(grpc, "http/1.0"), (http, "http/1.0"), (admin, "spdy/3")] {
         assert!(secured.client().offering(&[offered]).connect(address).await.is_err(), "{offered}");
     }
     secured.failed("no_protocol", 3).await;

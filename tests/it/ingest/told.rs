@@ -26,6 +26,7 @@ pub(super) fn told(label: &'static str) -> Told {
 /// Label, HTTP status, gRPC code, retry hint in seconds (DESIGN, «Decisions» 7).
 pub(super) const TABLE: &[(&str, u16, i32, Option<u32>)] = &[
     ("path_unknown", 404, 12, None),
+    ("wrong_port", 404, 12, None),
     ("method_not_allowed", 405, 12, None),
     ("credentials_missing", 401, 16, None),
     ("credentials_ambiguous", 400, 3, None),

@@ -29,13 +29,16 @@ impl Drop for Process {
 }
 
 impl Process {
-    /// The real binary with `descriptors`.
-    async fn start(descriptors: u32) -> Self {
+    /// The real binary with `descriptors`, which it may raise to `at_most`.
+    async fn start(descriptors: u32, at_most: u32) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let free = || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
         let [grpc, http, admin] = [free(), free(), free()];
         let mut child = Command::new("bash")
-            .args(["-c", &format!("ulimit -Sn {descriptors} && exec \"$0\" quickstart --data \"$1\"")])
+            .args([
+                "-c",
+                &format!("ulimit -Sn {descriptors} && ulimit -Hn {at_most} && exec \"$0\" quickstart --data \"$1\""),
+            ])
             .arg(env!("CARGO_BIN_EXE_gridgate"))
             .arg(folder.path().join("data"))
             .env("GRIDGATE_LISTEN__GRPC", grpc.to_string())
@@ -83,7 +86,7 @@ async fn metric(admin: &mut Raw, name: &str) -> u64 {
 
 #[tokio::test]
 async fn connections_leave_descriptors_for_what_has_to_be_written() {
-    let process = Process::start(128).await;
+    let process = Process::start(128, 128).await;
     let warning = "limits.connections is 4096, which is more than there are file descriptors for";
     eventually(warning, async || process.log().contains(warning)).await;
     let mut admin = Raw::connect(process.admin).await;
@@ -109,10 +112,23 @@ async fn connections_leave_descriptors_for_what_has_to_be_written() {
     assert_eq!(process.export(&mut Raw::connect(process.http).await).await, "HTTP/1.1 200 OK");
 }
 
+/// Systems start processes with few descriptors and let them have more.
+#[tokio::test]
+async fn what_there_may_be_is_used() {
+    let process = Process::start(128, 512).await;
+    let mut admin = Raw::connect(process.admin).await;
+    let mut open = Vec::new();
+    for _ in 0..200 {
+        open.push(Raw::connect(process.http).await);
+    }
+    eventually("all are open", async || metric(&mut admin, "gridgate_connections").await == 200).await;
+    assert_eq!(process.export(&mut open[199]).await, "HTTP/1.1 200 OK");
+}
+
 /// A process that may open nothing more accepts connections as soon as it can again.
 #[tokio::test]
 async fn accepting_goes_on_when_descriptors_are_back() {
-    let process = Process::start(256).await;
+    let process = Process::start(256, 256).await;
     let mut admin = Raw::connect(process.admin).await;
     let mut kept = Raw::connect(process.http).await;
     assert_eq!(process.export(&mut kept).await, "HTTP/1.1 200 OK");

@@ -170,13 +170,53 @@ async fn t48_who_does_not_speak_grpc_on_its_port_gets_answers_of_http() {
         let export = Export::traces(Form::Grpc, &key.token).with("content-type", content_type);
         told("content_type_unsupported").key(&key.id).check(&export.send(&gate).await, form);
         told("key_malformed").check(&export.clone().key("nonsense").send(&gate).await, form);
-        let elsewhere = told("path_unknown").detail("this is OTLP/gRPC, and the path one of OTLP/HTTP; ");
+        let elsewhere = told("wrong_port").detail("this port serves OTLP/gRPC, not OTLP/HTTP; ");
         elsewhere.check(&export.clone().to(http_path(Signal::Traces)).send(&gate).await, form);
         told("method_not_allowed").check(&Export { method: "GET", ..export }.send(&gate).await, form);
     }
     let bare = exchange(gate.grpc, true, http::Request::post(path).header("api-key", &key.token), "").await;
     told("content_type_unsupported").key(&key.id).check(&bare, Form::Json);
     gate.stop().await;
+}
+
+/// The most common mistake: an exporter of OTLP/HTTP on port 4317. It gets a refusal of HTTP/1.1 that it can read, also after a body
+/// which it sends before it reads, and nothing of it is stored, whatever it claims to be.
+/// Clause T48 of docs/otlp.md.
+#[tokio::test]
+async fn t48_http_on_the_port_of_grpc_is_told_so_and_never_stored() {
+    let gate = Gate::start().await;
+    let key = gate.key("shop").await;
+    let wrong = told("wrong_port").detail("this port serves OTLP/gRPC, not OTLP/HTTP; ");
+    for form in [Form::Protobuf, Form::Json] {
+        let export = Export::traces(form, &key.token);
+        wrong.check(&export.send_to(gate.grpc).await, form);
+        wrong.check(&export.clone().without("api-key").send_to(gate.grpc).await, form);
+        wrong.check(&export.clone().raw(vec![0; 4 << 20]).send_to(gate.grpc).await, form);
+        wrong.check(&export.clone().to(grpc_path(Signal::Traces)).send_to(gate.grpc).await, form);
+        wrong.check(&Export { method: "GET", ..export }.send_to(gate.grpc).await, form);
+    }
+    let downgraded = Export::traces(Form::Grpc, &key.token);
+    wrong.check(&exchange(gate.grpc, false, downgraded.builder(), downgraded.body.clone()).await, Form::Json);
+    let name = "gridgate_exports_refused_total{transport=\"http\",signal=\"none\",reason=\"wrong_port\"}";
+    assert_eq!(gate.metric(name).await, 11);
+    assert!(gate.stop().await.lake().is_empty());
+}
+
+/// The other way round: what an SDK of gRPC shows its user is the message of a status of gRPC, and nothing else.
+/// Clause T46 of docs/otlp.md.
+#[tokio::test]
+async fn t46_grpc_on_the_port_of_http_is_told_so() {
+    let gate = Gate::start().await;
+    let key = gate.key("shop").await;
+    let wrong = told("wrong_port").detail("this port serves OTLP/HTTP, not OTLP/gRPC; ");
+    let export = Export::traces(Form::Grpc, &key.token);
+    for path in [grpc_path(Signal::Traces), http_path(Signal::Traces), "/nowhere", "/grpc.health.v1.Health/Check"] {
+        wrong.check(&export.clone().to(path).send_to(gate.http).await, Form::Grpc);
+    }
+    // By its path alone it is taken for gRPC, and answered as what it says it is.
+    let path_alone = export.with("content-type", "application/x-protobuf").send_to(gate.http).await;
+    wrong.check(&path_alone, Form::Protobuf);
+    assert!(gate.stop().await.lake().is_empty());
 }
 
 /// «Failures» of OTLP/gRPC (SHOULD): the client that `tonic` generates finds the details of a refusal.
