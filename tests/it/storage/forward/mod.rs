@@ -73,6 +73,12 @@ impl Scripted {
         seen.iter().filter(|(_, taken)| *taken).map(|(number, _)| *number).collect()
     }
 
+    /// Those of the same tenant and signal as the record `number`.
+    fn taken_of(&self, number: u8) -> Vec<u8> {
+        let lane = |number| (record(number).meta.tenant, record(number).meta.signal);
+        self.taken().into_iter().filter(|&other| lane(other) == lane(number)).collect()
+    }
+
     /// How many records it was given.
     fn asked(&self) -> usize {
         self.0.seen.lock().expect("no panic").len()

@@ -33,7 +33,7 @@ async fn what_is_refused_for_good_is_kept_and_can_be_looked_at() {
     let quarantine = Quarantine::of(world.disks.log.clone());
     let found = quarantine.list().await.expect("a list");
     let [first, second] = &found[..] else { panic!("{found:?}") };
-    assert_eq!(first.id, format!("vendor/bank/web/production/{}", "02".repeat(16)));
+    assert_eq!(first.id, format!("vendor/bank/web/production/traces/{}", "02".repeat(16)));
     assert_eq!((first.destination.as_str(), first.reason.as_str()), ("vendor", "it is not ours"));
     assert_eq!(first.tenant.as_deref(), Some("bank/web/production"));
     assert_eq!(first.key.as_deref(), Some("key_7Hq2mZxK9wPa"));
