@@ -119,6 +119,29 @@ pub(super) async fn put(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Signal;
+    use crate::storage::forward::lane::Source;
+    use crate::storage::log::segment_path;
+    use object_store::ObjectStoreExt;
+    use object_store::memory::InMemory;
+
+    /// What has disappeared must not keep the rest from being moved.
+    #[tokio::test]
+    async fn a_segment_that_has_disappeared_is_left_out() {
+        let slug = |text: &str| text.parse().expect("a slug");
+        let tenant = Tenant { project: slug("shop"), grid: slug("web"), environment: slug("staging") };
+        let lane = LaneId { tenant: Arc::new(tenant), signal: Signal::Logs };
+        let store = InMemory::new();
+        store.put(&segment_path(2), PutPayload::from_static(b"before, frame, after")).await.expect("it is put");
+        let now = Timestamp::from_micros(7);
+        let entry =
+            |of| Entry { order: of, source: Source::Main(of), place: 8..13, memory: 5, arrival: now, taken: now };
+        let moved = rewrite(&store, "vendor", &lane, 1, &[entry(1), entry(2)]).await.expect("it is moved");
+        let path = moved.expect("something is left").path;
+        let bytes = store.get(&path).await.expect("it is there").bytes().await.expect("its bytes");
+        assert!(bytes.windows(5).any(|window| window == b"frame"));
+        assert_eq!(rewrite(&store, "vendor", &lane, 2, &[entry(1)]).await.expect("no error"), None);
+    }
 
     #[test]
     fn the_owner_of_a_path() {

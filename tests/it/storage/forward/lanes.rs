@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gridgate::domain::Signal;
 use gridgate::storage::destination::Sent;
 use tokio_util::sync::CancellationToken;
 
@@ -45,6 +46,37 @@ async fn a_tenant_that_is_not_taken_delays_no_other() {
         assert_eq!(world.vendor.taken()[8..], [2, 5, 8]);
         running.close().await;
     }
+}
+
+/// The backend has no pipeline for log records. Everything else of the same tenant flows.
+#[tokio::test]
+async fn a_signal_that_is_not_taken_delays_no_other() {
+    let mut world = World::new(&[route(Some("shop"), &["vendor"])]);
+    world.forward().in_flight = 1;
+    world.vendor.says(|meta| if meta.signal == Signal::Logs { later() } else { taken() });
+    let mut running = world.open().await;
+    // Number 3 is log records of the same tenant.
+    running.append([3, 0, 6, 9]).await;
+    running.forward().await;
+    assert_eq!(world.vendor.taken(), [0, 6, 9]);
+    world.passes(20);
+    running.forward().await;
+    running.append([12]).await;
+    running.forward().await;
+    let own = "forward/vendor/shop/web/production/logs/00000000000000000001.seg";
+    assert_eq!(world.log("forward").await, [own]);
+    running.close().await;
+    // It is found again at the next start, still without a part in the others' way.
+    let mut running = world.open().await;
+    running.append([18]).await;
+    running.forward().await;
+    assert_eq!(world.vendor.taken(), [0, 6, 9, 12, 18]);
+    world.vendor.says(|_| taken());
+    world.passes(60);
+    running.forward().await;
+    assert_eq!(world.vendor.taken().last(), Some(&3));
+    assert_eq!(world.log("forward").await, Vec::<String>::new());
+    running.close().await;
 }
 
 /// Records of the bank are never answered at all. They cannot take every slot.
