@@ -163,6 +163,38 @@ mod tests {
         assert!(config.routes().is_ok());
     }
 
+    fn read(path: &str) -> String {
+        std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("it is there")
+    }
+
+    #[test]
+    fn what_the_documentation_shows_can_be_configured() {
+        let other = VENDOR.replace("vendor", "shop-backend") + &VENDOR.replace("vendor", "collector");
+        let text = read("docs/forwarding.md");
+        let blocks: Vec<_> = text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        assert_eq!(blocks.len(), 3);
+        for block in blocks {
+            // What a block leaves out is somewhere else in the document.
+            let toml = match block {
+                whole if whole.contains("[[forward]]") => whole.to_owned(),
+                routes if routes.contains("[[route]]") => other.clone() + routes,
+                options => VENDOR.to_owned() + options,
+            };
+            load(&toml).unwrap_or_else(|error| panic!("{error}: {block}"));
+        }
+    }
+
+    /// The examples in `config/gridgate.toml` show the defaults.
+    #[test]
+    fn the_reference_files_examples_can_be_configured() {
+        let text = read("config/gridgate.toml");
+        let examples: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("#   ")).collect();
+        let config = load(&examples.join("\n")).expect("they are good");
+        let least = VENDOR.replace("vendor", "collector");
+        assert_eq!(config.forward, load(&least).expect("it is good").forward);
+        assert_eq!((config.route.len(), config.listen.more.len()), (1, 1));
+    }
+
     #[test]
     fn what_is_wrong_is_told_by_option() {
         for (more, expected) in [

@@ -17,10 +17,11 @@ use super::backlog::Backlog;
 use super::build::build;
 use super::checkpoint::{Checkpoint, Plan, PlannedFile};
 use super::log::{self, segment_path};
-use super::record::{Record, RecordMeta};
+use super::quarantine;
+use super::record::RecordMeta;
 use super::route::{DestinationId, LAKE_NAME as LAKE};
 use super::routing::Routing;
-use super::segment::{self, Frame, Stored};
+use super::segment::{self, Stored};
 
 /// How delivery runs.
 #[derive(Clone, Copy, Debug)]
@@ -177,22 +178,7 @@ impl Deliverer {
     /// Sets a frame aside, where it can be looked at.
     async fn quarantine(&self, segments: &Segments, sequence: u64, position: usize) -> Result<(), StorageError> {
         let Some(stored) = segments.get(&sequence).and_then(|frames| frames.get(position)) else { return Ok(()) };
-        let name = format!("quarantine/{sequence:020}-{position}");
-        let (path, payload, why) = match stored {
-            Stored::Damaged { bytes, damage } => {
-                (Path::from(format!("{name}.bin")), PutPayload::from(bytes.clone()), damage.to_string())
-            }
-            // A segment of its own, so that it is still known whose it is and when it came.
-            Stored::Record { meta, payload } => {
-                let record = Record { meta: meta.clone(), payload: payload.clone(), reservation: None };
-                let segment = segment::encode(&[Frame::new(&record)]);
-                let why = "the record's payload cannot be read".to_owned();
-                (Path::from(format!("{name}.seg")), PutPayload::from_iter(segment), why)
-            }
-        };
-        tracing::error!(segment = sequence, frame = position, %path, why, "a damaged frame was set aside; the rest is delivered");
-        self.log.put(&path, payload).await?;
-        Ok(())
+        quarantine::set_frame_aside(&*self.log, sequence, position, stored).await
     }
 }
 

@@ -1,10 +1,10 @@
 //! Quarantine: what cannot be delivered, kept where it can be looked at.
 //!
 //! ```text
-//! quarantine/<destination>/<project>/<grid>/<environment>/<record>.seg    a segment of one record
-//! quarantine/<destination>/<project>/<grid>/<environment>/<record>.json   when and why
-//! quarantine/<segment>-<frame>.seg                                        a record that the lake cannot take
-//! quarantine/<segment>-<frame>.bin                                        bytes that are no sound frame any more
+//! quarantine/<destination>/<project>/<grid>/<environment>/<signal>/<record>.seg    a segment of one record
+//! quarantine/<destination>/<project>/<grid>/<environment>/<signal>/<record>.json   when and why
+//! quarantine/<segment>-<frame>.seg                                                 a record that the lake cannot take
+//! quarantine/<segment>-<frame>.bin                                                 bytes that are no sound frame any more
 //! ```
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use serde::{Deserialize, Serialize};
 
 use super::StorageError;
-use super::forward::own;
+use super::forward::{LaneId, own};
 use super::record::{Record, RecordMeta};
 use super::route::LAKE_NAME;
 use super::segment::{self, Frame, Stored};
@@ -48,24 +48,50 @@ pub(super) async fn set_aside(
     reason: &str,
     at: Timestamp,
 ) -> Result<u64, StorageError> {
-    let record = Record { meta: meta.clone(), payload: payload.clone(), reservation: None };
-    let segment = PutPayload::from_iter(segment::encode(&[Frame::new(&record)]));
-    let name = format!("{QUARANTINE}/{destination}/{}/{}", meta.tenant, meta.id);
-    put(store, &name, "seg", segment, reason, at).await
+    let name = format!("{QUARANTINE}/{destination}/{}/{}/{}", meta.tenant, meta.signal, meta.id);
+    put(store, &name, "seg", segment_of(meta, payload), reason, at).await
 }
 
 /// Puts bytes that no longer are what was written into the quarantine of `destination`.
 pub(super) async fn set_damage_aside(
     store: &dyn ObjectStore,
     destination: &str,
-    tenant: &Tenant,
+    lane: &LaneId,
     name: &str,
     bytes: Bytes,
     reason: &str,
     at: Timestamp,
 ) -> Result<u64, StorageError> {
-    let name = format!("{QUARANTINE}/{destination}/{tenant}/{name}");
+    let name = format!("{QUARANTINE}/{destination}/{lane}/{name}");
     put(store, &name, "bin", bytes.into(), reason, at).await
+}
+
+/// Sets a frame of the shared log aside that no destination can take, or not the lake. Done twice, it is there once.
+pub(super) async fn set_frame_aside(
+    store: &dyn ObjectStore,
+    sequence: u64,
+    position: usize,
+    stored: &Stored,
+) -> Result<(), StorageError> {
+    let name = format!("{QUARANTINE}/{sequence:020}-{position}");
+    let (path, payload, why) = match stored {
+        Stored::Damaged { bytes, damage } => {
+            (Path::from(format!("{name}.bin")), PutPayload::from(bytes.clone()), damage.to_string())
+        }
+        // A segment of its own, so that it is still known whose it is and when it came.
+        Stored::Record { meta, payload } => {
+            let why = "the record's payload cannot be read".to_owned();
+            (Path::from(format!("{name}.seg")), segment_of(meta, payload), why)
+        }
+    };
+    tracing::error!(segment = sequence, frame = position, %path, why, "a damaged frame was set aside; the rest is delivered");
+    store.put(&path, payload).await?;
+    Ok(())
+}
+
+fn segment_of(meta: &RecordMeta, payload: &Bytes) -> PutPayload {
+    let record = Record { meta: meta.clone(), payload: payload.clone(), reservation: None };
+    PutPayload::from_iter(segment::encode(&[Frame::new(&record)]))
 }
 
 async fn put(
@@ -90,11 +116,11 @@ async fn put(
 pub(super) async fn sizes(
     store: &dyn ObjectStore,
     destination: &str,
-) -> Result<Vec<(Tenant, u64)>, object_store::Error> {
+) -> Result<Vec<(Arc<Tenant>, u64)>, object_store::Error> {
     let mut sizes = std::collections::BTreeMap::<_, u64>::new();
     let mut listing = store.list(Some(&Path::from(format!("{QUARANTINE}/{destination}"))));
     while let Some(object) = listing.try_next().await? {
-        if let Some((_, tenant)) = own::owner_of(QUARANTINE, &object.location)
+        if let Some((_, LaneId { tenant, .. })) = own::owner_of(QUARANTINE, &object.location)
             && is_data(&object.location)
         {
             *sizes.entry(tenant).or_default() += object.size;
@@ -221,13 +247,13 @@ impl Quarantine {
     /// Where it is not a sound record of a forward, or cannot be put back.
     pub async fn retry(&self, id: &str) -> Result<bool, StorageError> {
         let Some(path) = self.find(id).await? else { return Ok(false) };
-        let Some((destination, tenant)) = own::owner_of(QUARANTINE, &path).filter(|_| path.extension() == Some("seg"))
+        let Some((destination, lane)) = own::owner_of(QUARANTINE, &path).filter(|_| path.extension() == Some("seg"))
         else {
             return Err(StorageError::Quarantine("only a sound record of a forward can be sent again".to_owned()));
         };
         // Letters sort after the numbers of the queue's other segments: it is sent after them.
         let name = path.filename().unwrap_or_default();
-        let back = Path::from(format!("{}/retry-{name}", own::folder(&destination, &tenant)));
+        let back = Path::from(format!("{}/retry-{name}", own::folder(&destination, &lane)));
         self.store.rename(&path, &back).await?;
         self.remove_sidecar(id).await?;
         Ok(true)
@@ -283,7 +309,7 @@ impl Quarantine {
             None => (None, without_word.to_owned()),
         };
         let (destination, tenant) = match owner {
-            Some((destination, tenant)) => (destination, Some(tenant.to_string())),
+            Some((destination, lane)) => (destination, Some(lane.tenant.to_string())),
             None => (LAKE_NAME.to_owned(), None),
         };
         let aside = SetAside {

@@ -1,17 +1,18 @@
 //! Destinations that are not configured any more: what is there for them is kept, and the shared log does not wait for it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use futures_util::TryStreamExt;
 use object_store::{ObjectStore, ObjectStoreExt};
 
+use super::lane::LaneId;
 use super::own::{self, FORWARD};
-use crate::domain::{Tenant, Timestamp};
+use crate::domain::Timestamp;
 use crate::storage::StorageError;
 use crate::storage::backlog::Waiting;
 use crate::storage::checkpoint::Passed;
 use crate::storage::log::segment_path;
+use crate::storage::quarantine;
 use crate::storage::routing::Routing;
 use crate::storage::segment::{self, Stored};
 
@@ -31,16 +32,20 @@ pub(in crate::storage) async fn keep_for_gone(
         let (_, mut number) = own::list(store, name).await?;
         for waiting in found.iter().filter(|waiting| waiting.sequence > passed && waiting.sequence <= upto) {
             let bytes = store.get(&segment_path(waiting.sequence)).await?.bytes().await?;
-            let mut tenants: BTreeMap<Arc<Tenant>, (Vec<_>, Timestamp)> = BTreeMap::new();
-            for (place, stored) in segment::decode_placed(&bytes) {
-                let Stored::Record { meta, .. } = stored else { continue };
+            let mut lanes: BTreeMap<LaneId, (Vec<_>, Timestamp)> = BTreeMap::new();
+            for (position, (place, stored)) in segment::decode_placed(&bytes).into_iter().enumerate() {
+                let Stored::Record { meta, .. } = stored else {
+                    quarantine::set_frame_aside(store, waiting.sequence, position, &stored).await?;
+                    continue;
+                };
                 if routing.leads(waiting.sequence, &meta, id) {
-                    let (frames, _) = tenants.entry(meta.tenant).or_insert((Vec::new(), meta.arrival));
+                    let lane = LaneId { tenant: meta.tenant, signal: meta.signal };
+                    let (frames, _) = lanes.entry(lane).or_insert((Vec::new(), meta.arrival));
                     frames.push(bytes.slice(place));
                 }
             }
-            for (tenant, (frames, oldest)) in tenants {
-                own::put(store, name, &tenant, number, frames, oldest).await?;
+            for (lane, (frames, oldest)) in lanes {
+                own::put(store, name, &lane, number, frames, oldest).await?;
                 number += 1;
             }
         }

@@ -1,8 +1,8 @@
 //! Forwarding: records are sent on to another OTLP server, at least once and in the order of their arrival.
 //!
-//! A forwarder reads the segments of the shared log, sorts their records into one lane for each tenant, and sends from all lanes at
-//! once. Its checkpoint says up to which segment every record is sent, so that the log can retire it. A record that has waited too long
-//! in the shared log is moved: it is rewritten into a segment that belongs to its destination and tenant alone. In memory there is
+//! A forwarder reads the segments of the shared log, sorts their records into one lane for each signal of each tenant, and sends from
+//! all lanes at once. Its checkpoint says up to which segment every record is sent, so that the log can retire it. A record that has waited too long
+//! in the shared log is moved: it is rewritten into a segment that belongs to its destination and lane alone. In memory there is
 //! only where a record is, until its turn comes.
 
 mod disk;
@@ -31,6 +31,7 @@ use super::routing::Routing;
 use crate::domain::{Clock, Random, Tenant};
 use crate::observe::forward::ForwardMetrics;
 pub(super) use gone::keep_for_gone;
+pub(super) use lane::LaneId;
 use lane::{Lanes, Next, Source, Turn};
 use send::{Ended, Export, Outcome, path_of};
 pub use settings::{ForwardSettings, Forwarding};
@@ -48,9 +49,10 @@ pub struct Forwarder {
     random: Arc<dyn Random>,
     lanes: Lanes,
     exports: JoinSet<Ended>,
-    in_flight_bytes: u64,
-    /// How many records of each segment of the shared log are not sent yet.
+    /// How many records of each segment of the shared log are neither sent nor moved yet.
     main: BTreeMap<u64, usize>,
+    /// How many that are in all.
+    waiting: usize,
     /// How many records of each own segment that was read are not sent yet.
     own: HashMap<Arc<Path>, usize>,
     /// Own segments that are to be removed.
@@ -67,8 +69,8 @@ pub struct Forwarder {
     told: Option<Instant>,
 }
 
-/// Payloads in flight may take this much memory together, but one is always let through.
-const MEMORY: u64 = 64 << 20;
+/// Where so many records of the shared log wait, no more are read before some are sent or moved. Each takes about 100 bytes of memory.
+const CROWD: usize = 400_000;
 
 /// How often checkpoints are written, and how often lanes are looked at that wait.
 const TICK: Duration = Duration::from_secs(1);
@@ -94,11 +96,10 @@ impl Forwarder {
         let passed = Passed::load(&*store, settings.name.as_str()).await?;
         let (found, next_own) = own::list(&*store, settings.name.as_str()).await?;
         let mut lanes = Lanes::new(settings.in_flight, now);
-        for (tenant, segments) in found {
-            let tenant = Arc::new(tenant);
+        for (lane, segments) in found {
             for segment in segments {
-                usage.add(&tenant, segment.bytes);
-                lanes.push_own(&tenant, segment);
+                usage.add(&lane.tenant, segment.bytes);
+                lanes.push_own(&lane, segment);
             }
         }
         let mut forwarder = Self {
@@ -112,8 +113,8 @@ impl Forwarder {
             random: Arc::clone(&forwarding.random),
             lanes,
             exports: JoinSet::new(),
-            in_flight_bytes: 0,
             main: BTreeMap::new(),
+            waiting: 0,
             own: HashMap::new(),
             finished: Vec::new(),
             next_own,
@@ -129,8 +130,8 @@ impl Forwarder {
         Ok(forwarder)
     }
 
-    /// Sends until `closed` is cancelled and what is in flight then has ended. What is not sent stays in the log. It returns earlier
-    /// only where it has broken down.
+    /// Sends until `closed` is cancelled, and then what may be sent at that time. What is not sent stays in the log. It returns
+    /// earlier only where it has broken down.
     pub async fn run(&mut self, closed: &CancellationToken) {
         while !closed.is_cancelled() {
             let pause = match self.advance(false).await {
@@ -158,10 +159,7 @@ impl Forwarder {
                 }
             }
         }
-        while let Some(Ok(ended)) = self.exports.join_next().await {
-            self.settle(ended);
-        }
-        if let Err(error) = self.checkpoint().await {
+        if let Err(error) = self.forward_all().await {
             let name = self.settings.name.as_str();
             tracing::warn!(destination = name, %error, "what was sent last is sent again at the next start");
         }
@@ -197,35 +195,35 @@ impl Forwarder {
     async fn advance(&mut self, tick: bool) -> Result<bool, StorageError> {
         self.send().await;
         self.remove_finished().await;
-        let mut more = self.take_in().await?;
-        if tick || self.ticked.is_none_or(|last| last.elapsed() >= TICK) {
-            let moved = self.move_some().await?;
-            more |= moved;
-            self.ticked = (!moved).then(Instant::now);
-            self.checkpoint().await?;
-            if !self.quarantined.is_empty() && (tick || self.counted.elapsed() >= RECOUNT) {
-                self.recount().await?;
-            }
-            self.show();
+        let taken = self.take_in().await;
+        if !tick && self.ticked.is_some_and(|last| last.elapsed() < TICK) {
+            return taken;
         }
-        Ok(more)
+        // Each for itself: what fails for one lane or segment must not keep the log from being retired.
+        let moved = self.move_some().await;
+        let kept = self.checkpoint().await;
+        self.ticked = (!matches!(moved, Ok(true))).then(Instant::now);
+        if !self.quarantined.is_empty() && (tick || self.counted.elapsed() >= RECOUNT) {
+            self.recount().await?;
+        }
+        self.show();
+        kept?;
+        Ok(taken? | moved?)
     }
 
     /// Fills the free slots.
     async fn send(&mut self) {
         loop {
-            let (now, in_flight, alone) = (self.clock.now(), self.in_flight_bytes, self.exports.is_empty());
-            match self.lanes.next(now, |bytes| alone || in_flight + bytes <= MEMORY) {
+            match self.lanes.next(self.clock.now()) {
                 None => return,
-                Some(Next::Load(tenant, own)) => self.load(tenant, own).await,
-                Some(Next::Send(tenant, entry, probe)) => {
-                    self.in_flight_bytes += entry.bytes();
+                Some(Next::Load(lane, own)) => self.load(lane, own).await,
+                Some(Next::Send(lane, entry, probe)) => {
                     let export = Export {
                         store: Arc::clone(&self.store),
                         backend: Arc::clone(&self.settings.backend),
                         clock: Arc::clone(&self.clock),
                         destination: self.settings.name.to_string(),
-                        tenant,
+                        lane,
                         entry,
                         probe,
                     };
@@ -237,16 +235,16 @@ impl Forwarder {
 
     /// Notes what became of a record.
     fn settle(&mut self, ended: Ended) {
-        let Ended { tenant, entry, probe, outcome } = ended;
+        let Ended { lane, entry, probe, outcome } = ended;
+        let LaneId { tenant, signal } = &lane;
         let (bytes, metrics) = (entry.bytes(), self.settings.metrics.clone());
-        self.in_flight_bytes -= bytes;
         match outcome {
             Outcome::Later { after, why } => {
                 metrics.retried_records.inc();
                 let (now, random) = (self.clock.now(), self.random_number());
-                if self.lanes.later(&tenant, probe, entry, now, after, random) == Turn::Stuck {
+                if self.lanes.later(&lane, entry, probe, now, after, random) == Turn::Stuck {
                     let name = self.settings.name.as_str();
-                    tracing::warn!(destination = name, %tenant, why, "a tenant's records are not taken; they wait");
+                    tracing::warn!(destination = name, %tenant, %signal, why, "a tenant's records are not taken; they wait");
                 }
                 return;
             }
@@ -257,7 +255,7 @@ impl Forwarder {
                 metrics.rejected_items.inc_by(rejected);
                 if rejected > 0 || !message.is_empty() {
                     self.tell(|name| {
-                        tracing::warn!(destination = name, %tenant, rejected, message, "a record was taken in part");
+                        tracing::warn!(destination = name, %tenant, %signal, rejected, message, "a record was taken in part");
                     });
                 }
             }
@@ -265,10 +263,10 @@ impl Forwarder {
                 metrics.quarantined_records.inc();
                 metrics.quarantined_items.inc_by(items);
                 metrics.quarantined_bytes.inc_by(bytes);
-                self.usage.add(&tenant, bytes);
-                *self.quarantined.entry(Arc::clone(&tenant)).or_default() += bytes;
+                self.usage.add(tenant, bytes);
+                *self.quarantined.entry(Arc::clone(tenant)).or_default() += bytes;
                 self.tell(|name| {
-                    tracing::error!(destination = name, %tenant, why, "a record was refused for good and is in quarantine");
+                    tracing::error!(destination = name, %tenant, %signal, why, "a record was refused for good and is in quarantine");
                 });
             }
             Outcome::Lost => {
@@ -278,10 +276,10 @@ impl Forwarder {
                 });
             }
         }
-        self.usage.subtract(&tenant, bytes);
+        self.usage.subtract(tenant, bytes);
         self.leave(&entry.source);
-        if self.lanes.done(&tenant, probe) == Turn::Flows {
-            tracing::info!(destination = self.settings.name.as_str(), %tenant, "a tenant's records are taken again");
+        if self.lanes.done(&lane, &entry, probe) == Turn::Flows {
+            tracing::info!(destination = self.settings.name.as_str(), %tenant, %signal, "a tenant's records are taken again");
         }
     }
 
@@ -289,6 +287,7 @@ impl Forwarder {
     fn leave(&mut self, source: &Source) {
         match source {
             Source::Main(sequence) => {
+                self.waiting = self.waiting.saturating_sub(1);
                 if let Some(left) = self.main.get_mut(sequence) {
                     *left = left.saturating_sub(1);
                     if *left == 0 {

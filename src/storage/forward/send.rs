@@ -7,8 +7,8 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::lane::{Entry, Probe, Source};
-use crate::domain::{Clock, Tenant};
+use super::lane::{Entry, LaneId, Probe, Source};
+use crate::domain::Clock;
 use crate::storage::StorageError;
 use crate::storage::destination::{Backend, Sent};
 use crate::storage::log::segment_path;
@@ -21,14 +21,14 @@ pub(super) struct Export {
     pub(super) backend: Arc<dyn Backend>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) destination: String,
-    pub(super) tenant: Arc<Tenant>,
+    pub(super) lane: LaneId,
     pub(super) entry: Entry,
     pub(super) probe: Probe,
 }
 
 /// What became of it.
 pub(super) struct Ended {
-    pub(super) tenant: Arc<Tenant>,
+    pub(super) lane: LaneId,
     pub(super) entry: Entry,
     pub(super) probe: Probe,
     pub(super) outcome: Outcome,
@@ -49,23 +49,26 @@ impl Export {
     pub(super) async fn run(self) -> Ended {
         let outcome = match self.outcome().await {
             Ok(outcome) => outcome,
-            Err(StorageError::Store(object_store::Error::NotFound { .. })) => Outcome::Lost,
             Err(error) => Outcome::Later { after: None, why: error.to_string() },
         };
-        let Self { tenant, entry, probe, .. } = self;
-        Ended { tenant, entry, probe, outcome }
+        let Self { lane, entry, probe, .. } = self;
+        Ended { lane, entry, probe, outcome }
     }
 
     async fn outcome(&self) -> Result<Outcome, StorageError> {
         let path = path_of(&self.entry.source);
-        let frame = self.store.get_range(&path, self.entry.place.clone()).await?;
+        let frame = match self.store.get_range(&path, self.entry.place.clone()).await {
+            Ok(frame) => frame,
+            Err(object_store::Error::NotFound { .. }) => return Ok(Outcome::Lost),
+            Err(error) => return Err(error.into()),
+        };
         let (meta, payload) = match segment::read_frame(frame) {
             Stored::Record { meta, payload } => (meta, payload),
             Stored::Damaged { bytes, damage } => {
                 let name = format!("{}-{}", path.filename().unwrap_or_default(), self.entry.place.start);
                 let why = damage.to_string();
-                let (to, tenant, now) = (&self.destination, &self.tenant, self.clock.now());
-                let bytes = quarantine::set_damage_aside(&*self.store, to, tenant, &name, bytes, &why, now).await?;
+                let (to, lane, now) = (&self.destination, &self.lane, self.clock.now());
+                let bytes = quarantine::set_damage_aside(&*self.store, to, lane, &name, bytes, &why, now).await?;
                 return Ok(Outcome::Aside { items: 0, bytes, why });
             }
         };

@@ -35,16 +35,10 @@ async fn live(disks: &Disks, fuse: &Fuse, from: u8, acknowledged: &mut BTreeSet<
     next
 }
 
-/// A run that is killed after `first` writes, lives again, is killed after `second` more, and then lives in peace.
 async fn run(first: i64, second: i64, last_takes_effect: bool) -> bool {
     let disks = Disks::default();
-    let mut acknowledged = BTreeSet::new();
-    let mut fuse = Fuse::new(first, last_takes_effect);
-    let next = live(&disks, &fuse, 0, &mut acknowledged).await;
-    let killed = fuse.is_blown();
-    fuse = Fuse::new(second, last_takes_effect);
-    let next = live(&disks, &fuse, next, &mut acknowledged).await;
-    live(&disks, &Fuse::new(i64::MAX, true), next, &mut acknowledged).await;
+    let live = async |fuse: &Fuse, from, acknowledged: &mut _| live(&disks, fuse, from, acknowledged).await;
+    let (acknowledged, killed) = three_lives(first, second, last_takes_effect, live).await;
 
     let rows = rows_by_record(&*disks.lake).await;
     let what = format!("killed after {first} and {second} writes, the last {last_takes_effect}");
@@ -59,8 +53,24 @@ async fn run(first: i64, second: i64, last_takes_effect: bool) -> bool {
     killed
 }
 
-#[tokio::test]
-async fn a_crash_at_any_write_loses_nothing_and_duplicates_nothing() {
+/// A process that is killed after `first` writes, lives again, is killed after `second` more, and then lives in peace. `live` is one
+/// life: from which number on it appends, and to which. Returns what was acknowledged, and whether the first life was cut short.
+pub(super) async fn three_lives(
+    first: i64,
+    second: i64,
+    last_takes_effect: bool,
+    live: impl AsyncFn(&Fuse, u8, &mut BTreeSet<u8>) -> u8,
+) -> (BTreeSet<u8>, bool) {
+    let mut acknowledged = BTreeSet::new();
+    let fuse = Fuse::new(first, last_takes_effect);
+    let next = live(&fuse, 0, &mut acknowledged).await;
+    let next = live(&Fuse::new(second, last_takes_effect), next, &mut acknowledged).await;
+    live(&Fuse::new(i64::MAX, true), next, &mut acknowledged).await;
+    (acknowledged, fuse.is_blown())
+}
+
+/// Kills `run` at every write of its first life.
+pub(super) async fn at_any_write(run: impl AsyncFn(i64, i64, bool) -> bool) {
     for last_takes_effect in [false, true] {
         let mut first = 0;
         while run(first, i64::MAX, last_takes_effect).await {
@@ -70,8 +80,8 @@ async fn a_crash_at_any_write_loses_nothing_and_duplicates_nothing() {
     }
 }
 
-#[tokio::test]
-async fn a_second_crash_while_the_first_is_mended_does_no_harm() {
+/// Kills `run` at some writes of its first life, and at the first ones of its second.
+pub(super) async fn twice(run: impl AsyncFn(i64, i64, bool) -> bool) {
     for last_takes_effect in [false, true] {
         for first in (0..50).step_by(6) {
             for second in 0..9 {
@@ -79,4 +89,14 @@ async fn a_second_crash_while_the_first_is_mended_does_no_harm() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn a_crash_at_any_write_loses_nothing_and_duplicates_nothing() {
+    at_any_write(run).await;
+}
+
+#[tokio::test]
+async fn a_second_crash_while_the_first_is_mended_does_no_harm() {
+    twice(run).await;
 }

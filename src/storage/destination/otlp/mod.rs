@@ -1,6 +1,6 @@
 //! A backend that speaks OTLP, over gRPC or HTTP: one record goes out as one export, once.
 //!
-//! What the answer means for the record is the table in [`answer`]. Queues, pauses and repetition are not here: whoever sends
+//! What the answer means for the record is the table in `answer.rs`. Queues, pauses and repetition are not here: whoever sends
 //! decides on them by the [`Sent`] that he gets.
 //!
 //! Of the client's request only the payload goes out. Its key and its headers do not: they are not in the record at all.

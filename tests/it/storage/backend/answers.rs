@@ -212,7 +212,10 @@ async fn a_compressed_answer_is_inflated() {
     let expected = Sent::Delivered { rejected: 3, message: "too old ".repeat(20).trim().to_owned() };
     assert_eq!(after(Protocol::Grpc, grpc_body("zstd", vec![1, 0, 0, 0, 0])).await, delivered());
     let packed = zstd::bulk::compress(&plain, 3).expect("zstd");
-    for (encoding, message) in [("gzip", gzip(&plain)), ("zstd", packed)] {
+    // As a stream is compressed whose end is not known at its beginning.
+    let without_size = zstd::stream::encode_all(&plain[..], 3).expect("zstd");
+    assert_ne!(without_size, packed);
+    for (encoding, message) in [("gzip", gzip(&plain)), ("zstd", packed), ("zstd", without_size)] {
         let length = u32::try_from(message.len()).expect("a short message").to_be_bytes();
         let body = [&[1], &length[..], &message].concat();
         assert_eq!(after(Protocol::Grpc, grpc_body(encoding, body.clone())).await, expected, "{encoding}");

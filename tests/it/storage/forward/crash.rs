@@ -7,6 +7,7 @@ use gridgate::storage::log::AppendError;
 use object_store::ObjectStore;
 
 use super::{World, later, route, taken};
+use crate::storage::crash::{at_any_write, three_lives, twice};
 use crate::storage::faulty::{Faulty, Fuse};
 use crate::storage::{open_with, record};
 
@@ -44,13 +45,8 @@ async fn live(world: &World, fuse: &Fuse, from: u8, acknowledged: &mut BTreeSet<
 
 async fn run(first: i64, second: i64, last_takes_effect: bool) -> bool {
     let world = World::new(&[route(Some("bank"), &["vendor"]), route(None, &["lake", "vendor"])]);
-    let mut acknowledged = BTreeSet::new();
-    let mut fuse = Fuse::new(first, last_takes_effect);
-    let next = live(&world, &fuse, 0, &mut acknowledged).await;
-    let killed = fuse.is_blown();
-    fuse = Fuse::new(second, last_takes_effect);
-    let next = live(&world, &fuse, next, &mut acknowledged).await;
-    live(&world, &Fuse::new(i64::MAX, true), next, &mut acknowledged).await;
+    let live = async |fuse: &Fuse, from, acknowledged: &mut _| live(&world, fuse, from, acknowledged).await;
+    let (acknowledged, killed) = three_lives(first, second, last_takes_effect, live).await;
 
     let what = format!("killed after {first} and {second} writes, the last {last_takes_effect}");
     let sent: BTreeSet<_> = world.vendor.taken().into_iter().collect();
@@ -73,22 +69,10 @@ async fn run(first: i64, second: i64, last_takes_effect: bool) -> bool {
 
 #[tokio::test]
 async fn a_crash_at_any_write_loses_nothing() {
-    for last_takes_effect in [false, true] {
-        let mut first = 0;
-        while run(first, i64::MAX, last_takes_effect).await {
-            first += 1;
-        }
-        assert!(first > 20, "the run has only {first} writes");
-    }
+    at_any_write(run).await;
 }
 
 #[tokio::test]
 async fn a_second_crash_loses_nothing_either() {
-    for last_takes_effect in [false, true] {
-        for first in (0..50).step_by(6) {
-            for second in 0..9 {
-                run(first, second, last_takes_effect).await;
-            }
-        }
-    }
+    twice(run).await;
 }

@@ -73,6 +73,12 @@ impl Scripted {
         seen.iter().filter(|(_, taken)| *taken).map(|(number, _)| *number).collect()
     }
 
+    /// Those of the same tenant and signal as the record `number`.
+    fn taken_of(&self, number: u8) -> Vec<u8> {
+        let lane = |number| (record(number).meta.tenant, record(number).meta.signal);
+        self.taken().into_iter().filter(|&other| lane(other) == lane(number)).collect()
+    }
+
     /// How many records it was given.
     fn asked(&self) -> usize {
         self.0.seen.lock().expect("no panic").len()
@@ -236,5 +242,21 @@ async fn a_running_forwarder_hears_of_new_segments_and_stops_when_told() {
     let mut running = world.open().await;
     running.forward().await;
     assert_eq!(world.vendor.asked(), 5);
+    running.close().await;
+}
+
+/// What was acknowledged last is sent on before the process ends, unless the backend does not take it now.
+#[tokio::test]
+async fn what_may_be_sent_when_the_gate_stops_is_sent() {
+    let world = World::new(&[route(None, &["vendor"])]);
+    world.vendor.says(|meta| if meta.tenant.project.as_str() == "bank" { later() } else { taken() });
+    let mut running = world.open().await;
+    running.append(0..6).await;
+    let closed = CancellationToken::new();
+    closed.cancel();
+    running.forwarders[0].run(&closed).await;
+    let mut numbers = world.vendor.taken();
+    numbers.sort_unstable();
+    assert_eq!(numbers, [0, 1, 3, 4]);
     running.close().await;
 }

@@ -33,7 +33,7 @@ async fn what_is_refused_for_good_is_kept_and_can_be_looked_at() {
     let quarantine = Quarantine::of(world.disks.log.clone());
     let found = quarantine.list().await.expect("a list");
     let [first, second] = &found[..] else { panic!("{found:?}") };
-    assert_eq!(first.id, format!("vendor/bank/web/production/{}", "02".repeat(16)));
+    assert_eq!(first.id, format!("vendor/bank/web/production/traces/{}", "02".repeat(16)));
     assert_eq!((first.destination.as_str(), first.reason.as_str()), ("vendor", "it is not ours"));
     assert_eq!(first.tenant.as_deref(), Some("bank/web/production"));
     assert_eq!(first.key.as_deref(), Some("key_7Hq2mZxK9wPa"));
@@ -72,7 +72,7 @@ async fn a_record_that_is_damaged_while_it_waits_is_set_aside() {
     let world = World::new(&[route(None, &["vendor"])]);
     world.vendor.says(|_| later());
     let mut running = world.open().await;
-    running.append([0, 3]).await;
+    running.append([0, 6]).await;
     running.forward().await;
     world.passes(20);
     running.forward().await;
@@ -85,7 +85,7 @@ async fn a_record_that_is_damaged_while_it_waits_is_set_aside() {
     world.vendor.says(|_| taken());
     world.passes(60);
     running.forward().await;
-    assert_eq!(world.vendor.taken(), [3]);
+    assert_eq!(world.vendor.taken(), [6]);
     let quarantine = Quarantine::of(Arc::clone(&world.disks.log) as _);
     let found = quarantine.list().await.expect("a list");
     assert_eq!(found.len(), 1);
@@ -143,5 +143,28 @@ async fn a_record_over_which_sending_breaks_down_is_set_aside() {
     assert_eq!(world.vendor.taken(), [0, 6]);
     let found = Quarantine::of(Arc::clone(&world.disks.log) as _).list().await.expect("a list");
     assert_eq!(found[0].reason, "the code that sends it has broken down");
+    running.close().await;
+}
+
+/// A segment that was sound when the lake passed it is damaged before it is sent on.
+#[tokio::test]
+async fn damage_that_the_lake_has_not_seen_is_set_aside() {
+    let world = World::new(&[route(None, &["lake", "vendor"])]);
+    let mut running = world.open().await;
+    running.append([0, 3]).await;
+    running.deliver().await.expect("it delivers");
+    running.close().await;
+    let path = Path::from(world.log("segments").await.remove(0));
+    let bytes = world.disks.log.get(&path).await.expect("it is there").bytes().await.expect("bytes");
+    let mut bytes = bytes.to_vec();
+    let place = bytes.windows(4).position(|window| window == b"span").expect("the payload is as it was sent");
+    bytes[place] ^= 1;
+    world.disks.log.put(&path, PutPayload::from(bytes)).await.expect("it is put");
+    let mut running = world.open().await;
+    running.forward().await;
+    assert_eq!(world.vendor.taken(), [3]);
+    assert_eq!(world.log("segments").await, Vec::<String>::new());
+    let found = Quarantine::of(Arc::clone(&world.disks.log) as _).list().await.expect("a list");
+    assert_eq!((found.len(), found[0].reason.as_str()), (1, "it is damaged"));
     running.close().await;
 }
