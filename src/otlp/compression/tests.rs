@@ -184,7 +184,8 @@ fn a_large_payload_that_lies_is_not_inflated_many_times() {
     let zstd = [header, &vec![0; 3 * empty_blocks], blocks].concat();
     // Empty stored blocks, then what inflates to 32 MiB, and a trailer that claims one byte.
     let stored = [0, 0, 0, 0xff, 0xff].repeat(empty_blocks);
-    let gzip = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0], stored.as_slice(), &endless(2), &[0, 0, 0, 0, 1, 0, 0, 0]].concat();
+    let gzip =
+        [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0], stored.as_slice(), &endless(2), &[0, 0, 0, 0, 1, 0, 0, 0]].concat();
     for (encoding, payload) in [(Encoding::Zstd, zstd), (Encoding::Gzip, gzip)] {
         let mut attempts = Vec::new();
         let reserve = |bytes: usize| {

@@ -7,6 +7,7 @@
 mod error;
 mod output;
 mod scalar;
+mod surrogates;
 
 use std::fmt::{self, Write};
 
@@ -36,9 +37,15 @@ pub fn to_protobuf(
     if json.is_empty() {
         return Err(JsonError::Empty);
     }
+    let json = simdutf8::compat::from_utf8(json).map_err(|error| JsonError::Utf8 { offset: error.valid_up_to() })?;
+    let surrogate = surrogates::find(json, 0);
+    let copied = surrogate.map_or(0, |_| json.len());
+    let mut reserve = |bytes: usize| reserve(copied + bytes);
     // As protobuf it is shorter, unless it is made to be longer.
     let capacity = json.len().min(limits.output);
     reserve(capacity)?;
+    let replaced = surrogate.map(|first| surrogates::replaced(json, first));
+    let json = replaced.as_deref().unwrap_or(json);
     let mut context = Context {
         output: Output::new(capacity),
         reserved: capacity,
@@ -48,7 +55,6 @@ pub fn to_protobuf(
         exceeded: None,
         path: Vec::new(),
     };
-    let json = simdutf8::compat::from_utf8(json).map_err(|error| JsonError::Utf8 { offset: error.valid_up_to() })?;
     let mut deserializer = serde_json::Deserializer::from_str(json);
     // What is known nests as deep as the schema and the limit on depth allow; what is not, is passed over without recursion.
     deserializer.disable_recursion_limit();
