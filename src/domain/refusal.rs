@@ -141,16 +141,16 @@ reasons! {
         "declare the compression in the grpc-encoding header";
     /// The compressed bytes are damaged.
     CompressionInvalid = "compression_invalid", 400, InvalidArgument, 0,
-        "something between sender and gate damaged the compressed body";
+        "compress the body as its headers say; if it was, a proxy in between changed it";
     /// The bytes are no OTLP request of this signal.
     BodyUndecodable = "body_undecodable", 400, InvalidArgument, 0,
         "check that the exporter sends this signal to this path in the declared content type";
     /// More bytes than allowed, on the wire or decompressed.
     BodyTooLarge = "body_too_large", 413, ResourceExhausted, 0,
-        "send smaller batches (OTEL_BSP_MAX_EXPORT_BATCH_SIZE, or send_batch_max_size of the Collector)";
+        "send smaller batches (OTEL_BSP_ or OTEL_BLRP_MAX_EXPORT_BATCH_SIZE, or send_batch_max_size of the Collector)";
     /// More items or submessages than allowed.
     TooManyItems = "too_many_items", 413, ResourceExhausted, 0,
-        "send smaller batches (OTEL_BSP_MAX_EXPORT_BATCH_SIZE, or send_batch_max_size of the Collector)";
+        "send smaller batches (OTEL_BSP_ or OTEL_BLRP_MAX_EXPORT_BATCH_SIZE, or send_batch_max_size of the Collector)";
     /// Header fields too large.
     HeadersTooLarge = "headers_too_large", 431, ResourceExhausted, 0,
         "send fewer and shorter headers";

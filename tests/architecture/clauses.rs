@@ -100,6 +100,18 @@ fn every_clause_has_its_row_and_its_tests() {
 }
 
 #[test]
+fn the_tests_of_what_is_stricter_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let document = fs::read_to_string(root.join("docs/otlp.md")).expect("docs/otlp.md");
+    let (_, section) = document.split_once("## Stricter than a decoder").expect("the section");
+    let paths: Vec<_> = section.split('`').skip(1).step_by(2).filter(|word| word.contains("::")).collect();
+    assert!(paths.len() > 10, "{paths:?}");
+    for path in paths {
+        assert!(test_of(root, path).is_some(), "there is no test {path}");
+    }
+}
+
+#[test]
 fn a_test_that_is_not_there_is_noticed() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let test = test_of(root, "failures::t45_codes_are_retried_exactly_where_that_helps").expect("it is there");

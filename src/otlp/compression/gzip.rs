@@ -11,11 +11,11 @@ use super::{MAX_MEMBERS, Stop};
 const MAX_RATIO: usize = 1032;
 
 /// How large `payload` probably becomes; `None` where it is too short to be gzip. The sender wrote the size that it ends with,
-/// modulo 2^32.
+/// modulo 2^32 and of the last member only.
 pub(super) fn guess(payload: &[u8]) -> Option<usize> {
     let (_, size) = payload.split_last_chunk::<4>()?;
     let size = usize::try_from(u32::from_le_bytes(*size)).unwrap_or(usize::MAX);
-    Some(size.min(payload.len().saturating_mul(MAX_RATIO)))
+    Some(size.clamp(payload.len(), payload.len().saturating_mul(MAX_RATIO)))
 }
 
 /// Inflates `payload` into `output` and returns the length.

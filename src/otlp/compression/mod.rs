@@ -2,9 +2,10 @@
 //! sent plainly, because writing bytes to a disk costs more than making them fewer.
 //!
 //! A payload is inflated into one buffer in one go. How large it will become is guessed from what it says of itself, within what
-//! its form can make of so many bytes; where the guess is too small it is inflated again into one of twice the size. So a
-//! payload that lies about its size takes no more than one that does not, a bomb ends at the cap and takes at most twice as long as
-//! a payload of that size, and there are no other buffers besides the one that was reserved.
+//! its form can make of so many bytes; where the guess is too small it is inflated again into one of twice the size. A guess is
+//! never less than the payload, which takes time to read even where nothing comes of it: so there are few attempts at a large
+//! one, whatever it claims. A payload that lies about its size takes no more memory than one that does not, a bomb ends at the
+//! cap, and there are no other buffers besides the one that was reserved.
 
 mod gzip;
 mod zlib;

@@ -173,6 +173,31 @@ fn members_and_frames_are_counted() {
     }
 }
 
+/// What takes long to read and becomes nothing, and then more than it claimed: with one attempt for each power of two from 4 KiB
+/// on it would take many times as long as an honest payload.
+#[test]
+fn a_large_payload_that_lies_is_not_inflated_many_times() {
+    const CAP: usize = 16 << 20;
+    let empty_blocks = 1_000_000;
+    let frame = endless_zstd(1000, Some(10));
+    let (header, blocks) = frame.split_at(14);
+    let zstd = [header, &vec![0; 3 * empty_blocks], blocks].concat();
+    // Empty stored blocks, then what inflates to 32 MiB, and a trailer that claims one byte.
+    let stored = [0, 0, 0, 0xff, 0xff].repeat(empty_blocks);
+    let gzip =
+        [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0], stored.as_slice(), &endless(2), &[0, 0, 0, 0, 1, 0, 0, 0]].concat();
+    for (encoding, payload) in [(Encoding::Zstd, zstd), (Encoding::Gzip, gzip)] {
+        let mut attempts = Vec::new();
+        let reserve = |bytes: usize| {
+            attempts.push(bytes);
+            Ok(())
+        };
+        let result = with_inflated(encoding, &payload, CAP, reserve, <[u8]>::len);
+        assert_eq!(result, Err(InflateError::TooLarge { cap: CAP }), "{encoding}");
+        assert!(attempts.len() <= 4 && attempts[0] == payload.len(), "{encoding}: {attempts:?}");
+    }
+}
+
 /// A few bytes that claim to become many get no more than that many bytes could become.
 #[test]
 fn a_claimed_size_takes_no_memory() {

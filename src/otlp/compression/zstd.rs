@@ -47,7 +47,7 @@ pub(super) fn guess(payload: &[u8], cap: usize) -> Result<usize, InflateError> {
         return Err(InflateError::TooLarge { cap });
     }
     let size = if all_declare { declared } else { declared.max(payload.len().saturating_mul(GUESS) as u64) };
-    Ok(usize::try_from(size.min(most)).unwrap_or(usize::MAX))
+    Ok(usize::try_from(size.min(most)).unwrap_or(usize::MAX).max(payload.len()))
 }
 
 /// What the headers of one frame and of its blocks say.

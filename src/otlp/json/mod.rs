@@ -4,86 +4,24 @@
 //! unknown fields ignored. Where a sender may be forgiven, it is: names of enumeration values are accepted, and fields may
 //! be named as in the `.proto` files. What is ambiguous is refused: a field given twice, two members of one `oneof`.
 
+mod error;
 mod output;
 mod scalar;
+mod surrogates;
 
 use std::fmt::{self, Write};
 
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::domain::{BudgetExceeded, Reason, Signal};
+use crate::domain::{BudgetExceeded, Signal};
 
 use super::scan::ScanLimits;
 use super::schema::{self, Field, Kind, Label, Message, Role};
 use output::Output;
 use scalar::{Form, ScalarSeed, wire_type};
 
-/// Why a body is no acceptable export in JSON. No variant tells more of the body than names of fields.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum JsonError {
-    /// No bytes at all.
-    #[error("the body is empty; an export of nothing is {{}}")]
-    Empty,
-    /// Not text.
-    #[error("not JSON: not UTF-8 (at byte {offset})")]
-    Utf8 {
-        /// Where the first byte is that is not UTF-8.
-        offset: usize,
-    },
-    /// Not JSON, or something else after it.
-    #[error("not JSON: {path}: {detail}")]
-    Syntax {
-        /// The innermost known field, `$.resourceSpans[0].resource`.
-        path: String,
-        /// What is wrong, with line and column.
-        detail: String,
-    },
-    /// JSON, but not an export of this signal.
-    #[error("not OTLP of this signal: {path}: {detail}")]
-    Invalid {
-        /// The field, `$.resourceSpans[0].scopeSpans[0].spans[3].traceId`.
-        path: String,
-        /// What was expected, with line and column.
-        detail: String,
-    },
-    /// Attribute values nested too deeply.
-    #[error("an attribute's value is nested over {limit} deep")]
-    TooDeep {
-        /// The limit.
-        limit: u32,
-    },
-    /// More bytes of protobuf than allowed.
-    #[error("more than {limit} bytes as protobuf")]
-    TooLarge {
-        /// The limit.
-        limit: usize,
-    },
-    /// Too many messages of any kind.
-    #[error("more than {limit} submessages")]
-    TooManySubmessages {
-        /// The limit.
-        limit: u64,
-    },
-    /// The memory budget has no room for the translation.
-    #[error(transparent)]
-    Budget(#[from] BudgetExceeded),
-}
-
-impl JsonError {
-    /// The reason for which the export is refused.
-    #[must_use]
-    pub const fn reason(&self) -> Reason {
-        match self {
-            Self::Empty | Self::Utf8 { .. } | Self::Syntax { .. } | Self::Invalid { .. } | Self::TooDeep { .. } => {
-                Reason::BodyUndecodable
-            }
-            Self::TooLarge { .. } | Self::Budget(BudgetExceeded::Ever) => Reason::BodyTooLarge,
-            Self::Budget(BudgetExceeded::Now) => Reason::Overloaded,
-            Self::TooManySubmessages { .. } => Reason::TooManyItems,
-        }
-    }
-}
+pub use error::JsonError;
 
 /// Translates the Export request of `signal` in `json` to protobuf. `reserve(bytes)` is asked, as the translation grows, for what
 /// it takes besides `json` in all.
@@ -99,9 +37,15 @@ pub fn to_protobuf(
     if json.is_empty() {
         return Err(JsonError::Empty);
     }
+    let json = simdutf8::compat::from_utf8(json).map_err(|error| JsonError::Utf8 { offset: error.valid_up_to() })?;
+    let surrogate = surrogates::find(json, 0);
+    let copied = surrogate.map_or(0, |_| json.len());
+    let mut reserve = |bytes: usize| reserve(copied + bytes);
     // As protobuf it is shorter, unless it is made to be longer.
     let capacity = json.len().min(limits.output);
     reserve(capacity)?;
+    let replaced = surrogate.map(|first| surrogates::replaced(json, first));
+    let json = replaced.as_deref().unwrap_or(json);
     let mut context = Context {
         output: Output::new(capacity),
         reserved: capacity,
@@ -111,7 +55,6 @@ pub fn to_protobuf(
         exceeded: None,
         path: Vec::new(),
     };
-    let json = simdutf8::compat::from_utf8(json).map_err(|error| JsonError::Utf8 { offset: error.valid_up_to() })?;
     let mut deserializer = serde_json::Deserializer::from_str(json);
     // What is known nests as deep as the schema and the limit on depth allow; what is not, is passed over without recursion.
     deserializer.disable_recursion_limit();

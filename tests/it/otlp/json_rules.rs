@@ -247,7 +247,7 @@ fn errors_say_where_and_what() {
 
 #[test]
 fn what_is_no_json_is_refused() {
-    for json in ["{", "{\"name\":}", "{\"name\":\"\u{1}\"}", "{\"name\":\"\\ud800\"}", "{\"name\":01}", "{,}", "{}]"] {
+    for json in ["{", "{\"name\":}", "{\"name\":\"\u{1}\"}", "{\"name\":\"\\u12\"}", "{\"name\":01}", "{,}", "{}]"] {
         assert!(matches!(span(json), Err(JsonError::Syntax { .. })), "{json}: {:?}", span(json));
     }
     for json in ["null", "[]", "\"\"", "7", "{}{}", "", " ", "\u{feff}{}", "{\"resourceSpans\":{}}"] {
@@ -256,6 +256,39 @@ fn what_is_no_json_is_refused() {
     }
     let invalid = [b"{\"resourceLogs\":[{\"schemaUrl\":\"".as_slice(), b"\xff\"}]}"].concat();
     assert_eq!(to_protobuf(Signal::Logs, &invalid, usize::MAX), Err(JsonError::Utf8 { offset: 31 }));
+}
+
+/// JavaScript cuts strings between the halves of a pair. The rest of the export is not lost for it.
+#[test]
+fn surrogates_that_stand_alone_are_replaced() {
+    for (text, expected) in [
+        (r"\ud83d", "\u{fffd}"),
+        (r"a\uDE00b", "a\u{fffd}b"),
+        (r"\ud83d\ude00", "\u{1f600}"),
+        (r"\ud83d\ud83d\ude00\ude00", "\u{fffd}\u{1f600}\u{fffd}"),
+        (r"ж\ud83d\n\ude00ж", "ж\u{fffd}\n\u{fffd}ж"),
+        (r"\\ud83d", r"\ud83d"),
+        (r"\\\ud83d", "\\\u{fffd}"),
+        (r"\u00e9\ufffd\u0041", "\u{e9}\u{fffd}A"),
+    ] {
+        assert_eq!(span(&format!(r#"{{"name":"{text}"}}"#)).map(|span| span.name), Ok(expected.to_owned()), "{text}");
+    }
+    for text in [r"\ud83", r"\ud83x", r"\ud83d\"] {
+        assert!(matches!(span(&format!(r#"{{"name":"{text}"}}"#)), Err(JsonError::Syntax { .. })), "{text}");
+    }
+    // The copy in which they are replaced counts, too.
+    let most = |json: &str| {
+        let mut most = 0;
+        let reserve = |memory: usize| {
+            most = most.max(memory);
+            Ok(())
+        };
+        let limits = JsonLimits::new(1 << 20, &ScanLimits::default());
+        transcode(Signal::Traces, json.as_bytes(), &limits, reserve).expect("it is good");
+        most
+    };
+    let json = format!(r#"{{"unknown":"{}\u1234"}}"#, "x".repeat(10_000));
+    assert_eq!(most(&json.replace(r"\u1234", r"\ud83d")), most(&json) + json.len());
 }
 
 /// What is not known is passed over, whatever it holds and however it nests.
