@@ -49,7 +49,7 @@ const LINGER: Duration = Duration::from_secs(1);
 
 impl Opening {
     /// Waits for the client to begin, for at most `time`, and for each of TLS and what is above it on their own. What comes out is
-    /// readable from its first byte on.
+    /// readable from its first byte on, and in one of `versions`.
     ///
     /// # Errors
     /// Where the connection came to nothing.
@@ -59,6 +59,17 @@ impl Opening {
         versions: Versions,
         time: Duration,
     ) -> Result<(Stream, Begins), Error> {
+        let (mut stream, begins) = self.uncover(stream, versions, time).await?;
+        if versions == Versions::Two && begins == Begins::Other {
+            // hyper would answer in frames of HTTP/2, in which a client of HTTP/1.1 sees a broken connection, and tries again.
+            let _ = timeout(LINGER, explain(&mut stream, USE_GRPC)).await;
+            return Err("no HTTP/2 on a port of gRPC".into());
+        }
+        Ok((stream, begins))
+    }
+
+    /// The stream below TLS, or in the open, and what the client begins with there.
+    async fn uncover(&self, stream: TcpStream, versions: Versions, time: Duration) -> Result<(Stream, Begins), Error> {
         let deadline = Instant::now() + time;
         let mut stream = Stream::new(stream);
         let begins = timeout_at(deadline, stream.begins()).await??;
@@ -70,7 +81,14 @@ impl Opening {
                 let plain = self.tls.is_none();
                 let failure = if plain { HandshakeFailure::TlsOnPlainPort } else { HandshakeFailure::PlainText };
                 let failed = self.failed(failure);
-                let _ = timeout(LINGER, explain(&mut stream, begins)).await;
+                let told = async {
+                    match begins {
+                        Begins::Two => explain_in_frames(&mut stream, USE_HTTPS).await,
+                        Begins::Tls => explain(&mut stream, USE_HTTP).await,
+                        Begins::Other | Begins::Nothing => explain(&mut stream, USE_HTTPS).await,
+                    }
+                };
+                let _ = timeout(LINGER, told).await;
                 return failed;
             }
         };
@@ -96,22 +114,24 @@ impl Opening {
 
 const USE_HTTPS: &str = "this port speaks TLS: use https://";
 const USE_HTTP: &str = "this port speaks plain HTTP: use http://";
+const USE_GRPC: &str = "this port speaks OTLP/gRPC: use the one for OTLP/HTTP, or a gRPC exporter";
 
 /// The frames SETTINGS, empty, and GOAWAY with the error `INADEQUATE_SECURITY` for no stream (RFC 9113 sections 6.5, 6.8 and 7),
 /// up to the text of the latter.
 const GO_AWAY: &[u8] = b"\0\0\0\x04\0\0\0\0\0\0\0\x2a\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0c";
 
-/// Tells a client what is wrong: one of plain HTTP in its own version of it. Clients of TLS know an answer of HTTP/1.1 when they see
-/// it, and tell their users.
-async fn explain(stream: &mut Stream, begins: Begins) -> io::Result<()> {
-    if begins == Begins::Two {
-        stream.write_all(&[GO_AWAY, USE_HTTPS.as_bytes()].concat()).await?;
-    } else {
-        let text = if begins == Begins::Tls { USE_HTTP } else { USE_HTTPS };
-        let head = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain";
-        let length = text.len() + 1;
-        stream.write_all(format!("{head}\r\ncontent-length: {length}\r\n\r\n{text}\n").as_bytes()).await?;
-    }
+/// Tells a client of HTTP/1.1 what is wrong, in the reason phrase too, because some show nothing else. Clients of TLS know such an
+/// answer when they see it, and tell their users.
+async fn explain(stream: &mut Stream, text: &str) -> io::Result<()> {
+    let head = format!("HTTP/1.1 400 {text}\r\nconnection: close\r\ncontent-type: text/plain");
+    let length = text.len() + 1;
+    stream.write_all(format!("{head}\r\ncontent-length: {length}\r\n\r\n{text}\n").as_bytes()).await?;
+    linger(stream).await
+}
+
+/// Tells a client of HTTP/2 what is wrong.
+async fn explain_in_frames(stream: &mut Stream, text: &str) -> io::Result<()> {
+    stream.write_all(&[GO_AWAY, text.as_bytes()].concat()).await?;
     linger(stream).await
 }
 

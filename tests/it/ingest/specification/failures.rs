@@ -176,6 +176,11 @@ async fn t48_who_does_not_speak_grpc_on_its_port_gets_answers_of_http() {
     }
     let bare = exchange(gate.grpc, true, http::Request::post(path).header("api-key", &key.token), "").await;
     told("content_type_unsupported").key(&key.id).check(&bare, Form::Json);
+    // In HTTP/1.1, what is wrong can only be the port. More is sent than is read at once, and the answer arrives all the same.
+    let one = exchange(gate.grpc, false, http::Request::post(http_path(Signal::Traces)), "x".repeat(100_000)).await;
+    let text = "this port speaks OTLP/gRPC: use the one for OTLP/HTTP, or a gRPC exporter";
+    assert_eq!((one.status, one.text()), (400, format!("{text}\n")));
+    assert_eq!(one.phrase.as_deref(), Some(text));
     gate.stop().await;
 }
 
