@@ -24,9 +24,10 @@ use gridgate::ingest::accept::Format;
 use gridgate::ingest::acknowledge::{self, Answer};
 use gridgate::ingest::cors::Cors;
 use http::uri::{Authority, Scheme};
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 use http_body_util::{BodyExt, Either, Full};
 use hyper::body::Incoming;
+use hyper::ext::ReasonPhrase;
 use hyper::service::service_fn;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -57,7 +58,7 @@ struct Options {
     /// How many exports of each signal are refused.
     #[arg(long, default_value_t = 1)]
     times: u32,
-    /// Leaves out after how many seconds to try again.
+    /// Leaves out after how many seconds to try again, and whatever else could be read as a hint.
     #[arg(long)]
     no_hint: bool,
 }
@@ -191,10 +192,24 @@ impl Front {
             cors.admit(headers, response.headers_mut());
         }
         if !self.refuser.hint {
-            for name in ["retry-after", "grpc-status-details-bin", "google.rpc.retryinfo-bin"] {
-                response.headers_mut().remove(name);
-            }
+            withhold_hint(&mut response, self.refuser.reason);
         }
         response
+    }
+}
+
+/// Leaves nothing of when to try again, and of the message the reason alone: what it says besides is to wait for the hint. Over
+/// HTTP the answer has no body then, as that of some proxies.
+fn withhold_hint(response: &mut Response<Answer>, reason: Reason) {
+    let headers = response.headers_mut();
+    for name in ["retry-after", "grpc-status-details-bin", "google.rpc.retryinfo-bin"] {
+        headers.remove(name);
+    }
+    if let Some(message) = headers.get_mut("grpc-message") {
+        *message = HeaderValue::from_static(reason.as_str());
+    } else {
+        headers.remove(header::CONTENT_TYPE);
+        *response.body_mut() = Answer::default();
+        response.extensions_mut().remove::<ReasonPhrase>();
     }
 }

@@ -102,7 +102,8 @@ async fn explain(stream: &mut Stream, begins: Begins) -> io::Result<()> {
         stream.write_all(&[GO_AWAY, USE_HTTPS.as_bytes()].concat()).await?;
     } else {
         let text = if begins == Begins::Tls { USE_HTTP } else { USE_HTTPS };
-        let head = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain";
+        // In the reason phrase, too, because some clients show nothing else.
+        let head = format!("HTTP/1.1 400 {text}\r\nconnection: close\r\ncontent-type: text/plain");
         let length = text.len() + 1;
         stream.write_all(format!("{head}\r\ncontent-length: {length}\r\n\r\n{text}\n").as_bytes()).await?;
     }

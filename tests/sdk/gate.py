@@ -113,6 +113,11 @@ class Gate:
         except urllib.error.HTTPError as error:
             return error.code, error.read()
 
+    def metrics(self):
+        """What the admin listener says to Prometheus."""
+        with _direct.open(f"http://{self.admin}/metrics", timeout=DEADLINE_SECONDS) as answer:
+            return answer.read().decode()
+
     def files(self, tenant="*/*/*", signal="*"):
         """The Parquet files of a tenant (`project/grid/environment`) and signal."""
         return sorted(str(file) for file in self.data.glob(f"lake/{tenant}/{signal}/**/*.parquet"))

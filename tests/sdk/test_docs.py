@@ -1,4 +1,5 @@
-"""The queries in docs/lake.md run as they stand, on a real lake, and find something."""
+"""What the documents say to run works as it stands: the queries of docs/lake.md on a real lake, where they find something, and
+the gate's part of the recipe in docs/forwarding.md."""
 
 import os
 import re
@@ -7,7 +8,7 @@ import duckdb
 import pytest
 
 import telemetry
-from gate import ROOT, eventually
+from gate import ROOT, Gate, eventually
 
 SERVICE = "shop"
 TENANT = "demo/demo/development"
@@ -46,3 +47,19 @@ def test_the_queries_of_the_document(lake, monkeypatch):
                     assert rows, f"this found nothing:\n{statement.query}"
                     queries += 1
     assert queries > 0, "the document only defines, and asks nothing"
+
+
+def test_the_recipe_of_forwarding(tmp_path):
+    document = (ROOT / "docs/forwarding.md").read_text()
+    recipe = document[document.index("## Put Gridgate") : document.index("## Routes")]
+    (configuration,) = re.findall(r"^```toml\n(.*?)^```", recipe, re.MULTILINE | re.DOTALL)
+    (path, body) = re.search(r"^curl .*127\.0\.0\.1:4318(\S+) .*? -d '(.*?)'$", recipe, re.MULTILINE | re.DOTALL).groups()
+    (tmp_path / "gridgate.toml").write_text(configuration)
+    gate = Gate(tmp_path, GRIDGATE_CONFIG=str(tmp_path / "gridgate.toml"))
+    try:
+        # No Collector runs here: it is accepted all the same, and waits.
+        assert gate.post(path, body.encode()) == (200, b"{}")
+        waiting = re.compile(r'^gridgate_forward_backlog_bytes\{destination="collector"\} [1-9]', re.MULTILINE)
+        eventually("it waits for the Collector", lambda: waiting.search(gate.metrics()))
+    finally:
+        gate.stop()

@@ -141,7 +141,7 @@ async fn tls_on_a_plain_port_is_told_so() {
     let mut raw = Raw::connect(gate.http).await;
     raw.write(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03").await;
     let (head, body) = raw.read_answer().await;
-    assert!(head.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{head}");
+    assert!(head.starts_with("HTTP/1.1 400 this port speaks plain HTTP: use http://\r\n"), "{head}");
     assert_eq!(body, b"this port speaks plain HTTP: use http://\n");
     assert!(raw.is_closed().await);
     gate.until("gridgate_tls_handshakes_failed_total{reason=\"tls_on_plain_port\"}", |count| count == 2).await;
