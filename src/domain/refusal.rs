@@ -141,7 +141,7 @@ reasons! {
         "declare the compression in the grpc-encoding header";
     /// The compressed bytes are damaged.
     CompressionInvalid = "compression_invalid", 400, InvalidArgument, 0,
-        "compress the body as its headers say; if it was, a proxy in between changed it";
+        "compress the body as its headers say, and let no proxy in between change it";
     /// The bytes are no OTLP request of this signal.
     BodyUndecodable = "body_undecodable", 400, InvalidArgument, 0,
         "check that the exporter sends this signal to this path in the declared content type";
