@@ -134,7 +134,7 @@ struct Lane {
 impl Lanes {
     /// No lanes yet. `slots` records may be in flight at once.
     pub(super) fn new(slots: usize, now: Timestamp) -> Self {
-        Self { lanes: HashMap::new(), ready: VecDeque::new(), paused: BTreeSet::new(), shares: Shares::new(slots), now }
+        Self { by_id: HashMap::new(), ready: VecDeque::new(), paused: BTreeSet::new(), shares: Shares::new(slots), now }
     }
 
     /// A record from the shared log joins its lane.
