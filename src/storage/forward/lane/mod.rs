@@ -103,7 +103,7 @@ const MOVED_RECORDS: usize = 1_000;
 /// All lanes of one destination.
 #[derive(Debug)]
 pub(super) struct Lanes {
-    lanes: HashMap<LaneId, Lane>,
+    by_id: HashMap<LaneId, Lane>,
     /// Lanes that may have something to send, in turn.
     ready: VecDeque<LaneId>,
     /// Lanes that pause, by the end of their pause.
@@ -134,24 +134,24 @@ struct Lane {
 impl Lanes {
     /// No lanes yet. `slots` records may be in flight at once.
     pub(super) fn new(slots: usize, now: Timestamp) -> Self {
-        Self { lanes: HashMap::new(), ready: VecDeque::new(), paused: BTreeSet::new(), shares: Shares::new(slots), now }
+        Self { by_id: HashMap::new(), ready: VecDeque::new(), paused: BTreeSet::new(), shares: Shares::new(slots), now }
     }
 
     /// A record from the shared log joins its lane.
     pub(super) fn push(&mut self, id: &LaneId, entry: Entry) {
-        self.lanes.entry(id.clone()).or_default().fresh.push_back(entry);
+        self.by_id.entry(id.clone()).or_default().fresh.push_back(entry);
         self.enqueue(id);
     }
 
     /// A segment joins the end of its lane's own.
     pub(super) fn push_own(&mut self, id: &LaneId, own: Own) {
-        self.lanes.entry(id.clone()).or_default().own.push_back(own);
+        self.by_id.entry(id.clone()).or_default().own.push_back(own);
         self.enqueue(id);
     }
 
     /// What was in an own segment, in order.
     pub(super) fn loaded(&mut self, id: &LaneId, entries: Vec<Entry>) {
-        if let Some(lane) = self.lanes.get_mut(id) {
+        if let Some(lane) = self.by_id.get_mut(id) {
             lane.loaded.extend(entries);
         }
         self.enqueue(id);
@@ -160,7 +160,7 @@ impl Lanes {
 
     /// An own segment could not be read; the lane pauses and tries again.
     pub(super) fn not_loaded(&mut self, id: &LaneId, own: Own, now: Timestamp) {
-        if let Some(lane) = self.lanes.get_mut(id) {
+        if let Some(lane) = self.by_id.get_mut(id) {
             lane.own.push_front(own);
         }
         self.pause(id, now.after(FIRST_PAUSE));
@@ -175,7 +175,7 @@ impl Lanes {
                 return None;
             }
             let id = self.ready.pop_front()?;
-            let Some(lane) = self.lanes.get_mut(&id) else { continue };
+            let Some(lane) = self.by_id.get_mut(&id) else { continue };
             lane.queued = false;
             let is_failing = lane.failures > 0;
             if lane.until.is_some() || lane.draining || (is_failing && lane.in_flight > 0) {
@@ -214,7 +214,7 @@ impl Lanes {
     /// A record has left its lane for good.
     pub(super) fn done(&mut self, id: &LaneId, entry: &Entry, probe: Probe) -> Turn {
         self.ended(id, entry, probe);
-        let Some(lane) = self.lanes.get_mut(id) else { return Turn::Same };
+        let Some(lane) = self.by_id.get_mut(id) else { return Turn::Same };
         // A pause that another of its records has caused goes on: the backend may have asked for it.
         let was = std::mem::take(&mut lane.failures);
         self.enqueue(id);
@@ -234,7 +234,7 @@ impl Lanes {
         random: u32,
     ) -> Turn {
         self.ended(id, &entry, probe);
-        let lane = self.lanes.entry(id.clone()).or_default();
+        let lane = self.by_id.entry(id.clone()).or_default();
         let queue = if matches!(entry.source, Source::Own(_)) { &mut lane.loaded } else { &mut lane.fresh };
         let place = queue.partition_point(|other| other.order < entry.order);
         queue.insert(place, entry);
@@ -262,10 +262,10 @@ impl Lanes {
     /// something of it is still under way, nothing more is begun until that has ended.
     pub(super) fn find_to_move(&mut self, now: Timestamp, patience: Duration, is_crowded: bool) -> Option<LaneId> {
         let may_move = |lane: &Lane| lane.moves_after.is_none_or(|after| now >= after);
-        let lengths = self.lanes.values().filter(|lane| may_move(lane)).map(|lane| lane.fresh.len());
+        let lengths = self.by_id.values().filter(|lane| may_move(lane)).map(|lane| lane.fresh.len());
         let many = lengths.max().filter(|_| is_crowded).unwrap_or(MANY).clamp(1, MANY);
         let (mut found, mut drained) = (None, Vec::new());
-        for (id, lane) in &mut self.lanes {
+        for (id, lane) in &mut self.by_id {
             let waits_long = |entry: &Entry| now < entry.taken || now.since(entry.taken) >= patience;
             let is_due = lane.fresh.len() >= many || lane.fresh.front().is_some_and(waits_long);
             if !(is_due && may_move(lane)) {
@@ -286,7 +286,7 @@ impl Lanes {
 
     /// Takes the records that a lane has in the shared log, oldest first, up to `bytes` in all but at least one.
     pub(super) fn take_fresh(&mut self, id: &LaneId, bytes: u64) -> Vec<Entry> {
-        let Some(lane) = self.lanes.get_mut(id) else { return Vec::new() };
+        let Some(lane) = self.by_id.get_mut(id) else { return Vec::new() };
         let (mut total, mut count) = (0, 0);
         for entry in &lane.fresh {
             total += entry.bytes();
@@ -300,7 +300,7 @@ impl Lanes {
 
     /// What was taken is in `own` now; `None`: there is nothing left of it.
     pub(super) fn moved(&mut self, id: &LaneId, own: Option<Own>) {
-        if let Some(lane) = self.lanes.get_mut(id) {
+        if let Some(lane) = self.by_id.get_mut(id) {
             lane.draining = false;
             lane.own.extend(own);
         }
@@ -310,7 +310,7 @@ impl Lanes {
 
     /// What was taken could not be moved and is where it was. Others are moved before it is tried again.
     pub(super) fn not_moved(&mut self, id: &LaneId, taken: Vec<Entry>, now: Timestamp) {
-        let lane = self.lanes.entry(id.clone()).or_default();
+        let lane = self.by_id.entry(id.clone()).or_default();
         lane.draining = false;
         lane.moves_after = Some(now.after(LONGEST_PAUSE));
         taken.into_iter().rev().for_each(|entry| lane.fresh.push_front(entry));
@@ -324,18 +324,18 @@ impl Lanes {
             let own = lane.own.front().map(|own| own.oldest);
             loaded.or(own).or(lane.fresh.front().map(|entry| entry.arrival))
         };
-        self.lanes.values().filter_map(of_lane).min()
+        self.by_id.values().filter_map(of_lane).min()
     }
 
     /// How many tenants have a lane that is stuck.
     pub(super) fn stuck(&self) -> usize {
-        let stuck = self.lanes.iter().filter(|(_, lane)| lane.failures >= STUCK);
+        let stuck = self.by_id.iter().filter(|(_, lane)| lane.failures >= STUCK);
         stuck.map(|(id, _)| &id.tenant).collect::<HashSet<_>>().len()
     }
 
     fn ended(&mut self, id: &LaneId, entry: &Entry, probe: Probe) {
         self.shares.remove(&id.tenant, entry.memory, probe.0);
-        if let Some(lane) = self.lanes.get_mut(id) {
+        if let Some(lane) = self.by_id.get_mut(id) {
             lane.in_flight = lane.in_flight.saturating_sub(1);
         }
         for signal in Signal::ALL.into_iter().filter(|&signal| signal != id.signal) {
@@ -344,7 +344,7 @@ impl Lanes {
     }
 
     fn enqueue(&mut self, id: &LaneId) {
-        let Some(lane) = self.lanes.get_mut(id) else { return };
+        let Some(lane) = self.by_id.get_mut(id) else { return };
         let has_work = !(lane.loaded.is_empty() && lane.own.is_empty() && lane.fresh.is_empty());
         if has_work && !lane.queued && lane.until.is_none() {
             lane.queued = true;
@@ -357,14 +357,14 @@ impl Lanes {
             let waits = !(lane.loaded.is_empty() && lane.own.is_empty() && lane.fresh.is_empty());
             !waits && lane.in_flight == 0 && lane.until.is_none()
         };
-        if self.lanes.get(id).is_some_and(is_empty) {
-            self.lanes.remove(id);
+        if self.by_id.get(id).is_some_and(is_empty) {
+            self.by_id.remove(id);
         }
     }
 
     /// The lane pauses until `until`, or until the end of the pause that it makes already where that is later.
     fn pause(&mut self, id: &LaneId, until: Timestamp) {
-        let Some(lane) = self.lanes.get_mut(id) else { return };
+        let Some(lane) = self.by_id.get_mut(id) else { return };
         let until = lane.until.map_or(until, |other| other.max(until));
         if let Some(before) = lane.until.replace(until) {
             self.paused.remove(&(before, id.clone()));
@@ -377,11 +377,11 @@ impl Lanes {
         let set_back = now < self.now;
         self.now = now;
         if set_back {
-            self.lanes.values_mut().for_each(|lane| lane.moves_after = None);
+            self.by_id.values_mut().for_each(|lane| lane.moves_after = None);
         }
         while self.paused.first().is_some_and(|(until, _)| set_back || *until <= now) {
             let Some((_, id)) = self.paused.pop_first() else { return };
-            if let Some(lane) = self.lanes.get_mut(&id) {
+            if let Some(lane) = self.by_id.get_mut(&id) {
                 lane.until = None;
             }
             self.enqueue(&id);

@@ -83,7 +83,7 @@ fn the_third_failure_in_a_row_is_told_and_so_is_its_end() {
     assert_eq!(turns, [Turn::Same, Turn::Same, Turn::Stuck, Turn::Same, Turn::Same]);
     let (id, sent, probe) = begun(&mut lanes, now).remove(0);
     assert_eq!(lanes.done(&id, &sent, probe), Turn::Flows);
-    assert_eq!((lanes.stuck(), lanes.lanes.len()), (0, 0));
+    assert_eq!((lanes.stuck(), lanes.by_id.len()), (0, 0));
 }
 
 #[test]
