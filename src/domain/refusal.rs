@@ -80,8 +80,8 @@ macro_rules! reasons {
 reasons! {
     /// The path is none of OTLP's.
     PathUnknown = "path_unknown", 404, Unimplemented, 0,
-        "send to /v1/traces, /v1/metrics, /v1/logs or /v1development/profiles, which an endpoint for one signal has to say itself, \
-         or to the gRPC port with a gRPC exporter";
+        "paths end in /v1/traces, /v1/metrics, /v1/logs or /v1development/profiles; OTEL_EXPORTER_OTLP_TRACES_ENDPOINT and its like \
+         are used as they are, and have to contain it";
     /// The port serves the other transport.
     WrongPort = "wrong_port", 404, Unimplemented, 0,
         "OTLP/gRPC usually goes to port 4317, OTLP/HTTP to 4318: change OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_PROTOCOL";
@@ -96,7 +96,7 @@ reasons! {
         "send one token; a second one probably comes from another header setting or a proxy";
     /// The credential does not have the form of a token.
     KeyMalformed = "key_malformed", 401, Unauthenticated, 0,
-        "copy the token again as it was shown, or regenerate the key's secret";
+        "send an ingest token (ggi_) exactly as it was shown; where it is lost, regenerate the key's secret";
     /// No such key, or the wrong secret: which of both is not told.
     KeyInvalid = "key_invalid", 401, Unauthenticated, 0,
         "check that the token belongs to this installation; if its secret was regenerated, use the new one";

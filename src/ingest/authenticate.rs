@@ -32,10 +32,7 @@ pub async fn authenticate<'a>(gate: &Gate, arrival: Arrival<'a>) -> Result<Authe
     let token = presented(arrival.headers, &gate.credential_headers)?;
     let token = PresentedToken::parse(token).map_err(|error| Refusal::because(Reason::KeyMalformed, error))?;
     if token.kind == TokenKind::Admin {
-        return Err(Refusal::because(
-            Reason::KeyMalformed,
-            "it is an admin token (gga_), which never exports; use an ingest token (ggi_)",
-        ));
+        return Err(Refusal::because(Reason::KeyMalformed, "it is an admin token (gga_), which never exports"));
     }
     let cached = gate.keys.get(&token.id).await.map_err(|_| Refusal::new(Reason::CatalogUnavailable))?;
     let proved = credential::prove(cached.as_ref().map(|cached| &cached.key), token.text, &gate.peppers);
