@@ -12,18 +12,18 @@ use crate::admin::{Admin, START_TEXT, Server, ingest_view};
 
 /// How a command ended, and what it wrote.
 #[derive(Debug, PartialEq, Eq)]
-struct Ended {
-    exit: Exit,
-    out: String,
-    err: String,
+pub(crate) struct Ended {
+    pub(crate) exit: Exit,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 /// A person or a script at a terminal.
-struct Shell {
-    url: String,
-    admin_key: Option<String>,
+pub(crate) struct Shell {
+    pub(crate) url: String,
+    pub(crate) admin_key: Option<String>,
     /// What a person answers; `None` is a script.
-    answer: Option<&'static str>,
+    pub(crate) answer: Option<&'static str>,
 }
 
 impl Shell {
@@ -35,7 +35,7 @@ impl Shell {
         Self { url: format!("http://{}", server.address), admin_key: Some(admin.token.clone()), answer: None }
     }
 
-    async fn run(&self, line: &str) -> Ended {
+    pub(crate) async fn run(&self, line: &str) -> Ended {
         let words = ["gridgate"].into_iter().chain(line.split_whitespace()).chain(["--admin-url", &self.url]);
         let cli = Cli::try_parse_from(words).expect("a command line");
         let (mut out, mut err) = (Vec::new(), Vec::new());

@@ -2,33 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Parser as _;
-use gridgate::cli::{Cli, Exit, Terminal, run};
-use zeroize::Zeroizing;
+use gridgate::cli::Exit;
 
 use super::Gate;
 use crate::certificates::Authority;
+use crate::cli::{Ended, Shell};
 
 /// `projects list` at the gate's https URL with further arguments: how it ended, and what it wrote.
 async fn list(gate: &Gate, arguments: &[&str]) -> (Exit, String, String) {
     let url = format!("https://{}", gate.admin);
-    let words = ["gridgate", "projects", "list", "--admin-url", &url].into_iter().chain(arguments.iter().copied());
-    let cli = Cli::try_parse_from(words).expect("a command line");
-    let (mut out, mut err) = (Vec::new(), Vec::new());
-    let exit = run(
-        cli.command,
-        &mut Terminal {
-            out: Box::new(&mut out),
-            err: Box::new(&mut err),
-            input: Box::new(&b""[..]),
-            interactive: false,
-            shown: false,
-            admin_key: Some(Zeroizing::new(gate.owner.clone())),
-        },
-    )
-    .await;
-    let text = |bytes| String::from_utf8(bytes).expect("text");
-    (exit, text(out), text(err))
+    let shell = Shell { url, admin_key: Some(gate.owner.clone()), answer: None };
+    let Ended { exit, out, err } = shell.run(&format!("projects list {}", arguments.join(" "))).await;
+    (exit, out, err)
 }
 
 fn write(folder: &Path, name: &str, text: &str) -> String {
