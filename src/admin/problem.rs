@@ -5,6 +5,7 @@ use std::fmt;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::catalog::{CatalogError, Entity};
 use crate::domain::key::ChangeRefused;
@@ -145,7 +146,7 @@ pub struct Problem {
 }
 
 /// One thing that is wrong with a request.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct FieldError {
     /// Where.
     #[serde(flatten)]
@@ -157,7 +158,7 @@ pub struct FieldError {
 }
 
 /// A place in a request.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Place {
     /// A JSON pointer (RFC 6901) into the body.
@@ -185,7 +186,8 @@ impl fmt::Display for Place {
 }
 
 /// The JSON form of a problem.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Problem)]
 pub struct ProblemView {
     /// `urn:gridgate:problem:` and the code.
     pub r#type: String,
