@@ -2,6 +2,7 @@
 //!
 //! Everything else in the crate may use this module; it uses nothing of ours.
 
+pub mod address;
 mod base62;
 pub mod budget;
 pub mod clock;
@@ -19,6 +20,7 @@ pub mod slug;
 pub mod tenant;
 pub mod token;
 
+pub use address::AllowedAddresses;
 pub use budget::{Budget, BudgetExceeded, Reservation};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use encoding::Encoding;
