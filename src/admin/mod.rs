@@ -8,6 +8,7 @@ mod body;
 mod caller;
 mod check;
 pub mod environments;
+mod grant;
 pub mod grids;
 pub mod keys;
 pub mod page;

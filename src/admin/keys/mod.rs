@@ -77,7 +77,7 @@ impl KeyView {
             project: key.binding.project().map(Slug::to_string),
             grid: tenant.map(|tenant| tenant.grid.to_string()),
             environment: tenant.map(|tenant| tenant.environment.to_string()),
-            permissions: key.permissions.iter().map(|one| one.to_string()).collect(),
+            permissions: key.permissions.names().map(str::to_owned).collect(),
             status: key.status(now).to_string(),
             created_at: key.created_at.to_string(),
             created_by: key.created_by.as_ref().map(KeyId::to_string),

@@ -193,7 +193,7 @@ pub(crate) fn ingest_view(server: &Server, id: &Value, project: &str, name: &str
         "grid": "web",
         "environment": "production",
         "permissions": [
-            "telemetry.traces.write", "telemetry.metrics.write", "telemetry.logs.write", "telemetry.profiles.write",
+            "telemetry.logs.write", "telemetry.metrics.write", "telemetry.profiles.write", "telemetry.traces.write",
         ],
         "status": "active",
         "created_at": START_TEXT,
