@@ -33,6 +33,7 @@ mod grant;
 pub mod grids;
 pub mod keys;
 pub mod limits;
+mod once;
 pub mod openapi;
 pub mod page;
 pub mod problem;

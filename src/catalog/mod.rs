@@ -7,6 +7,7 @@
 //! one implementation with one text per statement (`store`); what differs between the databases is in `dialect` and in the
 //! two folders of `migrations`.
 
+mod answers;
 mod audit;
 mod cursor;
 mod dialect;
@@ -17,6 +18,7 @@ mod projects;
 mod rows;
 mod store;
 
+pub use answers::{Answers, OnceOnly, Reserved};
 pub use audit::EntryHash;
 pub use keys::{KeyFilter, Keys};
 pub use open::{CatalogSettings, OpenError, connect, migrate};
@@ -112,7 +114,7 @@ impl std::fmt::Display for Entity {
 ///
 /// [`Actor`]: crate::domain::Actor
 #[async_trait]
-pub trait Catalog: Projects + Keys + Send + Sync + 'static {
+pub trait Catalog: Projects + Keys + Answers + Send + Sync + 'static {
     /// Asks the database for an answer, for readiness.
     async fn ping(&self) -> Result<(), CatalogError>;
 }

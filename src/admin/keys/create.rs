@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -13,7 +13,8 @@ use crate::admin::body;
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
 use crate::admin::grant;
-use crate::admin::openapi::schemas;
+use crate::admin::once::Once;
+use crate::admin::openapi::schemas::{self, OnceHeader};
 use crate::admin::problem::{Place, Problem};
 use crate::catalog::issue::{self, IssueError, issue_key};
 use crate::catalog::{CatalogError, Entity};
@@ -60,6 +61,7 @@ pub struct IssuedKey {
 #[utoipa::path(
     post, path = "/keys", tag = "keys", operation_id = "create_key",
     security(("bearer" = ["api.key.create"])),
+    params(OnceHeader),
     request_body = NewKey,
     responses(
         (status = 201, body = IssuedKey, headers(("location"))),
@@ -71,9 +73,14 @@ pub struct IssuedKey {
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,
+    once: Once,
     body::Json(new): body::Json<NewKey>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Response, Problem> {
     caller.require(Permission::KeyCreate)?;
+    once.answer(state, caller, new, create).await
+}
+
+async fn create(state: AdminState, caller: Caller, new: NewKey) -> Result<impl IntoResponse, Problem> {
     let new = read(&new, state.clock.now())?;
     require_rights(&caller, &new)?;
     let clock = state.clock.clone();

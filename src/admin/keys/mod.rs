@@ -153,6 +153,8 @@ async fn change(
 
 /// Runs `work` to its end even if the client leaves meanwhile, which drops the handler: a change that is committed but not
 /// announced would leave the gate with what it cached.
-async fn to_the_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, Problem> {
+pub(super) async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Problem> {
     tokio::spawn(work).await.map_err(Problem::internal)
 }

@@ -106,3 +106,12 @@ pub struct KeyQuery {
     )]
     pub status: Option<String>,
 }
+
+/// The header of requests that are done once although they are repeated.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct OnceHeader {
+    /// At least 128 random bits, for example a new UUID. Within 15 minutes the same request with the same key gets the same answer.
+    #[param(rename = "Idempotency-Key", nullable = false, pattern = "^[!-~]{22,255}$")]
+    pub idempotency_key: Option<String>,
+}

@@ -6,6 +6,7 @@ mod input;
 mod isolation;
 mod keys;
 mod limits;
+mod once;
 mod permissions;
 mod projects;
 mod secrecy;
@@ -63,7 +64,7 @@ pub(crate) struct Server {
     pub(crate) events: Events,
     watched: Arc<Watched>,
     state: AdminState,
-    _fresh: Fresh,
+    fresh: Fresh,
 }
 
 /// An admin key with its token.
@@ -109,7 +110,8 @@ impl Server {
         let address = listener.local_addr().expect("an address");
         tokio::spawn(serve(listener, router(state.clone())));
         events.lock().expect("events").clear();
-        Self { address, clock, owner, events, watched, state, _fresh: fresh }
+        watched.creating.forget_permits(usize::MAX);
+        Self { address, clock, owner, events, watched, state, fresh }
     }
 
     /// The same with the projects `shop` and `bank`, each with the grid `web`.
