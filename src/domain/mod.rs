@@ -12,12 +12,14 @@ pub mod id;
 pub mod key;
 pub mod permission;
 pub mod random;
+pub mod reach;
 pub mod refusal;
 pub mod secret;
 pub mod signal;
 pub mod slug;
 pub mod tenant;
 pub mod token;
+pub mod webhook;
 
 pub use budget::{Budget, BudgetExceeded, Reservation};
 pub use clock::{Clock, SystemClock, Timestamp};
