@@ -53,14 +53,6 @@ permissions! {
     GridView = "grid.view",
     /// Create grids.
     GridCreate = "grid.create",
-    /// List and show webhooks and their deliveries.
-    WebhookView = "webhook.view",
-    /// Create webhooks.
-    WebhookCreate = "webhook.create",
-    /// Change webhooks, replace their secrets and test them.
-    WebhookUpdate = "webhook.update",
-    /// Delete webhooks.
-    WebhookDelete = "webhook.delete",
 }
 
 impl Permission {
