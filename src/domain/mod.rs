@@ -2,6 +2,8 @@
 //!
 //! Everything else in the crate may use this module; it uses nothing of ours.
 
+pub mod address;
+pub mod audit;
 mod base62;
 pub mod budget;
 pub mod clock;
@@ -14,13 +16,17 @@ pub mod permission;
 pub mod random;
 pub mod reach;
 pub mod refusal;
+pub mod role;
 pub mod secret;
 pub mod signal;
 pub mod slug;
+pub mod tags;
 pub mod tenant;
 pub mod token;
 pub mod webhook;
 
+pub use address::AllowedAddresses;
+pub use audit::Actor;
 pub use budget::{Budget, BudgetExceeded, Reservation};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use encoding::Encoding;
@@ -30,8 +36,10 @@ pub use key::{Binding, Changed, Key, KeyChange, KeyStatus, Secret, SecretState};
 pub use permission::{Permission, Permissions};
 pub use random::{OsRandom, Random};
 pub use refusal::{Reason, Refusal};
+pub use role::Role;
 pub use secret::{Digest, Pepper};
 pub use signal::Signal;
 pub use slug::Slug;
+pub use tags::Tags;
 pub use tenant::Tenant;
 pub use token::{Token, TokenError, TokenKind};
