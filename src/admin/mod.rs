@@ -12,9 +12,11 @@ mod grant;
 pub mod grids;
 pub mod keys;
 pub mod page;
+mod precondition;
 pub mod problem;
 pub mod projects;
 pub mod request;
+pub mod webhooks;
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -30,6 +32,7 @@ use http::{HeaderValue, header};
 use crate::catalog::Catalog;
 use crate::domain::secret::Peppers;
 use crate::domain::{Clock, KeyId, Random};
+use crate::upkeep::webhooks::send::Sender;
 use problem::{Code, Problem};
 use request::RequestId;
 
@@ -47,6 +50,8 @@ pub struct AdminState {
     /// Called with each key that was made or changed: after the commit and before the answer, so that what the answer says
     /// already holds at the gate.
     pub key_changed: Arc<dyn Fn(KeyId) + Send + Sync>,
+    /// Checks where webhooks lead, and tests them.
+    pub webhooks: Arc<Sender>,
 }
 
 /// The largest body of a request, in bytes.
@@ -65,6 +70,14 @@ pub fn router(state: AdminState) -> Router {
         .route("/keys/{id}/disable", post(keys::disable::handler))
         .route("/keys/{id}/enable", post(keys::enable::handler))
         .route("/keys/{id}/revoke", post(keys::revoke::handler))
+        .route("/webhooks", get(webhooks::list::handler).post(webhooks::create::handler))
+        .route(
+            "/webhooks/{id}",
+            get(webhooks::show::handler).patch(webhooks::edit::handler).delete(webhooks::delete::handler),
+        )
+        .route("/webhooks/{id}/rotate-secret", post(webhooks::rotate_secret::handler))
+        .route("/webhooks/{id}/test", post(webhooks::test::handler))
+        .route("/webhooks/{id}/deliveries", get(webhooks::deliveries::handler))
         .fallback(path_unknown)
         .method_not_allowed_fallback(async || {
             Problem::new(Code::MethodNotAllowed, "this path has no such method; the allow header lists those it has")

@@ -11,6 +11,7 @@ use crate::admin::AdminState;
 use crate::admin::body;
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
+use crate::admin::precondition::etag;
 use crate::admin::problem::{Place, Problem};
 use crate::admin::projects;
 use crate::domain::Permission;
@@ -41,11 +42,8 @@ pub(in crate::admin) async fn handler(
     caller.require(Permission::WebhookCreate)?;
     let webhook = read(&new, &caller, &state).await?;
     state.catalog.create_webhook(&webhook, &caller.actor).await?;
-    let headers = [
-        (header::LOCATION, format!("/api/v1/webhooks/{}", webhook.id)),
-        (header::ETAG, format!("\"{}\"", webhook.version)),
-    ];
-    Ok((StatusCode::CREATED, headers, Json(WebhookWithSecret::new(&webhook, &state)?)))
+    let location = [(header::LOCATION, format!("/api/v1/webhooks/{}", webhook.id))];
+    Ok((StatusCode::CREATED, location, etag(webhook.version), Json(WebhookWithSecret::new(&webhook, &state)?)))
 }
 
 async fn read(new: &NewWebhook, caller: &Caller, state: &AdminState) -> Result<Webhook, Problem> {

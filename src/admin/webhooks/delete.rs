@@ -7,6 +7,7 @@ use super::visible;
 use crate::admin::AdminState;
 use crate::admin::body::WebhookPath;
 use crate::admin::caller::Caller;
+use crate::admin::precondition::IfMatch;
 use crate::admin::problem::Problem;
 use crate::catalog::Entity;
 use crate::domain::Permission;

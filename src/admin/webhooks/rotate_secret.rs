@@ -8,6 +8,7 @@ use super::{WebhookWithSecret, visible};
 use crate::admin::AdminState;
 use crate::admin::body::WebhookPath;
 use crate::admin::caller::Caller;
+use crate::admin::precondition::{IfMatch, etag};
 use crate::admin::problem::Problem;
 use crate::catalog::Entity;
 use crate::domain::Permission;

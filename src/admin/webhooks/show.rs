@@ -8,6 +8,7 @@ use super::{WebhookView, visible};
 use crate::admin::AdminState;
 use crate::admin::body::WebhookPath;
 use crate::admin::caller::Caller;
+use crate::admin::precondition::etag;
 use crate::admin::problem::Problem;
 use crate::domain::Permission;
 
