@@ -47,5 +47,8 @@ fn read(parts: &Parts) -> Result<Option<Option<u64>>, Problem> {
         Some(version) => return Ok(Some(Some(version))),
         None => {}
     }
-    Err(Problem::new(Code::VersionConflict, "if-match names none of our versions: send one etag as it was answered, or *"))
+    Err(Problem::new(
+        Code::VersionConflict,
+        "if-match names none of our versions: send one etag as it was answered, or *",
+    ))
 }

@@ -22,7 +22,7 @@ pub use audit::EntryHash;
 pub use keys::{KeyFilter, Keys};
 pub use open::{CatalogSettings, OpenError, connect, migrate};
 pub use projects::{Grid, Project, Projects};
-pub use webhooks::{Deliveries, Happened, MAX_WEBHOOKS, Webhooks};
+pub use webhooks::{Deliveries, Happened, MAX_WEBHOOKS, Subscriber, Webhooks};
 
 pub mod issue;
 

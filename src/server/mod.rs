@@ -158,12 +158,8 @@ impl Server {
         metrics.gauge("cached_keys", "Keys in the cache", move || cached.len());
 
         let sender = Arc::new(webhook_sender(&config, &peppers, &clock)?);
-        let courier = Courier::new(
-            Arc::clone(&catalog),
-            Arc::clone(&sender),
-            Arc::clone(&random),
-            metrics.webhooks.clone(),
-        );
+        let courier =
+            Courier::new(Arc::clone(&catalog), Arc::clone(&sender), Arc::clone(&random), metrics.webhooks.clone());
         let admin = AdminState {
             catalog: Arc::clone(&catalog),
             clock,
@@ -324,7 +320,9 @@ impl Server {
         let finish = async { while upkeep.join_next().await.is_some() {} };
         if tokio::time::timeout_at(grace, finish).await.is_err() {
             upkeep.shutdown().await;
-            tracing::warn!("messages of webhooks under way at the end of the grace period are sent again at the next start");
+            tracing::warn!(
+                "messages of webhooks under way at the end of the grace period are sent again at the next start"
+            );
         }
         admin_stop.cancel();
         let administered = administering.await;

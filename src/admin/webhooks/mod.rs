@@ -158,7 +158,8 @@ async fn visible(state: &AdminState, caller: &Caller, id: &WebhookId) -> Result<
 
 /// The events that are named, each once and at least one.
 fn events(check: &mut Check, names: &[String]) -> Option<BTreeSet<EventKind>> {
-    let fix = || format!("one or more of {}", EventKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", "));
+    let fix =
+        || format!("one or more of {}", EventKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", "));
     if names.is_empty() {
         check.refuse(Place::field("events"), "the list is empty", fix());
         return None;

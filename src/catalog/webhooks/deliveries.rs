@@ -36,12 +36,8 @@ pub trait Deliveries {
     async fn claim_delivery(&self, delivery: &Delivery, until: Timestamp) -> Result<bool, CatalogError>;
 
     /// Writes down what an attempt came to, and for how long the webhook has been failing.
-    async fn attempted(
-        &self,
-        delivery: &Delivery,
-        attempt: &Attempt,
-        state: DeliveryState,
-    ) -> Result<(), CatalogError>;
+    async fn attempted(&self, delivery: &Delivery, attempt: &Attempt, state: DeliveryState)
+    -> Result<(), CatalogError>;
 
     /// A webhook's deliveries, newest first. [`CatalogError::Cursor`] for a bad position.
     async fn deliveries(&self, webhook: &WebhookId, paging: &Paging) -> Result<Page<Delivery>, CatalogError>;
@@ -234,12 +230,10 @@ impl Deliveries for Store {
             None => "evt_g".to_owned(),
             Some(text) => text.parse::<EventId>().map_err(|_| CatalogError::Cursor)?.to_string(),
         };
-        let select = query(select_deliveries!(
-            "WHERE d.webhook = $1 AND d.event < $2 ORDER BY d.event DESC LIMIT $3"
-        ))
-        .bind(webhook.to_string())
-        .bind(before)
-        .bind(cursor::rows_to_read(paging));
+        let select = query(select_deliveries!("WHERE d.webhook = $1 AND d.event < $2 ORDER BY d.event DESC LIMIT $3"))
+            .bind(webhook.to_string())
+            .bind(before)
+            .bind(cursor::rows_to_read(paging));
         self.bounded(async {
             let deliveries = collect(&select.fetch_all(&self.pool).await?, delivery)?;
             Ok(cursor::page(deliveries, paging, |delivery| delivery.event.to_string()))

@@ -34,7 +34,7 @@ pub trait Webhooks {
     async fn webhooks(&self, project: Option<&Slug>, paging: &Paging) -> Result<Page<Webhook>, CatalogError>;
 
     /// Every webhook that is not disabled.
-    async fn enabled_webhooks(&self) -> Result<Vec<Webhook>, CatalogError>;
+    async fn subscribers(&self) -> Result<Vec<Subscriber>, CatalogError>;
 
     /// Makes a change at the actor's instant, guarded against a concurrent one, and returns the webhook as it is then, with what the
     /// change did. `expected` is the version that the change is meant for; `None`: any. `None` without such a webhook;
@@ -50,6 +50,15 @@ pub trait Webhooks {
     /// Takes a webhook away, with its deliveries. `false` without such a webhook; [`CatalogError::VersionConflict`] at another
     /// version than `expected`.
     async fn delete_webhook(&self, id: &WebhookId, expected: Option<u64>, by: &Actor) -> Result<bool, CatalogError>;
+}
+
+/// A webhook that is told of events.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Subscriber {
+    /// The webhook.
+    pub webhook: Webhook,
+    /// It is told of what stands behind this place in the audit log.
+    pub since: i64,
 }
 
 /// Webhooks of `$which`.
@@ -73,7 +82,8 @@ macro_rules! select_webhooks {
                  updated_at,
                  disabled_at,
                  disabled_because,
-                 failing_since
+                 failing_since,
+                 since
              FROM webhooks ",
             $which
         )
@@ -108,8 +118,9 @@ impl Webhooks for Store {
                      created_by,
                      updated_at,
                      disabled_at,
-                     disabled_because
-                 ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                     disabled_because,
+                     since
+                 ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
             )
             .bind(webhook.id.to_string())
             .bind(project)
@@ -123,7 +134,8 @@ impl Webhooks for Store {
             .bind(webhook.created_by.to_string())
             .bind(webhook.updated_at.micros())
             .bind(webhook.disabled.map(|(at, _)| at.micros()))
-            .bind(webhook.disabled.map(|(_, because)| because.as_str()));
+            .bind(webhook.disabled.map(|(_, because)| because.as_str()))
+            .bind(writing.position());
             wrote_one(insert.execute(writing.connection()).await?.rows_affected())?;
             writing.append(Action::WebhookCreated, &target(webhook), None, Some(of_webhook(webhook))).await?;
             writing.commit().await
@@ -151,9 +163,9 @@ impl Webhooks for Store {
         .await
     }
 
-    async fn enabled_webhooks(&self) -> Result<Vec<Webhook>, CatalogError> {
+    async fn subscribers(&self) -> Result<Vec<Subscriber>, CatalogError> {
         let select = query(select_webhooks!("WHERE disabled_at IS NULL ORDER BY id"));
-        self.bounded(async { collect(&select.fetch_all(&self.pool).await?, webhook) }).await
+        self.bounded(async { collect(&select.fetch_all(&self.pool).await?, subscriber) }).await
     }
 
     async fn change_webhook(
@@ -250,6 +262,10 @@ async fn update(connection: &mut AnyConnection, webhook: &Webhook) -> Result<(),
     .bind(webhook.disabled.map(|(_, because)| because.as_str()))
     .bind(webhook.failing_since.map(Timestamp::micros));
     wrote_one(update.execute(connection).await?.rows_affected())
+}
+
+fn subscriber(row: &AnyRow) -> Result<Subscriber, CatalogError> {
+    Ok(Subscriber { webhook: webhook(row)?, since: Reader::new(row, "webhooks", &["id"]).get("since")? })
 }
 
 fn webhook(row: &AnyRow) -> Result<Webhook, CatalogError> {

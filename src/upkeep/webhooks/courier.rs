@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::message::{Event, message};
 use super::send::Sender;
-use crate::catalog::{Catalog, CatalogError, Happened};
+use crate::catalog::{Catalog, CatalogError, Happened, Subscriber};
 use crate::domain::random::RandomError;
 use crate::domain::webhook::{
     Delivery, DeliveryState, Disabled, EventId, EventKind, GIVE_UP_AFTER, KEEP_DELIVERIES, Webhook, WebhookChange,
@@ -111,9 +111,9 @@ impl Courier {
     /// Where the catalog fails or there are no random bytes.
     pub async fn round(&mut self) -> Result<More, RoundError> {
         while self.under_way.try_join_next().is_some() {}
-        let webhooks = self.catalog.enabled_webhooks().await?;
-        let more = self.write_down(&webhooks).await?;
-        self.begin(webhooks).await?;
+        let subscribers = self.catalog.subscribers().await?;
+        let more = self.write_down(&subscribers).await?;
+        self.begin(subscribers).await?;
         self.sweep().await?;
         Ok(more)
     }
@@ -124,7 +124,7 @@ impl Courier {
     }
 
     /// Reads on in the audit log, and writes an event down for each webhook that wants it, together with how far it has read.
-    async fn write_down(&self, webhooks: &[Webhook]) -> Result<More, RoundError> {
+    async fn write_down(&self, subscribers: &[Subscriber]) -> Result<More, RoundError> {
         let from = self.catalog.outbox_position().await?;
         let happened = self.catalog.happened_after(from, ENTRIES).await?;
         let Some(last) = happened.last() else { return Ok(More::No) };
@@ -133,14 +133,12 @@ impl Courier {
         for entry in &happened {
             // Everything else in the log is nothing that webhooks tell of.
             let Ok(kind) = entry.action.parse::<EventKind>() else { continue };
-            let told = |webhook: &&Webhook| {
-                webhook.wants(kind, entry.project.as_ref()) && webhook.created_at <= entry.at
-            };
-            let mut told = webhooks.iter().filter(told).peekable();
+            let told = |one: &&Subscriber| one.since < entry.seq && one.webhook.wants(kind, entry.project.as_ref());
+            let mut told = subscribers.iter().filter(told).peekable();
             if told.peek().is_some() {
                 let id = EventId::new(now, &*self.random)?;
                 let payload = told_of(entry, id);
-                deliveries.extend(told.map(|webhook| pending(webhook, id, kind.as_str(), &payload, now)));
+                deliveries.extend(told.map(|one| pending(&one.webhook, id, kind.as_str(), &payload, now)));
             }
         }
         let mine = self.catalog.advance_outbox(from, last.seq, &deliveries).await?;
@@ -148,8 +146,8 @@ impl Courier {
     }
 
     /// Begins to send what is due, as far as there is room.
-    async fn begin(&mut self, webhooks: Vec<Webhook>) -> Result<(), RoundError> {
-        let webhooks: HashMap<_, _> = webhooks.into_iter().map(|webhook| (webhook.id, webhook)).collect();
+    async fn begin(&mut self, subscribers: Vec<Subscriber>) -> Result<(), RoundError> {
+        let webhooks: HashMap<_, _> = subscribers.into_iter().map(|one| (one.webhook.id, one.webhook)).collect();
         self.lanes.retain(|id, lane| webhooks.contains_key(id) || lane.available_permits() < LANE as usize);
         let room = LANES.saturating_sub(self.under_way.len());
         if webhooks.is_empty() || room == 0 {

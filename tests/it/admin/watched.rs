@@ -5,8 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use gridgate::catalog::{Catalog, CatalogError, Grid, KeyFilter, Keys, Page, Paging, Project, Projects};
+use gridgate::catalog::{
+    Catalog, CatalogError, Deliveries, Grid, Happened, KeyFilter, Keys, Page, Paging, Project, Projects, Subscriber,
+    Webhooks,
+};
 use gridgate::domain::audit::{Action, Actor};
+use gridgate::domain::webhook::{Attempt, Delivery, DeliveryState, Webhook, WebhookChange, WebhookId};
 use gridgate::domain::{Changed, Environment, Key, KeyChange, KeyId, Slug, Timestamp};
 use tokio::sync::Semaphore;
 
@@ -148,8 +152,8 @@ impl Webhooks for Watched {
         self.inner()?.webhooks(project, paging).await
     }
 
-    async fn enabled_webhooks(&self) -> Result<Vec<Webhook>, CatalogError> {
-        self.inner()?.enabled_webhooks().await
+    async fn subscribers(&self) -> Result<Vec<Subscriber>, CatalogError> {
+        self.inner()?.subscribers().await
     }
 
     async fn change_webhook(

@@ -18,6 +18,8 @@ CREATE TABLE webhooks (
     disabled_at      INTEGER,
     disabled_because TEXT,
     failing_since    INTEGER,
+    -- The newest entry of the audit log when it was made: it is told of what comes behind.
+    since            INTEGER NOT NULL,
     CONSTRAINT webhooks_disabled CHECK ((disabled_at IS NULL) = (disabled_because IS NULL)),
     CONSTRAINT webhooks_previous CHECK (
         (previous_until IS NULL) = (previous_version IS NULL) AND (previous_until IS NULL) = (previous_pepper IS NULL)
