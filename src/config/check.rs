@@ -59,6 +59,7 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
         ("limits.stream_time", limits.stream_time),
         ("lake.interval", config.lake.interval),
         ("listen.reload", config.listen.reload),
+        ("webhooks.timeout", config.webhooks.timeout),
     ];
     let length = lengths.into_iter().find(|(_, length)| length.0.is_zero());
     number.or_else(|| length.map(|(option, _)| (option, "it has to be longer than zero".to_owned())))

@@ -14,6 +14,7 @@ pub mod id;
 pub mod key;
 pub mod permission;
 pub mod random;
+pub mod reach;
 pub mod refusal;
 pub mod role;
 pub mod secret;
@@ -22,6 +23,7 @@ pub mod slug;
 pub mod tags;
 pub mod tenant;
 pub mod token;
+pub mod webhook;
 
 pub use address::AllowedAddresses;
 pub use audit::Actor;

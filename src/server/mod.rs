@@ -46,13 +46,14 @@ pub use crate::storage::lock::FolderLock;
 use crate::storage::log::Committer;
 use crate::storage::open::Storage;
 pub use crate::storage::quarantine::{Quarantine, SetAside};
+use crate::upkeep::webhooks::courier::Courier;
 use connections::Connections;
 use listeners::{IngestListener, Listeners, check_environments};
 use refused::Refused;
 pub use settings::catalog_settings;
 use settings::{
     admin_limits, connection_limits, cors, credential_headers, export_limits, forwarding, key_cache_settings,
-    storage_settings,
+    storage_settings, webhook_sender,
 };
 use slots::Slots;
 
@@ -74,6 +75,7 @@ pub struct Server {
     committer: Committer,
     deliverer: Deliverer,
     forwarders: Vec<Forwarder>,
+    courier: Courier,
     connections: Connections,
     listeners: Listeners,
     stop: CancellationToken,
@@ -161,6 +163,9 @@ impl Server {
         metrics.gauge("cached_keys", "Keys in the cache", move || cached.len());
 
         let limits = Arc::new(Limits::new(admin_limits(&config), &clock));
+        let sender = Arc::new(webhook_sender(&config, &peppers, &clock)?);
+        let courier =
+            Courier::new(Arc::clone(&catalog), Arc::clone(&sender), Arc::clone(&random), metrics.webhooks.clone());
         let admin = AdminState {
             limits,
             catalog: Arc::clone(&catalog),
@@ -168,6 +173,7 @@ impl Server {
             random,
             peppers,
             key_changed: Arc::new(move |id| keys.forget(&id)),
+            webhooks: Arc::clone(&sender),
         };
         let listeners = Listeners::bind(&config, &gate.clock, &metrics).await?;
         Ok(Self {
@@ -178,6 +184,7 @@ impl Server {
             committer,
             deliverer,
             forwarders,
+            courier,
             connections,
             listeners,
             stop,
@@ -239,6 +246,7 @@ impl Server {
             committer,
             mut deliverer,
             forwarders,
+            courier,
             connections,
             listeners,
             stop,
@@ -258,6 +266,11 @@ impl Server {
             let (told, failed) = (delivery_closed.clone(), crashed.clone());
             forwarding.spawn(essential("forwarding", failed, async move { forwarder.run(&told).await }));
         }
+
+        let upkeep_stop = CancellationToken::new();
+        let (told, failed) = (upkeep_stop.clone(), crashed.clone());
+        let mut upkeep = JoinSet::new();
+        upkeep.spawn(essential("webhooks", failed, async move { courier.run(&told).await }));
 
         let Listeners { ingest, admin: admin_port, certificates } = listeners;
         let _reloading = AbortOnDropHandle::new(tokio::spawn(certificates.reload(config.clone())));
@@ -314,6 +327,14 @@ impl Server {
             forwarding.shutdown().await;
             tracing::warn!(
                 "what is still being sent on at the end of the grace period is sent again at the next start"
+            );
+        }
+        upkeep_stop.cancel();
+        let finish = async { while upkeep.join_next().await.is_some() {} };
+        if tokio::time::timeout_at(grace, finish).await.is_err() {
+            upkeep.shutdown().await;
+            tracing::warn!(
+                "messages of webhooks under way at the end of the grace period are sent again at the next start"
             );
         }
         admin_stop.cancel();

@@ -6,6 +6,7 @@ mod damage;
 mod keys;
 mod names;
 mod opening;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
