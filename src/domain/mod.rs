@@ -16,6 +16,7 @@ pub mod key;
 pub mod legacy;
 pub mod permission;
 pub mod random;
+pub mod reach;
 pub mod refusal;
 pub mod role;
 pub mod secret;
@@ -25,6 +26,7 @@ pub mod tags;
 pub mod tenant;
 pub mod token;
 pub mod uses;
+pub mod webhook;
 
 pub use address::AllowedAddresses;
 pub use audit::Actor;

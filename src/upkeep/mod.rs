@@ -1,0 +1,3 @@
+//! Work over the catalog that nobody waits for: webhooks are sent.
+
+pub mod webhooks;
