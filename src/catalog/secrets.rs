@@ -27,7 +27,12 @@ pub trait Secrets {
     /// known what was used at the instant `unknown`, each of them counts as used then.
     ///
     /// [`Key::is_drained`]: crate::domain::Key::is_drained
-    async fn drained_secrets(&self, unknown: Option<Timestamp>, now: Timestamp, limit: u32) -> Result<Vec<(KeyId, u32)>, CatalogError>;
+    async fn drained_secrets(
+        &self,
+        unknown: Option<Timestamp>,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(KeyId, u32)>, CatalogError>;
 }
 
 #[async_trait]
@@ -76,7 +81,12 @@ impl Secrets for Store {
         .await
     }
 
-    async fn drained_secrets(&self, unknown: Option<Timestamp>, now: Timestamp, limit: u32) -> Result<Vec<(KeyId, u32)>, CatalogError> {
+    async fn drained_secrets(
+        &self,
+        unknown: Option<Timestamp>,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(KeyId, u32)>, CatalogError> {
         let select = query(
             "SELECT s.key_id, s.version
              FROM secrets AS s

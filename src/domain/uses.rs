@@ -254,7 +254,7 @@ mod tests {
         assert_eq!(uses.len(), 2);
         let taken: Vec<_> = uses.take().iter().map(seen).collect();
         let text = str::to_owned;
-        let expected = [(id(0), 3, 3, text("192.0.2.3"), text("")), (id(1), 2, 9, text("192.0.2.9"), text("nine"))];
+        let expected = [(id(0), 3, 3, text("192.0.2.3"), None), (id(1), 2, 9, text("192.0.2.9"), Some(text("nine")))];
         assert_eq!(taken, expected);
         assert!(uses.is_empty() && uses.take().is_empty());
     }

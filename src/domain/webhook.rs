@@ -321,8 +321,7 @@ impl FromStr for EventId {
         let (pairs, []) = text.strip_prefix("evt_").ok_or(EventIdError)?.as_bytes().as_chunks::<2>() else {
             return Err(EventIdError);
         };
-        let digit =
-            |byte: u8| b"0123456789abcdef".iter().zip(0_u8..).find(|&(&one, _)| one == byte).map(|(_, value)| value);
+        let digit = |byte: u8| b"0123456789abcdef".iter().zip(0_u8..).find(|&(&one, _)| one == byte).map(|(_, value)| value);
         let bytes = pairs.iter().map(|&[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect::<Option<Vec<_>>>();
         let bytes = bytes.and_then(|bytes| <[u8; 16]>::try_from(bytes).ok()).ok_or(EventIdError)?;
         Ok(Self(RecordId::from_bytes(bytes)))

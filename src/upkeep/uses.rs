@@ -87,7 +87,9 @@ impl UseKeeper {
                 Ok(_) | Err(CatalogError::ChangeRefused(_)) => {}
                 Err(error @ CatalogError::Unavailable(_)) => return Err(error),
                 // No other secret has to wait because of this one.
-                Err(error) => tracing::error!(%key, version, %error, "a secret that is no longer used cannot be retired"),
+                Err(error) => {
+                    tracing::error!(%key, version, %error, "a secret that is no longer used cannot be retired")
+                }
             }
         }
         Ok(())

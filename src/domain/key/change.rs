@@ -196,7 +196,7 @@ impl Key {
             KeyChange::CompleteRotation => self.retire_retiring(now, |_| true),
             KeyChange::CancelRotation => self.cancel_rotation(now),
             KeyChange::RetireDrained { version } => {
-                self.retire_retiring(now, |secret| secret.version == *version && secret.drained_after.is_some())
+                self.is_drained(*version, now) && self.retire_retiring(now, |secret| secret.version == *version)
             }
             KeyChange::Mark(SecretMark::Exposed) => {
                 let known = self.is_exposed(now);
