@@ -45,6 +45,20 @@ impl Watched {
         }
     }
 
+    /// From now on look-ups wait with their answers.
+    pub(crate) async fn hold(&self) {
+        let all = self.lookups.available_permits();
+        self.lookups.acquire_many(u32::try_from(all).unwrap_or(u32::MAX)).await.expect("permits").forget();
+        let rest = self.lookups.available_permits();
+        self.lookups.forget_permits(rest);
+        self.answered.forget_permits(self.answered.available_permits());
+    }
+
+    /// Waits for a look-up that has its answer, and holds it.
+    pub(crate) async fn held(&self) {
+        self.answered.acquire().await.expect("it is never closed").forget();
+    }
+
     fn inner(&self) -> Result<&dyn Catalog, CatalogError> {
         if self.down.load(Ordering::SeqCst) {
             Err(CatalogError::Unavailable("db.internal:5432 refused the connection".to_owned()))
