@@ -56,9 +56,10 @@ use utoipa_axum::routes;
 
 use crate::catalog::Catalog;
 use crate::domain::secret::Peppers;
+use crate::domain::uses::Uses;
 use crate::domain::{Clock, KeyId, Random};
-use limits::{Anyone, Limits, Standing};
 use crate::upkeep::webhooks::send::Sender;
+use limits::{Anyone, Limits, Standing};
 use problem::{Code, Problem};
 use request::RequestId;
 
@@ -73,6 +74,8 @@ pub struct AdminState {
     pub random: Arc<dyn Random>,
     /// What digests are taken under.
     pub peppers: Arc<Peppers>,
+    /// When keys were last used, until that is written down.
+    pub uses: Arc<Uses>,
     /// Called with each key that was made or changed: after the commit and before the answer, so that what the answer says
     /// already holds at the gate.
     pub key_changed: Arc<dyn Fn(KeyId) + Send + Sync>,

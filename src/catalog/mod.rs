@@ -15,6 +15,7 @@ mod keys;
 mod open;
 mod projects;
 mod rows;
+mod secrets;
 mod store;
 mod webhooks;
 
@@ -22,6 +23,7 @@ pub use audit::EntryHash;
 pub use keys::{KeyFilter, Keys};
 pub use open::{CatalogSettings, OpenError, connect, migrate};
 pub use projects::{Grid, Project, Projects};
+pub use secrets::Secrets;
 pub use webhooks::{Deliveries, Happened, MAX_WEBHOOKS, Subscriber, Webhooks};
 
 pub mod issue;
@@ -120,7 +122,7 @@ impl std::fmt::Display for Entity {
 ///
 /// [`Actor`]: crate::domain::Actor
 #[async_trait]
-pub trait Catalog: Projects + Keys + Webhooks + Deliveries + Send + Sync + 'static {
+pub trait Catalog: Projects + Keys + Secrets + Webhooks + Deliveries + Send + Sync + 'static {
     /// Asks the database for an answer, for readiness.
     async fn ping(&self) -> Result<(), CatalogError>;
 }

@@ -11,9 +11,9 @@ use rustls::{ClientConfig, RootCertStore};
 
 use super::World;
 use super::connections::ConnectionLimits;
-use crate::admin::limits::LimitSettings;
 use super::pem::read_authorities;
 use super::tls::provider;
+use crate::admin::limits::LimitSettings;
 use crate::catalog::CatalogSettings;
 use crate::config::{Config, ForwardConfig};
 use crate::domain::Clock;

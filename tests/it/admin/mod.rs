@@ -26,6 +26,7 @@ use gridgate::catalog::issue::{NewKey, issue_key};
 use gridgate::domain::clock::ManualClock;
 use gridgate::domain::random::SeededRandom;
 use gridgate::domain::secret::Peppers;
+use gridgate::domain::uses::Uses;
 use gridgate::domain::{Actor, Binding, Key, Pepper, Permissions, Timestamp};
 use gridgate::observe::webhooks::WebhookMetrics;
 use gridgate::upkeep::webhooks::courier::Courier;
@@ -108,6 +109,7 @@ impl Server {
             webhooks: Arc::new(sender(&names, &peppers, Arc::clone(&clock) as _)),
             peppers,
             limits: Arc::new(Limits::new(limits, &(Arc::clone(&clock) as _))),
+            uses: Arc::new(Uses::new(100)),
             key_changed: Arc::new(move |id| announced.lock().expect("events").push(format!("announced {id}"))),
         };
         let owner = issue(&state, "owner", Binding::Installation, Permissions::owner()).await;

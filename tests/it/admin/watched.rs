@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use gridgate::catalog::{
-    Catalog, CatalogError, Deliveries, Grid, Happened, KeyFilter, Keys, Page, Paging, Project, Projects, Subscriber,
-    Webhooks,
+    Catalog, CatalogError, Deliveries, Grid, Happened, KeyFilter, Keys, Page, Paging, Project, Projects, Secrets,
+    Subscriber, Webhooks,
 };
 use gridgate::domain::audit::{Action, Actor};
+use gridgate::domain::uses::LastUse;
 use gridgate::domain::webhook::{Attempt, Delivery, DeliveryState, Webhook, WebhookChange, WebhookId};
-use gridgate::domain::{Changed, Environment, Key, KeyChange, KeyId, Slug, Timestamp};
+use gridgate::domain::{Changed, Digest, Environment, Key, KeyChange, KeyId, Slug, Timestamp};
 use tokio::sync::Semaphore;
 
 use super::Events;
@@ -46,6 +47,20 @@ impl Watched {
             lookups: Semaphore::new(Semaphore::MAX_PERMITS),
             answered: Semaphore::new(0),
         }
+    }
+
+    /// From now on look-ups wait with their answers.
+    pub(crate) async fn hold(&self) {
+        let all = self.lookups.available_permits();
+        self.lookups.acquire_many(u32::try_from(all).unwrap_or(u32::MAX)).await.expect("permits").forget();
+        let rest = self.lookups.available_permits();
+        self.lookups.forget_permits(rest);
+        self.answered.forget_permits(self.answered.available_permits());
+    }
+
+    /// Waits for a look-up that has its answer, and holds it.
+    pub(crate) async fn held(&self) {
+        self.answered.acquire().await.expect("it is never closed").forget();
     }
 
     fn inner(&self) -> Result<&dyn Catalog, CatalogError> {
@@ -211,5 +226,29 @@ impl Deliveries for Watched {
 
     async fn forget_deliveries(&self, before: Timestamp, limit: u32) -> Result<u64, CatalogError> {
         self.inner()?.forget_deliveries(before, limit).await
+    }
+}
+
+#[async_trait]
+impl Secrets for Watched {
+    async fn key_of_digest(&self, digests: &[Digest]) -> Result<Option<KeyId>, CatalogError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let found = self.inner()?.key_of_digest(digests).await;
+        self.answered.add_permits(1);
+        self.lookups.acquire().await.expect("it is never closed").forget();
+        found
+    }
+
+    async fn record_uses(&self, uses: &[LastUse]) -> Result<(), CatalogError> {
+        self.inner()?.record_uses(uses).await
+    }
+
+    async fn drained_secrets(
+        &self,
+        unknown: Option<Timestamp>,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(KeyId, u32)>, CatalogError> {
+        self.inner()?.drained_secrets(unknown, now, limit).await
     }
 }

@@ -6,6 +6,7 @@ mod damage;
 mod keys;
 mod names;
 mod opening;
+mod secrets;
 mod webhooks;
 
 use std::sync::Arc;
