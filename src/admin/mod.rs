@@ -34,9 +34,11 @@ pub mod grids;
 pub mod keys;
 pub mod openapi;
 pub mod page;
+mod precondition;
 pub mod problem;
 pub mod projects;
 pub mod request;
+mod strict;
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -100,10 +102,15 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(projects::show::handler))
         .routes(routes!(grids::list::handler, grids::create::handler))
         .routes(routes!(keys::list::handler, keys::create::handler))
-        .routes(routes!(keys::show::handler))
+        .routes(routes!(keys::show::handler, keys::edit::handler, keys::delete::handler))
+        .routes(routes!(keys::secrets::handler))
         .routes(routes!(keys::disable::handler))
         .routes(routes!(keys::enable::handler))
         .routes(routes!(keys::revoke::handler))
+        .routes(routes!(keys::regenerate::handler))
+        .routes(routes!(keys::rotate::handler))
+        .routes(routes!(keys::complete_rotation::handler))
+        .routes(routes!(keys::cancel_rotation::handler))
 }
 
 async fn path_unknown() -> Problem {

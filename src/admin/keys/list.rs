@@ -34,7 +34,8 @@ pub(in crate::admin) async fn handler(
     }
     let now = state.clock.now();
     let page = state.catalog.keys(&filter, now, &paging).await?;
-    Ok(Json(PageView::new(page, |key| KeyView::new(&key, now))))
+    let environments = state.catalog.environments().await?;
+    Ok(Json(PageView::new(page, |key| KeyView::new(&key, &environments, now))))
 }
 
 fn read(mut parameters: Parameters) -> Result<(KeyFilter, Paging), Problem> {

@@ -134,6 +134,13 @@ impl Server {
         self.send(request, body.map(Value::to_string).unwrap_or_default()).await
     }
 
+    /// The owner's merge patch of the key `id`, meant for the version `tag`.
+    pub(crate) async fn patch(&self, id: &str, tag: &str, body: &Value) -> Answer {
+        let request = self.request(Method::PATCH, &format!("/keys/{id}")).header("x-api-key", &self.owner.token);
+        let request = request.header("content-type", "application/merge-patch+json").header("if-match", tag);
+        self.send(request, body.to_string()).await
+    }
+
     /// The beginning of a request under `/api/v1`.
     pub(crate) fn request(&self, method: Method, path: &str) -> http::request::Builder {
         Request::builder().method(method).uri(format!("http://{}/api/v1{path}", self.address))
@@ -189,19 +196,47 @@ pub(crate) fn ingest_view(server: &Server, id: &Value, project: &str, name: &str
         "id": id,
         "kind": "ingest",
         "name": name,
+        "note": "",
+        "tags": [],
+        "owner": null,
         "project": project,
         "grid": "web",
         "environment": "production",
+        "role": "ingest",
         "permissions": [
             "telemetry.logs.write", "telemetry.metrics.write", "telemetry.profiles.write", "telemetry.traces.write",
         ],
+        "allowed_addresses": [],
+        "member": false,
+        "masked": id.as_str().map(|id| format!("ggi_prd_{}_…", &id["key_".len()..])),
         "status": "active",
+        "version": 1,
         "created_at": START_TEXT,
         "created_by": server.owner.id,
+        "updated_at": START_TEXT,
         "expires_at": null,
         "disabled_at": null,
         "revoked_at": null,
-        "secrets": [{"version": 1, "state": "current", "created_at": START_TEXT, "retires_at": null}],
+        "rotation": null,
+        "last_used_at": null,
+        "last_used_address": null,
+        "last_used_user_agent": null,
+        "secrets": [secret_view(1, "current", START_TEXT, &Value::Null)],
+    })
+}
+
+/// What a secret looks like that was not used.
+pub(crate) fn secret_view(version: u32, state: &str, created_at: &str, retires_at: &Value) -> Value {
+    json!({
+        "version": version,
+        "state": state,
+        "format": "token",
+        "created_at": created_at,
+        "retires_at": retires_at,
+        "first_used_at": null,
+        "last_used_at": null,
+        "last_used_address": null,
+        "last_used_user_agent": null,
     })
 }
 
