@@ -32,6 +32,7 @@ pub mod environments;
 mod grant;
 pub mod grids;
 pub mod keys;
+pub mod limits;
 pub mod openapi;
 pub mod page;
 mod precondition;
@@ -56,6 +57,7 @@ use utoipa_axum::routes;
 use crate::catalog::Catalog;
 use crate::domain::secret::Peppers;
 use crate::domain::{Clock, KeyId, Random};
+use limits::{Anyone, Limits, Standing};
 use problem::{Code, Problem};
 use request::RequestId;
 
@@ -73,6 +75,8 @@ pub struct AdminState {
     /// Called with each key that was made or changed: after the commit and before the answer, so that what the answer says
     /// already holds at the gate.
     pub key_changed: Arc<dyn Fn(KeyId) + Send + Sync>,
+    /// How much clients may ask.
+    pub limits: Arc<Limits>,
 }
 
 /// The largest body of a request, in bytes.
@@ -84,7 +88,7 @@ pub fn router(state: AdminState) -> Router {
     let (routes, _) = routes().split_for_parts();
     let routes = routes
         .fallback(path_unknown)
-        .method_not_allowed_fallback(async || {
+        .method_not_allowed_fallback(async |_: Anyone| {
             Problem::new(Code::MethodNotAllowed, "this path has no such method; the allow header lists those it has")
         })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -113,7 +117,7 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(keys::cancel_rotation::handler))
 }
 
-async fn path_unknown() -> Problem {
+async fn path_unknown(_: Anyone) -> Problem {
     Problem::new(Code::PathUnknown, "the admin API has no such path; docs/api.md lists all")
 }
 
@@ -123,6 +127,7 @@ async fn path_unknown() -> Problem {
 async fn answer(State(state): State<AdminState>, mut request: Request, next: Next) -> Response {
     let request_id = request_id(&*state.random);
     request.extensions_mut().insert(RequestId(request_id.clone()));
+    let standing = Standing::enter(request.extensions_mut());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).await;
@@ -138,6 +143,7 @@ async fn answer(State(state): State<AdminState>, mut request: Request, next: Nex
         write_body(&mut response, &problem, &request_id);
     }
     let headers = response.headers_mut();
+    standing.write(headers);
     if let Ok(id) = HeaderValue::from_str(&request_id) {
         headers.insert("x-request-id", id);
     }

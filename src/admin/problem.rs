@@ -106,6 +106,8 @@ codes! {
     KeyRevoked = "key_revoked", CONFLICT, "Key is revoked";
     /// The key has expired.
     KeyExpired = "key_expired", CONFLICT, "Key has expired";
+    /// The caller, or its address, asks more than it may.
+    RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests";
     /// The body is not JSON.
     BodyMalformed = "body_malformed", BAD_REQUEST, "Malformed JSON";
     /// The body did not arrive whole.
@@ -123,11 +125,12 @@ codes! {
 }
 
 impl Code {
-    /// After how many seconds the same request can succeed; `None`: not without a change.
+    /// After how many seconds the same request can succeed, where nothing else is known; `None`: not without a change.
     #[must_use]
     pub const fn retry_after(self) -> Option<u32> {
         match self {
             Self::CatalogUnavailable => Some(5),
+            Self::RateLimited => Some(1),
             _ => None,
         }
     }
@@ -370,7 +373,8 @@ mod tests {
         for code in Code::ALL {
             assert!(code.status().is_client_error() || code.status().is_server_error(), "{code:?}");
             assert_eq!(code.challenge().is_some(), code.status() == StatusCode::UNAUTHORIZED, "{code:?}");
-            assert_eq!(code.retry_after().is_some(), code.status() == StatusCode::SERVICE_UNAVAILABLE, "{code:?}");
+            let later = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS].contains(&code.status());
+            assert_eq!(code.retry_after().is_some(), later, "{code:?}");
         }
     }
 

@@ -104,7 +104,7 @@ impl Present {
 
     /// The problems that the operation can end in whatever it does.
     fn problems(&self) -> Vec<Code> {
-        let mut codes = vec![Code::Internal, Code::Invalid];
+        let mut codes = vec![Code::Internal, Code::Invalid, Code::RateLimited];
         if let Some(permissions) = &self.permissions {
             codes.extend(Code::ALL.iter().filter(|code| code.as_str().starts_with("credentials_")));
             codes.push(Code::CatalogUnavailable);
@@ -169,7 +169,7 @@ fn answer(
 }
 
 /// The headers of every answer.
-const EVERYWHERE: [&str; 2] = ["x-request-id", "cache-control"];
+const EVERYWHERE: [&str; 4] = ["x-request-id", "cache-control", "ratelimit", "ratelimit-policy"];
 
 fn refer<'a>(names: impl Iterator<Item = &'a str>) -> Value {
     names.map(|name| (name.to_owned(), json!({"$ref": format!("#/components/headers/{name}")}))).collect()
@@ -185,6 +185,8 @@ fn headers() -> Value {
     json!({
         "x-request-id": header("Names the request in the log", json!({"type": "string", "pattern": "^[0-9a-f]{32}$"})),
         "cache-control": header("Answers are kept by nobody", json!({"const": "no-store"})),
+        "ratelimit": header("What is left of the limit, and in how many seconds all of it is back", text()),
+        "ratelimit-policy": header("The limit: so many requests in so many seconds", text()),
         "www-authenticate": header("How to authenticate (RFC 6750 section 3)", text()),
         "retry-after": header("After how many seconds to try again", json!({"type": "integer", "minimum": 1})),
         "location": header("The path of what was made", json!({"type": "string", "format": "uri-reference"})),

@@ -14,6 +14,7 @@ use http::header;
 use serde_json::Value;
 use utoipa::OpenApi as _;
 
+use super::limits::Anyone;
 use super::problem::ProblemView;
 
 /// What is said once of the whole API.
@@ -44,7 +45,7 @@ pub fn document() -> Value {
     security(()),
     responses((status = 200, body = Object)),
 )]
-pub(super) async fn handler() -> impl IntoResponse {
+pub(super) async fn handler(_: Anyone) -> impl IntoResponse {
     static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| document().to_string().into());
     ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.clone())
 }
