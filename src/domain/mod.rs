@@ -2,6 +2,7 @@
 //!
 //! Everything else in the crate may use this module; it uses nothing of ours.
 
+pub mod authority;
 mod base62;
 pub mod budget;
 pub mod clock;
