@@ -2,6 +2,8 @@
 //!
 //! Everything else in the crate may use this module; it uses nothing of ours.
 
+pub mod address;
+pub mod audit;
 pub mod authority;
 mod base62;
 pub mod budget;
@@ -18,9 +20,12 @@ pub mod role;
 pub mod secret;
 pub mod signal;
 pub mod slug;
+pub mod tags;
 pub mod tenant;
 pub mod token;
 
+pub use address::AllowedAddresses;
+pub use audit::Actor;
 pub use budget::{Budget, BudgetExceeded, Reservation};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use encoding::Encoding;
@@ -34,5 +39,6 @@ pub use role::Role;
 pub use secret::{Digest, Pepper};
 pub use signal::Signal;
 pub use slug::Slug;
+pub use tags::Tags;
 pub use tenant::Tenant;
 pub use token::{Token, TokenError, TokenKind};

@@ -53,11 +53,11 @@ pub(in crate::admin) async fn handler(
     body::Json(new): body::Json<NewKey>,
 ) -> Result<impl IntoResponse, Problem> {
     caller.require(Permission::KeyCreate)?;
-    let new = read(&new, &caller, state.clock.now())?;
+    let new = read(&new, state.clock.now())?;
     require_rights(&caller, &new)?;
     let clock = state.clock.clone();
     let (key, token) = to_the_end(async move {
-        let issued = issue_key(&*state.catalog, &*state.clock, &*state.random, &state.peppers, new).await;
+        let issued = issue_key(&*state.catalog, &*state.random, &state.peppers, new, &caller.actor).await;
         if let Ok((key, _)) = &issued {
             (state.key_changed)(key.id);
         }
@@ -76,10 +76,10 @@ fn require_rights(caller: &Caller, new: &issue::NewKey) -> Result<(), Problem> {
         Some(project) => caller.require_sight(project).map_err(|problem| point(problem, "project"))?,
         None => caller.require_installation()?,
     }
-    grant::require(caller, &new.permissions)
+    grant::require(caller, &new.grant.permissions)
 }
 
-fn read(new: &NewKey, caller: &Caller, now: Timestamp) -> Result<issue::NewKey, Problem> {
+fn read(new: &NewKey, now: Timestamp) -> Result<issue::NewKey, Problem> {
     let mut check = Check::default();
     let name = check.name(Place::field("name"), new.name.as_deref());
     let kind = match new.kind.as_deref() {
@@ -95,11 +95,8 @@ fn read(new: &NewKey, caller: &Caller, now: Timestamp) -> Result<issue::NewKey, 
     let expires_at = check.future(Place::field("expires_at"), new.expires_at.as_deref(), now);
     let required = name.zip(binding).zip(permissions);
     check.finish(required.map(|((name, binding), permissions)| issue::NewKey {
-        name,
-        binding,
-        permissions,
         expires_at,
-        created_by: Some(caller.key),
+        ..issue::NewKey::with(name, binding, permissions)
     }))
 }
 

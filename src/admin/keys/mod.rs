@@ -122,9 +122,9 @@ async fn change(
     caller.require(permission)?;
     // What a key is bound to never changes, so this need not be one transaction with the change.
     visible(&state, &caller, &id).await?;
-    let now = state.clock.now();
+    let now = caller.actor.at;
     let changed = to_the_end(async move {
-        let changed = state.catalog.change_key(&id, change, now).await;
+        let changed = state.catalog.change_key(&id, &change, None, &caller.actor).await;
         // Also after an error: the commit may have happened although its answer was lost.
         (state.key_changed)(id);
         changed
