@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, header};
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Deserializer};
 use serde_path_to_error::{Path as JsonPath, Segment};
 
 use super::AdminState;
@@ -23,31 +24,61 @@ impl<T: DeserializeOwned> FromRequest<AdminState> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &AdminState) -> Result<Self, Problem> {
-        if !is_json(request.headers()) {
-            let detail = "the body must be declared as content-type: application/json";
-            return Err(Problem::new(Code::ContentTypeUnsupported, detail));
-        }
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| unread(&rejection))?;
-        // serde would also fill a struct from an array, by position.
-        if !bytes.trim_ascii_start().starts_with(b"{") {
-            serde_json::from_slice::<IgnoredAny>(&bytes).map_err(|error| undecodable(String::new(), &error))?;
-            let (detail, fix) = ("the body is not a JSON object".to_owned(), "send an object".to_owned());
-            return Err(Problem::invalid(vec![FieldError { place: Place::Pointer(String::new()), detail, fix }]));
-        }
-        let mut source = serde_json::Deserializer::from_slice(&bytes);
-        let value = serde_path_to_error::deserialize(&mut source).map_err(|error| {
-            let pointer = pointer(error.path());
-            undecodable(pointer, &error.into_inner())
-        })?;
-        source.end().map_err(|error| undecodable(String::new(), &error))?;
-        Ok(Self(value))
+        read(request, state, &["application/json"]).await.map(Self)
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// A JSON merge patch (RFC 7396), in an extractor's last place as [`Json`]. Fields that can be removed are read by [`nullable`], the
+/// others by [`present`].
+pub(super) struct MergePatch<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<AdminState> for MergePatch<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AdminState) -> Result<Self, Problem> {
+        read(request, state, &["application/merge-patch+json", "application/json"]).await.map(Self)
+    }
+}
+
+/// Reads a field of a merge patch that may be absent and cannot be removed: null is none of its values. The field needs
+/// `#[serde(default)]`.
+pub(super) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// Reads a field of a merge patch that is absent, null or has a value. The field needs `#[serde(default)]`.
+pub(super) fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// An object from a body of one of these types.
+async fn read<T: DeserializeOwned>(request: Request, state: &AdminState, types: &[&str]) -> Result<T, Problem> {
+    if !is_one_of(request.headers(), types) {
+        let detail = format!("the body must be declared as content-type: {}", types.join(" or "));
+        return Err(Problem::new(Code::ContentTypeUnsupported, detail));
+    }
+    let bytes = Bytes::from_request(request, state).await.map_err(|rejection| unread(&rejection))?;
+    // serde would also fill a struct from an array, by position.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        serde_json::from_slice::<IgnoredAny>(&bytes).map_err(|error| undecodable(String::new(), &error))?;
+        let (detail, fix) = ("the body is not a JSON object".to_owned(), "send an object".to_owned());
+        return Err(Problem::invalid(vec![FieldError { place: Place::Pointer(String::new()), detail, fix }]));
+    }
+    let mut source = serde_json::Deserializer::from_slice(&bytes);
+    let value = serde_path_to_error::deserialize(&mut source).map_err(|error| {
+        let pointer = pointer(error.path());
+        undecodable(pointer, &error.into_inner())
+    })?;
+    source.end().map_err(|error| undecodable(String::new(), &error))?;
+    Ok(value)
+}
+
+fn is_one_of(headers: &HeaderMap, types: &[&str]) -> bool {
     let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = declared.split(';').next().unwrap_or_default().trim_ascii();
-    essence.eq_ignore_ascii_case("application/json")
+    types.iter().any(|one| essence.eq_ignore_ascii_case(one))
 }
 
 fn unread(rejection: &BytesRejection) -> Problem {
@@ -104,6 +135,28 @@ impl FromRequestParts<AdminState> for KeyPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, Problem> {
         segment(parts, state).await.map(Self).ok_or_else(|| Problem::not_found(Entity::Key))
+    }
+}
+
+/// The role that a path names.
+pub(super) struct RolePath(pub(super) Slug);
+
+impl FromRequestParts<AdminState> for RolePath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, Problem> {
+        segment(parts, state).await.map(Self).ok_or_else(|| Problem::not_found(Entity::Role))
+    }
+}
+
+/// The environment that a path names.
+pub(super) struct EnvironmentPath(pub(super) Slug);
+
+impl FromRequestParts<AdminState> for EnvironmentPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, Problem> {
+        segment(parts, state).await.map(Self).ok_or_else(|| Problem::not_found(Entity::Environment))
     }
 }
 

@@ -4,6 +4,7 @@
 //! is required, the path is looked up within what the caller may see, the body is checked as a whole, and then one call of
 //! the catalog does the work. One verb, one file. `docs/api.md` describes it from outside.
 
+pub mod audit;
 mod body;
 mod caller;
 mod check;
@@ -11,10 +12,14 @@ pub mod environments;
 mod grant;
 pub mod grids;
 pub mod keys;
+mod me;
+pub mod members;
 pub mod page;
+mod precondition;
 pub mod problem;
 pub mod projects;
 pub mod request;
+pub mod roles;
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -24,7 +29,7 @@ use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{any, get, post};
+use axum::routing::{any, get, patch, post};
 use http::{HeaderValue, header};
 
 use crate::catalog::Catalog;
@@ -47,6 +52,8 @@ pub struct AdminState {
     /// Called with each key that was made or changed: after the commit and before the answer, so that what the answer says
     /// already holds at the gate.
     pub key_changed: Arc<dyn Fn(KeyId) + Send + Sync>,
+    /// Called in the same way where a role was changed, by which any key may have been.
+    pub all_keys_changed: Arc<dyn Fn() + Send + Sync>,
 }
 
 /// The largest body of a request, in bytes.
@@ -56,15 +63,28 @@ pub const MAX_BODY_BYTES: usize = 64 * 1024;
 pub fn router(state: AdminState) -> Router {
     let answer = middleware::from_fn_with_state(state.clone(), answer);
     let routes = Router::new()
-        .route("/environments", get(environments::list::handler))
+        .route("/audit-events", get(audit::list::handler))
+        .route("/audit-events/head", get(audit::head::handler))
+        .route("/audit-events/verify", get(audit::verify::handler))
+        .route("/environments", get(environments::list::handler).post(environments::create::handler))
+        .route("/environments/{slug}", patch(environments::edit::handler))
+        .route("/me", get(me::handler))
+        .route("/members", get(members::list::handler).post(members::create::handler))
+        .route(
+            "/members/{id}",
+            get(members::show::handler).patch(members::edit::handler).delete(members::remove::handler),
+        )
         .route("/projects", get(projects::list::handler).post(projects::create::handler))
-        .route("/projects/{project}", get(projects::show::handler))
+        .route("/projects/{project}", get(projects::show::handler).patch(projects::edit::handler))
         .route("/projects/{project}/grids", get(grids::list::handler).post(grids::create::handler))
         .route("/keys", get(keys::list::handler).post(keys::create::handler))
         .route("/keys/{id}", get(keys::show::handler))
+        .route("/keys/{id}/events", get(keys::events::handler))
         .route("/keys/{id}/disable", post(keys::disable::handler))
         .route("/keys/{id}/enable", post(keys::enable::handler))
         .route("/keys/{id}/revoke", post(keys::revoke::handler))
+        .route("/roles", get(roles::list::handler).post(roles::create::handler))
+        .route("/roles/{slug}", get(roles::show::handler).patch(roles::edit::handler).delete(roles::delete::handler))
         .fallback(path_unknown)
         .method_not_allowed_fallback(async || {
             Problem::new(Code::MethodNotAllowed, "this path has no such method; the allow header lists those it has")

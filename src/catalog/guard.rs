@@ -2,10 +2,11 @@
 
 use sqlx::{AnyConnection, query};
 
-use super::CatalogError;
 use super::keys::read_key;
+use super::roles::usable;
+use super::{CatalogError, Entity};
 use crate::domain::authority::Granter;
-use crate::domain::{Actor, Binding, Key, KeyStatus, Slug};
+use crate::domain::{Actor, Binding, Key, KeyStatus, Permissions, Slug};
 
 /// The admin key behind a change, as it is now. Gridgate itself and commands at the machine have none, and may do everything.
 pub(super) struct Guard(Option<Key>);
@@ -33,11 +34,15 @@ impl Guard {
             Some(Binding::Tenant(_)) | None => Ok(false),
         }
     }
+}
 
-    /// [`CatalogError::LastOwner`] where there `was` an owner before a change and is none after it.
-    pub(super) async fn keep_owner(&self, connection: &mut AnyConnection, was: bool) -> Result<(), CatalogError> {
-        if was && !self.has_owner(connection).await? { Err(CatalogError::LastOwner) } else { Ok(()) }
-    }
+/// What `key` may do if it is written now: of a key with a role, what the role holds. [`CatalogError::Missing`] where there is no such
+/// role for this kind of key.
+pub(super) async fn permissions(connection: &mut AnyConnection, key: &Key) -> Result<Permissions, CatalogError> {
+    let Some(slug) = &key.role else { return Ok(key.permissions.clone()) };
+    let role = usable(connection, key.binding.project(), slug).await?;
+    let fitting = role.filter(|role| role.kind == key.binding.kind());
+    fitting.map(|role| role.permissions).ok_or(CatalogError::Missing(Entity::Role))
 }
 
 /// Whether the project, or the installation, has an owner for good. The domain says the same of one key.

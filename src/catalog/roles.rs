@@ -61,7 +61,7 @@ impl Roles for Store {
                 require_project(writing.connection(), project).await?;
             }
             require_free_slug(writing.connection(), role).await?;
-            writing.guard().granter().map_or(Ok(()), |granter| granter.may_change_role(None, Some(role)))?;
+            writing.granter().map_or(Ok(()), |granter| granter.may_change_role(None, Some(role)))?;
             let insert = query(
                 "INSERT INTO roles (project, slug, kind, name, note, permissions, version, created_at, updated_at)
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
@@ -125,7 +125,7 @@ impl Roles for Store {
                 return Ok(Some((role, Changed::Already)));
             }
             role.custom = Some(Custom { version: custom.version + 1, updated_at: by.at, ..custom.clone() });
-            writing.guard().granter().map_or(Ok(()), |granter| granter.may_change_role(Some(&before), Some(&role)))?;
+            writing.granter().map_or(Ok(()), |granter| granter.may_change_role(Some(&before), Some(&role)))?;
             let had_owner = before.permissions.is_owner() && writing.has_owner().await?;
             let update = query(
                 "UPDATE roles
@@ -162,7 +162,7 @@ impl Roles for Store {
             let Some((role, _)) = read(writing.connection(), project, slug, expected).await? else {
                 return Ok(None);
             };
-            writing.guard().granter().map_or(Ok(()), |granter| granter.may_change_role(Some(&role), None))?;
+            writing.granter().map_or(Ok(()), |granter| granter.may_change_role(Some(&role), None))?;
             require_unused(writing.connection(), &role).await?;
             let delete = query("DELETE FROM roles WHERE project = $1 AND slug = $2");
             let deleted = delete.bind(column(project)).bind(slug.as_str()).execute(writing.connection()).await?;
@@ -224,11 +224,10 @@ async fn require_free_slug(connection: &mut AnyConnection, role: &Role) -> Resul
 }
 
 async fn require_unused(connection: &mut AnyConnection, role: &Role) -> Result<(), CatalogError> {
-    let select = query(
-        "SELECT id FROM keys WHERE role = $1 AND ($2 = '' OR project = $2) AND revoked_at IS NULL LIMIT 1",
-    )
-    .bind(role.slug.as_str())
-    .bind(column(role.project()));
+    let select =
+        query("SELECT id FROM keys WHERE role = $1 AND ($2 = '' OR project = $2) AND revoked_at IS NULL LIMIT 1")
+            .bind(role.slug.as_str())
+            .bind(column(role.project()));
     match select.fetch_optional(connection).await? {
         Some(_) => Err(CatalogError::RoleInUse),
         None => Ok(()),

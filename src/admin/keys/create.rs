@@ -134,7 +134,7 @@ fn permissions(check: &mut Check, kind: TokenKind, names: Option<&[String]>) -> 
 /// What an admin key may do unless told otherwise: little, because more should be said.
 const VIEW: [Permission; 3] = [Permission::KeyView, Permission::ProjectView, Permission::GridView];
 
-fn refused(error: IssueError) -> Problem {
+pub(in crate::admin) fn refused(error: IssueError) -> Problem {
     match error {
         IssueError::Random(error) => error.into(),
         IssueError::Catalog(error) => {

@@ -3,6 +3,7 @@
 pub mod create;
 pub(super) mod disable;
 pub(super) mod enable;
+pub(super) mod events;
 pub(super) mod list;
 pub(super) mod revoke;
 pub(super) mod show;
@@ -106,7 +107,7 @@ impl SecretView {
 }
 
 /// The key `id`, if it exists and the caller may see it.
-async fn visible(state: &AdminState, caller: &Caller, id: &KeyId) -> Result<Key, Problem> {
+pub(super) async fn visible(state: &AdminState, caller: &Caller, id: &KeyId) -> Result<Key, Problem> {
     let key = state.catalog.key(id).await?;
     key.filter(|key| caller.binding.covers(key.binding.project())).ok_or_else(|| Problem::not_found(Entity::Key))
 }
@@ -136,6 +137,8 @@ async fn change(
 
 /// Runs `work` to its end even if the client leaves meanwhile, which drops the handler: a change that is committed but not
 /// announced would leave the gate with what it cached.
-async fn to_the_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, Problem> {
+pub(super) async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Problem> {
     tokio::spawn(work).await.map_err(Problem::internal)
 }

@@ -1,6 +1,7 @@
 //! Projects.
 
 pub mod create;
+pub mod edit;
 pub(super) mod list;
 pub(super) mod show;
 
@@ -19,13 +20,20 @@ pub struct ProjectView {
     pub slug: String,
     /// Free text for people.
     pub name: String,
+    /// How many keys of each of its environments may be active at once; none: as many as the configuration says.
+    pub max_active_keys: Option<u32>,
     /// When it was created, RFC 3339.
     pub created_at: String,
 }
 
 impl From<Project> for ProjectView {
     fn from(project: Project) -> Self {
-        Self { slug: project.slug.to_string(), name: project.name, created_at: project.created_at.to_string() }
+        Self {
+            slug: project.slug.to_string(),
+            name: project.name,
+            max_active_keys: project.max_active_keys,
+            created_at: project.created_at.to_string(),
+        }
     }
 }
 

@@ -1,5 +1,8 @@
 //! Reading the audit log, and verifying its chain.
 
+use std::fmt;
+use std::str::FromStr;
+
 use async_trait::async_trait;
 use serde_json::Value;
 use sqlx::any::AnyRow;
@@ -72,6 +75,27 @@ pub struct AuditHead {
     pub seq: u64,
     /// Its hash.
     pub hash: EntryHash,
+}
+
+/// The text is not the number of an entry, a colon and a hash.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("an end of the chain is the number of an entry, a colon and its hash")]
+pub struct AuditHeadError;
+
+impl FromStr for AuditHead {
+    type Err = AuditHeadError;
+
+    fn from_str(text: &str) -> Result<Self, AuditHeadError> {
+        let (seq, hash) = text.split_once(':').ok_or(AuditHeadError)?;
+        let seq = seq.parse().map_err(|_| AuditHeadError)?;
+        Ok(Self { seq, hash: hash.parse().map_err(|_| AuditHeadError)? })
+    }
+}
+
+impl fmt::Display for AuditHead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.seq, self.hash)
+    }
 }
 
 /// What a verification found.
@@ -287,9 +311,9 @@ impl Walk {
                 Ok((_, taken, stored)) if taken == stored => {
                     self.seq = next;
                     self.hash = stored;
-                    self.noted.filter(|noted| noted.seq == next.cast_unsigned() && noted.hash != stored).map(|_| {
-                        (next, Broken::Unexpected)
-                    })
+                    self.noted
+                        .filter(|noted| noted.seq == next.cast_unsigned() && noted.hash != stored)
+                        .map(|_| (next, Broken::Unexpected))
                 }
                 Ok(_) | Err(_) => Some((next, Broken::Changed)),
             };

@@ -156,7 +156,7 @@ pub(crate) fn slug(text: &str) -> Slug {
 }
 
 pub(crate) fn project(text: &str) -> Project {
-    Project { slug: slug(text), name: format!("The {text}"), created_at: at(1) }
+    Project::new(slug(text), format!("The {text}"), at(1))
 }
 
 pub(crate) fn grid(of: &str, text: &str) -> Grid {
