@@ -144,7 +144,7 @@ pub trait Audit {
 }
 
 /// How many entries a verification reads at once.
-const BATCH: i64 = 1000;
+const BATCH: i64 = 250;
 
 /// Entries of the audit log of which `$which` is true, newest first. Each filter's own index finds them by `$which`; the other
 /// filters sort out.

@@ -2,10 +2,12 @@
 //!
 //! PostgreSQL is required: without `GRIDGATE_TEST_POSTGRES_URL` its half of the tests fails.
 
+mod audit;
 mod damage;
 mod keys;
 mod names;
 mod opening;
+mod roles;
 
 use std::sync::Arc;
 use std::time::Duration;
