@@ -85,14 +85,27 @@ pub(super) trait Patch: DeserializeOwned {
 }
 
 /// A JSON merge patch (RFC 7396) with what is wrong with its form, in an extractor's last place as [`Json`].
-pub(super) struct MergePatch<T>(pub(super) T, pub(super) Check);
+pub(super) struct CheckedPatch<T>(pub(super) T, pub(super) Check);
 
-impl<T: Patch> FromRequest<AdminState> for MergePatch<T> {
+impl<T: Patch> FromRequest<AdminState> for CheckedPatch<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &AdminState) -> Result<Self, Problem> {
         let bytes = read(request, state, &[MERGE_PATCH, JSON]).await?;
         strict::object(&bytes, T::FIXED).map(|(value, check)| Self(value, check))
+    }
+}
+
+/// The same, of which nothing needs to be told but what is edited.
+pub(super) struct MergePatch<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<AdminState> for MergePatch<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AdminState) -> Result<Self, Problem> {
+        let bytes = read(request, state, &[MERGE_PATCH, JSON]).await?;
+        let (value, check) = strict::object(&bytes, &[])?;
+        check.finish(Some(Self(value)))
     }
 }
 
@@ -104,7 +117,7 @@ pub(super) fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 }
 
 /// Reads a field of a merge patch that cannot be removed. The field needs `#[serde(default)]`.
-pub(super) fn lasting<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+pub(super) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
@@ -161,6 +174,28 @@ impl FromRequestParts<AdminState> for KeyPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, Problem> {
         segment(parts, state).await.map(Self).ok_or_else(|| Problem::not_found(Entity::Key))
+    }
+}
+
+/// The role that a path names.
+pub(super) struct RolePath(pub(super) Slug);
+
+impl FromRequestParts<AdminState> for RolePath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, Problem> {
+        segment(parts, state).await.map(Self).ok_or_else(|| Problem::not_found(Entity::Role))
+    }
+}
+
+/// The environment that a path names.
+pub(super) struct EnvironmentPath(pub(super) Slug);
+
+impl FromRequestParts<AdminState> for EnvironmentPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, Problem> {
+        segment(parts, state).await.map(Self).ok_or_else(|| Problem::not_found(Entity::Environment))
     }
 }
 

@@ -5,6 +5,8 @@ use crate::domain::{Slug, Timestamp};
 
 /// The longest name of a project, grid or key, in characters.
 const MAX_NAME_LENGTH: usize = 100;
+/// The longest note, in characters.
+const MAX_NOTE_LENGTH: usize = 1000;
 
 /// What was found wrong with a request so far.
 #[derive(Default)]
@@ -55,6 +57,20 @@ impl Check {
             self.refuse(place, format!("{what} has more than 100 characters"), fix);
         } else if let Some(position) = text.chars().position(|c| c.is_control() || is_separator(c)) {
             self.refuse(place, format!("character {} of {what} is a control character", position + 1), fix);
+        } else {
+            return Some(text.to_owned());
+        }
+        None
+    }
+
+    /// A note for people that may be absent.
+    pub(super) fn note(&mut self, place: Place, text: Option<&str>) -> Option<String> {
+        let fix = "at most 1000 characters; line feeds are allowed, other control characters are not";
+        let text = text?;
+        if text.chars().count() > MAX_NOTE_LENGTH {
+            self.refuse(place, "the note has more than 1000 characters", fix);
+        } else if let Some(position) = text.chars().position(|c| c.is_control() && c != '\n') {
+            self.refuse(place, format!("character {} of the note is a control character", position + 1), fix);
         } else {
             return Some(text.to_owned());
         }

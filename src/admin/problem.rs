@@ -94,6 +94,12 @@ codes! {
     RoleNotFound = "role_not_found", NOT_FOUND, "Role not found";
     /// The role's slug is taken.
     RoleExists = "role_exists", CONFLICT, "Role exists already";
+    /// The role is built in.
+    RoleBuiltIn = "role_built_in", CONFLICT, "Role is built in";
+    /// Keys have the role.
+    RoleInUse = "role_in_use", CONFLICT, "Role is in use";
+    /// Nobody would be left who may do everything.
+    LastOwner = "last_owner", CONFLICT, "Last owner";
     /// The thing is at another version than the one that the change was meant for.
     VersionConflict = "version_conflict", PRECONDITION_FAILED, "Changed meanwhile";
     /// The request has to say which version it is meant for.
@@ -310,6 +316,10 @@ impl From<CatalogError> for Problem {
             CatalogError::Exists(Entity::Key) => Self::new(Code::KeyExists, detail),
             CatalogError::Exists(Entity::Role) => Self::new(Code::RoleExists, detail),
             CatalogError::VersionConflict { current } => Self::version_conflict(current),
+            CatalogError::RoleInUse => Self::new(Code::RoleInUse, detail),
+            CatalogError::LastOwner => Self::new(Code::LastOwner, detail),
+            CatalogError::Refused(_) => Self::new(Code::GrantRefused, detail),
+            CatalogError::ActorGone => Self::new(Code::PermissionDenied, detail),
             CatalogError::ChangeRefused(refused) => match refused {
                 ChangeRefused::Revoked => Self::new(Code::KeyRevoked, detail),
                 ChangeRefused::Expired => Self::new(Code::KeyExpired, detail),

@@ -158,6 +158,7 @@ impl Server {
         metrics.gauge("connection_memory_bytes", "Memory reserved by connections", move || connection_memory.used());
         metrics.gauge("connections", "Open connections to the ingest listeners", move || open.count() as u64);
         let cached = Arc::clone(&keys);
+        let all_keys = Arc::clone(&keys);
         metrics.gauge("cached_keys", "Keys in the cache", move || cached.len());
 
         let limits = Arc::new(Limits::new(admin_limits(&config), &clock));
@@ -168,6 +169,7 @@ impl Server {
             random,
             peppers,
             key_changed: Arc::new(move |id| keys.forget(&id)),
+            all_keys_changed: Arc::new(move || all_keys.forget_all()),
         };
         let listeners = Listeners::bind(&config, &gate.clock, &metrics).await?;
         Ok(Self {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::fields::{self, Asked};
-use super::{KeyView, point, to_the_end};
+use super::{KeyView, refused, to_the_end};
 use crate::admin::AdminState;
 use crate::admin::body;
 use crate::admin::caller::Caller;
@@ -17,9 +17,9 @@ use crate::admin::grant;
 use crate::admin::openapi::schemas;
 use crate::admin::precondition::etag;
 use crate::admin::problem::{Place, Problem};
-use crate::catalog::issue::{self, IssueError, issue_key};
-use crate::domain::key::{Grant, SecretFormat};
-use crate::domain::{Binding, Permission, Tenant, Timestamp, TokenKind, role};
+use crate::catalog::issue::{self, issue_key};
+use crate::domain::key::SecretFormat;
+use crate::domain::{Binding, Permission, Permissions, Tenant, Timestamp, TokenKind, role};
 
 /// The body.
 #[derive(Default, Debug, Serialize, Deserialize, ToSchema)]
@@ -96,8 +96,10 @@ pub(in crate::admin) async fn handler(
     body::Checked(new, check): body::Checked<NewKey>,
 ) -> Result<impl IntoResponse, Problem> {
     caller.require(Permission::KeyCreate)?;
-    let new = read(&new, check, caller.actor.at)?;
-    require_rights(&caller, &new)?;
+    let (mut new, asked) = read(&new, check, caller.actor.at)?;
+    require_sight(&caller, &new.binding)?;
+    new.grant = fields::grant(&state, new.binding.kind(), new.binding.project(), asked).await?;
+    grant::require(&caller, &new.grant.permissions)?;
     let environments = state.catalog.environments().await?;
     let now = caller.actor.at;
     let issued = to_the_end(async move {
@@ -107,30 +109,24 @@ pub(in crate::admin) async fn handler(
         }
         issued
     });
-    let (key, token) = issued.await?.map_err(|error| match error {
-        IssueError::Random(error) => error.into(),
-        IssueError::Catalog(error) => point(error),
-    })?;
+    let (key, token) = issued.await?.map_err(refused)?;
     let location = [(header::LOCATION, format!("/api/v1/keys/{}", key.id))];
     let issued = IssuedKey { key: KeyView::new(&key, &environments, now), token: token.reveal().to_owned() };
     Ok((StatusCode::CREATED, location, etag(key.version), Json(issued)))
 }
 
-/// Nobody reaches beyond what they administer, and nobody grants what they lack.
-fn require_rights(caller: &Caller, new: &issue::NewKey) -> Result<(), Problem> {
-    match new.binding.project() {
-        Some(project) => caller.require_sight(project).map_err(|problem| {
-            let fix = "the slug of a project that exists; create it first, or list those there are";
-            problem.at(Place::field("project"), fix)
-        })?,
-        None => caller.require_installation()?,
-    }
-    grant::require(caller, &new.grant.permissions)
+/// Nobody reaches beyond what they administer.
+fn require_sight(caller: &Caller, binding: &Binding) -> Result<(), Problem> {
+    let Some(project) = binding.project() else { return caller.require_installation() };
+    caller.require_sight(project).map_err(|problem| {
+        let fix = "the slug of a project that exists; create it first, or list those there are";
+        problem.at(Place::field("project"), fix)
+    })
 }
 
-fn read(new: &NewKey, mut check: Check, now: Timestamp) -> Result<issue::NewKey, Problem> {
+fn read(new: &NewKey, mut check: Check, now: Timestamp) -> Result<(issue::NewKey, Asked), Problem> {
     let name = check.name(Place::field("name"), new.name.as_deref());
-    let note = new.note.as_deref().map_or(Some(String::new()), |note| fields::note(&mut check, note));
+    let note = check.note(Place::field("note"), new.note.as_deref()).unwrap_or_default();
     let tags = fields::tags(&mut check, new.tags.as_deref().unwrap_or_default());
     let owner = new.owner.as_deref().and_then(|owner| check.line(Place::field("owner"), "the owner", owner));
     let kind = kind(&mut check, new.kind.as_deref());
@@ -139,15 +135,13 @@ fn read(new: &NewKey, mut check: Check, now: Timestamp) -> Result<issue::NewKey,
     let allowed = fields::allowed(&mut check, new.allowed_addresses.as_deref().unwrap_or_default());
     let expires_at = check.future(Place::field("expires_at"), new.expires_at.as_deref(), now);
     let format = format(&mut check, kind, new.format.as_deref());
-    let required = name.zip(note).zip(tags).zip(kind.zip(binding)).zip(allowed).zip(format);
-    let (((((name, note), tags), (kind, binding)), allowed), format) = check.finish(required)?;
-    let grant = match asked {
-        Some(asked) => fields::grant(asked, kind)?,
-        None => default_grant(kind)?,
-    };
+    let required = name.zip(tags).zip(binding).zip(allowed).zip(format);
+    let ((((name, tags), binding), allowed), format) = check.finish(required)?;
+    let asked = asked.map_or_else(|| default(binding.kind()), Ok)?;
     let disabled = new.disabled.unwrap_or_default();
-    let plain = issue::NewKey::new(name, binding, grant);
-    Ok(issue::NewKey { note, tags, owner, allowed, disabled, expires_at, format, ..plain })
+    // What it may do is found out next; until then it is nothing.
+    let plain = issue::NewKey::with(name, binding, Permissions::default());
+    Ok((issue::NewKey { note, tags, owner, allowed, disabled, expires_at, format, ..plain }, asked))
 }
 
 fn kind(check: &mut Check, name: Option<&str>) -> Option<TokenKind> {
@@ -198,11 +192,10 @@ fn format(check: &mut Check, kind: Option<TokenKind>, name: Option<&str>) -> Opt
 }
 
 /// What a key may do unless told otherwise: of an admin key little, because more should be said.
-fn default_grant(kind: TokenKind) -> Result<Grant, Problem> {
+fn default(kind: TokenKind) -> Result<Asked, Problem> {
     let slug = match kind {
         TokenKind::Ingest => role::INGEST,
         TokenKind::Admin => role::VIEWER,
     };
-    let slug = slug.parse().map_err(Problem::internal)?;
-    fields::grant(Asked::Role(slug), kind)
+    slug.parse().map(Asked::Role).map_err(Problem::internal)
 }

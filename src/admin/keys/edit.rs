@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::fields::{self, Asked};
 use super::{Answer, KeyView, answer, make, visible};
 use crate::admin::AdminState;
-use crate::admin::body::{self, KeyPath, MergePatch};
+use crate::admin::body::{self, CheckedPatch, KeyPath};
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
 use crate::admin::openapi::schemas;
@@ -21,7 +21,7 @@ use crate::domain::{Key, KeyChange, Permission, Timestamp};
 #[serde(default, deny_unknown_fields)]
 pub struct KeyPatch {
     /// The name, which cannot be removed.
-    #[serde(deserialize_with = "body::lasting", skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "body::present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schemas::Name, required = false)]
     pub name: Option<String>,
     /// The note.
@@ -108,23 +108,25 @@ pub(in crate::admin) async fn handler(
     caller: Caller,
     KeyPath(id): KeyPath,
     if_match: IfMatch,
-    MergePatch(patch, check): MergePatch<KeyPatch>,
+    CheckedPatch(patch, check): CheckedPatch<KeyPatch>,
 ) -> Result<Answer<KeyView>, Problem> {
     caller.require(Permission::KeyUpdate)?;
     let key = visible(&state, &caller, &id).await?;
     let expected = if_match.required(key.version)?;
     let now = caller.actor.at;
-    let edit = read(&patch, check, &key, now)?;
+    let (mut edit, asked) = read(&patch, check, &key, now)?;
+    if let Some(asked) = asked {
+        edit.grant = Some(fields::grant(&state, key.binding.kind(), key.binding.project(), asked).await?);
+    }
     let environments = state.catalog.environments().await?;
     let key = make(state, caller.actor, id, KeyChange::Edit(Box::new(edit)), expected).await?;
     Ok(answer(&key, &environments, now))
 }
 
-fn read(patch: &KeyPatch, mut check: Check, key: &Key, now: Timestamp) -> Result<KeyEdit, Problem> {
-    let kind = key.binding.kind();
+fn read(patch: &KeyPatch, mut check: Check, key: &Key, now: Timestamp) -> Result<(KeyEdit, Option<Asked>), Problem> {
     let name = patch.name.as_deref().and_then(|name| check.name(Place::field("name"), Some(name)));
     let note = patch.note.as_ref().map(|note| note.as_deref().unwrap_or_default());
-    let note = note.and_then(|note| fields::note(&mut check, note));
+    let note = check.note(Place::field("note"), note);
     let tags = patch.tags.as_ref().map(|tags| tags.as_deref().unwrap_or_default());
     let tags = tags.and_then(|tags| fields::tags(&mut check, tags));
     let owner = patch.owner.as_ref().map(|owner| {
@@ -136,9 +138,7 @@ fn read(patch: &KeyPatch, mut check: Check, key: &Key, now: Timestamp) -> Result
     let allowed = allowed.and_then(|entries| fields::allowed(&mut check, entries));
     let expires_at = patch.expires_at.as_ref();
     let expires_at = expires_at.map(|text| check.future(Place::field("expires_at"), text.as_deref(), now));
-    check.finish(Some(()))?;
-    let grant = asked.map(|asked| fields::grant(asked, kind)).transpose()?;
-    Ok(KeyEdit { name, note, tags, owner, grant, allowed, expires_at })
+    check.finish(Some((KeyEdit { name, note, tags, owner, grant: None, allowed, expires_at }, asked)))
 }
 
 /// Role and permissions. One comes in the place of the other, so that to remove what a key has without giving it the other leaves

@@ -1,15 +1,12 @@
 //! Fields that keys are created and edited with.
 
+use crate::admin::AdminState;
 use crate::admin::check::Check;
 use crate::admin::grant;
 use crate::admin::problem::{Place, Problem};
-use crate::catalog::Entity;
 use crate::domain::key::Grant;
 use crate::domain::tags::{MAX_TAGS, TagError, is_tag};
-use crate::domain::{AllowedAddresses, Permissions, Slug, Tags, TokenKind, role};
-
-/// The longest note, in characters.
-const MAX_NOTE_LENGTH: usize = 1000;
+use crate::domain::{AllowedAddresses, Permissions, Slug, Tags, TokenKind};
 
 /// What a key may do, as a request says it.
 #[derive(Debug)]
@@ -36,41 +33,20 @@ pub(super) fn asked(
     role.or(own)
 }
 
-/// What `asked` means for a key of `kind`.
+/// What `asked` means for a key of `kind` and `project` (`None`: of the installation).
 ///
 /// # Errors
-/// `role_not_found`, and `invalid` where the role is for another kind of key.
-pub(super) fn grant(asked: Asked, kind: TokenKind) -> Result<Grant, Problem> {
-    let slug = match asked {
-        Asked::Own(permissions) => return Ok(Grant { role: None, permissions }),
-        Asked::Role(slug) => slug,
-    };
-    let place = Place::field("role");
-    let Some(role) = role::built_in(&slug) else {
-        let fix = "the slug of a role that exists; create it first, or list those there are";
-        return Err(Problem::not_found(Entity::Role).at(place, fix));
-    };
-    if role.kind != kind {
-        let mut check = Check::default();
-        let detail = format!("the role {slug} is for {} keys", role.kind.as_str());
-        check.refuse(place, detail, format!("a role for {} keys", kind.as_str()));
-        return Err(check.problem());
+/// `role_not_found`, pointing at the field `role`.
+pub(super) async fn grant(
+    state: &AdminState,
+    kind: TokenKind,
+    project: Option<&Slug>,
+    asked: Asked,
+) -> Result<Grant, Problem> {
+    match asked {
+        Asked::Role(slug) => grant::by_role(state, kind, project, &slug).await,
+        Asked::Own(permissions) => Ok(Grant { role: None, permissions }),
     }
-    Ok(Grant { role: Some(role.slug), permissions: role.permissions })
-}
-
-/// The field `note`, which is kept as it is.
-pub(super) fn note(check: &mut Check, text: &str) -> Option<String> {
-    let fix = "at most 1000 characters without control characters other than line feeds";
-    let place = Place::field("note");
-    if text.chars().count() > MAX_NOTE_LENGTH {
-        check.refuse(place, "the note has more than 1000 characters", fix);
-    } else if let Some(position) = text.chars().position(|c| c.is_control() && c != '\n') {
-        check.refuse(place, format!("character {} of the note is a control character", position + 1), fix);
-    } else {
-        return Some(text.to_owned());
-    }
-    None
 }
 
 /// The field `tags`.

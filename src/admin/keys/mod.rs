@@ -7,6 +7,7 @@ pub(super) mod delete;
 pub(super) mod disable;
 pub mod edit;
 pub(super) mod enable;
+pub(super) mod events;
 mod fields;
 pub(super) mod list;
 pub(super) mod regenerate;
@@ -31,14 +32,14 @@ use create::IssuedKey;
 pub use view::{KeyView, RotationView, SecretView, SecretsView};
 
 /// An answer about one key: its version, and what is shown.
-type Answer<T> = ([(HeaderName, String); 1], Json<T>);
+pub(super) type Answer<T> = ([(HeaderName, String); 1], Json<T>);
 
-fn answer(key: &Key, environments: &[Environment], now: Timestamp) -> Answer<KeyView> {
+pub(super) fn answer(key: &Key, environments: &[Environment], now: Timestamp) -> Answer<KeyView> {
     (etag(key.version), Json(KeyView::new(key, environments, now)))
 }
 
 /// The key `id`, if it exists and the caller may see it.
-async fn visible(state: &AdminState, caller: &Caller, id: &KeyId) -> Result<Key, Problem> {
+pub(super) async fn visible(state: &AdminState, caller: &Caller, id: &KeyId) -> Result<Key, Problem> {
     let key = state.catalog.key(id).await?;
     key.filter(|key| caller.binding.covers(key.binding.project())).ok_or_else(|| Problem::not_found(Entity::Key))
 }
@@ -73,10 +74,7 @@ async fn renew(
     let expected = if_match.expected(key.version)?;
     let environments = state.catalog.environments().await?;
     let minted = mint(&*state.catalog, &*state.random, &state.peppers, key.id, &key.binding).await;
-    let (secret, token) = minted.map_err(|error| match error {
-        IssueError::Random(error) => error.into(),
-        IssueError::Catalog(error) => Problem::from(error),
-    })?;
+    let (secret, token) = minted.map_err(refused)?;
     let now = caller.actor.at;
     let key = make(state, caller.actor, key.id, change(secret), expected).await?;
     let issued = IssuedKey { key: KeyView::new(&key, &environments, now), token: token.reveal().to_owned() };
@@ -108,8 +106,18 @@ async fn make(
 
 /// Runs `work` to its end even if the client leaves meanwhile, which drops the handler: a change that is committed but not
 /// announced would leave the gate with what it cached.
-async fn to_the_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, Problem> {
+pub(super) async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Problem> {
     tokio::spawn(work).await.map_err(Problem::internal)
+}
+
+/// Why a key or a secret was not issued.
+pub(super) fn refused(error: IssueError) -> Problem {
+    match error {
+        IssueError::Random(error) => error.into(),
+        IssueError::Catalog(error) => point(error),
+    }
 }
 
 /// The problem, pointing at the field of the body that names what is taken or missing.

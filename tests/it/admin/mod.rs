@@ -96,12 +96,14 @@ impl Server {
         let pepper = Pepper::random(1, &*random).expect("a pepper");
         let peppers = Arc::new(Peppers::new(vec![pepper]).expect("a ring"));
         let announced = Arc::clone(&events);
+        let all_announced = Arc::clone(&events);
         let state = AdminState {
             catalog: Arc::clone(&watched) as Arc<dyn Catalog>,
             clock: Arc::clone(&clock) as _,
             random,
             peppers,
             limits: Arc::new(Limits::new(limits, &(Arc::clone(&clock) as _))),
+            all_keys_changed: Arc::new(move || all_announced.lock().expect("events").push("announced all".to_owned())),
             key_changed: Arc::new(move |id| announced.lock().expect("events").push(format!("announced {id}"))),
         };
         let owner = issue(&state, "owner", Binding::Installation, Permissions::owner()).await;
