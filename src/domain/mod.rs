@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod audit;
+pub mod authority;
 mod base62;
 pub mod budget;
 pub mod clock;
@@ -11,9 +12,12 @@ pub mod credential;
 pub mod encoding;
 pub mod environment;
 pub mod id;
+pub mod judge;
 pub mod key;
+pub mod legacy;
 pub mod permission;
 pub mod random;
+pub mod reach;
 pub mod refusal;
 pub mod role;
 pub mod secret;
@@ -22,6 +26,8 @@ pub mod slug;
 pub mod tags;
 pub mod tenant;
 pub mod token;
+pub mod uses;
+pub mod webhook;
 
 pub use address::AllowedAddresses;
 pub use audit::Actor;
@@ -31,6 +37,7 @@ pub use encoding::Encoding;
 pub use environment::{Environment, EnvironmentCode};
 pub use id::{KeyId, RecordId};
 pub use key::{Binding, Changed, Key, KeyChange, KeyStatus, Secret, SecretState};
+pub use legacy::LegacyToken;
 pub use permission::{Permission, Permissions};
 pub use random::{OsRandom, Random};
 pub use refusal::{Reason, Refusal};

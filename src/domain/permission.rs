@@ -224,21 +224,29 @@ impl Permissions {
         if self.every && ingest { Some(EVERY) } else { unfit }
     }
 
+    /// What is in either set.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        let mut all = Self {
+            every: self.every || other.every,
+            built_in: self.built_in.union(&other.built_in).copied().collect(),
+            own: self.own.union(&other.own).cloned().collect(),
+        };
+        all.normalize();
+        all
+    }
+
     /// Adds the permission of this name.
     ///
     /// # Errors
     /// Where it is the name of none.
     pub fn insert(&mut self, name: &str) -> Result<(), PermissionError> {
         match read(name)? {
-            Name::Every => {
-                self.every = true;
-                self.built_in.retain(|one| one.is_telemetry_write());
-                self.own.clear();
-            }
-            Name::BuiltIn(permission) => self.extend([permission]),
-            Name::Own(own) if !self.every => drop(self.own.insert(Arc::from(own))),
-            Name::Own(_) => {}
+            Name::Every => self.every = true,
+            Name::BuiltIn(permission) => drop(self.built_in.insert(permission)),
+            Name::Own(own) => drop(self.own.insert(Arc::from(own))),
         }
+        self.normalize();
         Ok(())
     }
 
@@ -250,6 +258,14 @@ impl Permissions {
         // The asterisk sorts before every letter.
         self.every.then_some(EVERY).into_iter().chain(names)
     }
+
+    /// Forgets what `*` covers.
+    fn normalize(&mut self) {
+        if self.every {
+            self.built_in.retain(|one| one.is_telemetry_write());
+            self.own.clear();
+        }
+    }
 }
 
 impl FromIterator<Permission> for Permissions {
@@ -260,11 +276,8 @@ impl FromIterator<Permission> for Permissions {
 
 impl Extend<Permission> for Permissions {
     fn extend<I: IntoIterator<Item = Permission>>(&mut self, iter: I) {
-        for permission in iter {
-            if !self.contains(permission) {
-                self.built_in.insert(permission);
-            }
-        }
+        self.built_in.extend(iter);
+        self.normalize();
     }
 }
 
@@ -450,6 +463,7 @@ mod tests {
                 }
             }
             prop_assert_eq!(all.first_missing(&few), None);
+            prop_assert_eq!(&set_of(&more).union(&few), &all);
             let missing = few.first_missing(&all);
             prop_assert_eq!(missing.is_none(), few == all);
             prop_assert!(missing.is_none_or(|name| all.contains_name(name) && !few.contains_name(name)));
