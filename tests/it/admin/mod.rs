@@ -1,12 +1,15 @@
 //! The admin API over real sockets on a real SQLite catalog, with time and randomness under control.
 
+mod audit;
 mod authentication;
 mod commit;
 mod input;
 mod isolation;
 mod keys;
+mod members;
 mod permissions;
 mod projects;
+mod roles;
 mod secrecy;
 pub(crate) mod watched;
 
@@ -134,6 +137,13 @@ impl Server {
         let request = self.request(method, path).header("authorization", format!("Bearer {}", admin.token));
         let request = if body.is_some() { request.header("content-type", "application/json") } else { request };
         self.send(request, body.map(Value::to_string).unwrap_or_default()).await
+    }
+
+    /// A merge patch by `admin` for a version.
+    pub(crate) async fn edit(&self, admin: &Admin, path: &str, if_match: &str, body: &Value) -> Answer {
+        let request = self.request(Method::PATCH, path).header("authorization", format!("Bearer {}", admin.token));
+        let request = request.header("content-type", "application/merge-patch+json").header("if-match", if_match);
+        self.send(request, body.to_string()).await
     }
 
     /// The beginning of a request under `/api/v1`.
