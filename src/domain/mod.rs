@@ -10,6 +10,7 @@ pub mod credential;
 pub mod encoding;
 pub mod environment;
 pub mod id;
+pub mod judge;
 pub mod key;
 pub mod permission;
 pub mod random;
