@@ -130,6 +130,9 @@ reasons! {
     /// A quota is used up.
     QuotaExhausted = "quota_exhausted", 403, PermissionDenied, 0,
         "wait for the next period or have the quota raised";
+    /// The query of whoami is not as it must be.
+    QueryInvalid = "query_invalid", 400, InvalidArgument, 0,
+        "whoami takes no parameter but permission=<name>, once for each permission that the key has to have";
     /// The content type is none that OTLP knows.
     ContentTypeUnsupported = "content_type_unsupported", 415, Unimplemented, 0,
         "send application/x-protobuf or application/json over HTTP, application/grpc over gRPC";

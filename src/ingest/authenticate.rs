@@ -30,20 +30,37 @@ pub struct Authenticated<'a> {
 /// # Errors
 /// The refusal. Until possession of a secret is proved, an unknown id and a wrong secret are the same refusal.
 pub async fn authenticate<'a>(gate: &Gate, arrival: Arrival<'a>) -> Result<Authenticated<'a>, Refusal> {
-    let token = presented(arrival.headers, &gate.credential_headers)?;
+    let Proved { cached, secret_version } = prove(gate, arrival.headers).await?;
+    let Some(tenant) = cached.tenant.clone() else { return Err(Reason::KeyInvalid.into()) };
+    let authenticated = Authenticated { arrival, tenant, cached, secret_version };
+    judge(&authenticated, arrival.at)?;
+    Ok(authenticated)
+}
+
+/// A key, and the version of its secret that a request carries.
+#[derive(Debug)]
+pub(super) struct Proved {
+    pub(super) cached: Arc<CachedKey>,
+    pub(super) secret_version: u32,
+}
+
+/// The key whose secret `headers` carry. What it is good for is not judged yet.
+///
+/// # Errors
+/// The refusal.
+pub(super) async fn prove(gate: &Gate, headers: &HeaderMap) -> Result<Proved, Refusal> {
+    let token = presented(headers, &gate.credential_headers)?;
     let token = PresentedToken::parse(token).map_err(|error| Refusal::because(Reason::KeyMalformed, error))?;
     if token.kind == TokenKind::Admin {
         return Err(Refusal::because(Reason::KeyMalformed, "it is an admin token (gga_), which never exports"));
     }
     let cached = gate.keys.get(&token.id).await.map_err(|_| Refusal::new(Reason::CatalogUnavailable))?;
     let proved = credential::prove(cached.as_ref().map(|cached| &cached.key), token.text, &gate.peppers);
-    let Some(secret_version) = proved.map(|secret| secret.version) else { return Err(Reason::KeyInvalid.into()) };
-    let Some((cached, tenant)) = cached.and_then(|cached| cached.tenant.clone().map(|tenant| (cached, tenant))) else {
-        return Err(Reason::KeyInvalid.into());
-    };
-    let authenticated = Authenticated { arrival, tenant, cached, secret_version };
-    judge(&authenticated, arrival.at)?;
-    Ok(authenticated)
+    let secret_version = proved.map(|secret| secret.version);
+    match cached.zip(secret_version) {
+        Some((cached, secret_version)) => Ok(Proved { cached, secret_version }),
+        None => Err(Reason::KeyInvalid.into()),
+    }
 }
 
 /// Judges once more, just before the export joins a batch: its body took time to arrive. Where the key was changed meanwhile, it
