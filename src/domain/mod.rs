@@ -30,7 +30,7 @@ pub use id::{KeyId, RecordId};
 pub use key::{Binding, Changed, Key, KeyChange, KeyStatus, Secret, SecretState};
 pub use permission::{Permission, Permissions};
 pub use random::{OsRandom, Random};
-pub use refusal::{Reason, Refusal};
+pub use refusal::{GrpcCode, Reason, Refusal};
 pub use secret::{Digest, Pepper};
 pub use signal::Signal;
 pub use slug::Slug;

@@ -27,7 +27,8 @@ mod tests {
         ("config", Edges::Only(&["domain", "observe", "storage"])),
         ("ingest", Edges::Only(&["domain", "otlp", "observe", "catalog", "storage"])),
         ("admin", Edges::Only(&["domain", "observe", "catalog"])),
-        ("cli", Edges::Only(&["domain", "observe", "config", "catalog", "admin", "server", "shutdown"])),
+        // The doctor reads answers of OTLP.
+        ("cli", Edges::Only(&["domain", "otlp", "observe", "config", "catalog", "admin", "server", "shutdown"])),
         ("shutdown", Edges::All),
         ("server", Edges::All),
         ("main", Edges::All),
