@@ -11,7 +11,7 @@ use gridgate::catalog::{CatalogSettings, Grid, Project, connect, migrate};
 use gridgate::domain::secret::Peppers;
 use gridgate::domain::token::PresentedToken;
 use gridgate::domain::{
-    Binding, Clock, Digest, KeyId, OsRandom, Pepper, Permissions, Slug, SystemClock, Tenant, Token,
+    Actor, Binding, Clock, Digest, KeyId, OsRandom, Pepper, Slug, SystemClock, Tenant, Token, role,
 };
 use gridgate::ingest::key_cache::{KeyCache, KeyCacheSettings};
 use tokio::runtime::Runtime;
@@ -82,17 +82,13 @@ async fn installation(peppers: &Peppers, file: &std::path::Path) -> Result<(KeyC
     migrate(&settings).await?;
     let catalog = connect(&settings).await?;
     let (demo, created_at): (Slug, _) = ("demo".parse()?, SystemClock.now());
-    catalog.create_project(&Project { slug: demo.clone(), name: "Demo".to_owned(), created_at }).await?;
+    let by = Actor::command("bench", created_at);
+    catalog.create_project(&Project { slug: demo.clone(), name: "Demo".to_owned(), created_at }, &by).await?;
     let grid = Grid { project: demo.clone(), slug: demo.clone(), name: "Demo".to_owned(), created_at };
-    catalog.create_grid(&grid).await?;
-    let new = NewKey {
-        name: "bench".to_owned(),
-        binding: Binding::Tenant(Tenant { project: demo.clone(), grid: demo, environment: "production".parse()? }),
-        permissions: Permissions::ingest(),
-        expires_at: None,
-        created_by: None,
-    };
-    let (key, token) = issue_key(&*catalog, &SystemClock, &OsRandom, peppers, new).await?;
+    catalog.create_grid(&grid, &by).await?;
+    let tenant = Tenant { project: demo.clone(), grid: demo, environment: "production".parse()? };
+    let new = NewKey::with_role("bench", Binding::Tenant(tenant), role::INGEST)?;
+    let (key, token) = issue_key(&*catalog, &OsRandom, peppers, new, &by).await?;
     let cache = KeyCacheSettings {
         ttl: Duration::from_hours(1),
         grace: Duration::ZERO,

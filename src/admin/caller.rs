@@ -1,12 +1,14 @@
 //! Who calls: the extractor that stands first in every handler, so that nothing of a request is read before.
 
 use axum::extract::FromRequestParts;
-use http::HeaderMap;
 use http::request::Parts;
+use http::{HeaderMap, header};
 
 use super::AdminState;
 use super::problem::{Code, Problem};
+use super::request::{Peer, RequestId};
 use crate::catalog::{CatalogError, Entity};
+use crate::domain::audit::{Actor, Via};
 use crate::domain::credential::{self, CredentialError};
 use crate::domain::token::PresentedToken;
 use crate::domain::{Binding, KeyId, KeyStatus, Permission, Permissions, SecretState, Slug, TokenKind};
@@ -20,6 +22,8 @@ pub(super) struct Caller {
     pub(super) binding: Binding,
     /// What it may do there.
     pub(super) permissions: Permissions,
+    /// Who changes something, if the request does, as of its arrival.
+    pub(super) actor: Actor,
 }
 
 impl Caller {
@@ -97,8 +101,26 @@ impl FromRequestParts<AdminState> for Caller {
             let detail = format!("this secret of {} was replaced; use the newer one", key.id);
             return Err(Problem::new(Code::CredentialsRetired, detail));
         }
-        Ok(Self { key: key.id, binding: key.binding, permissions: key.permissions })
+        let actor = Actor {
+            at: now,
+            key: Some(key.id),
+            name: key.name,
+            via: Via::Api,
+            address: parts.extensions.get::<Peer>().map(|peer| peer.0.to_canonical()),
+            user_agent: user_agent(&parts.headers),
+            request_id: parts.extensions.get::<RequestId>().map(|id| id.0.clone()),
+        };
+        Ok(Self { key: key.id, binding: key.binding, permissions: key.permissions, actor })
     }
+}
+
+/// The longest user agent that is kept, in characters.
+const MAX_USER_AGENT: usize = 200;
+
+/// What the client calls itself, without what is no visible ASCII.
+fn user_agent(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(header::USER_AGENT)?.to_str().ok()?;
+    Some(text.chars().take(MAX_USER_AGENT).collect())
 }
 
 /// The headers that carry a credential.

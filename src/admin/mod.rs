@@ -8,11 +8,13 @@ mod body;
 mod caller;
 mod check;
 pub mod environments;
+mod grant;
 pub mod grids;
 pub mod keys;
 pub mod page;
 pub mod problem;
 pub mod projects;
+pub mod request;
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -29,6 +31,7 @@ use crate::catalog::Catalog;
 use crate::domain::secret::Peppers;
 use crate::domain::{Clock, KeyId, Random};
 use problem::{Code, Problem};
+use request::RequestId;
 
 /// What the admin API works with.
 #[derive(Clone)]
@@ -79,8 +82,9 @@ async fn path_unknown() -> Problem {
 /// The outermost layer: gives each request its id, writes the body of problems and logs each of them, once.
 ///
 /// Neither path nor query is logged, but the route: a token that was pasted into a path by mistake stays out of the log.
-async fn answer(State(state): State<AdminState>, request: Request, next: Next) -> Response {
+async fn answer(State(state): State<AdminState>, mut request: Request, next: Next) -> Response {
     let request_id = request_id(&*state.random);
+    request.extensions_mut().insert(RequestId(request_id.clone()));
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).await;

@@ -89,6 +89,16 @@ codes! {
     EnvironmentExists = "environment_exists", CONFLICT, "Environment exists already";
     /// The key's name is taken.
     KeyExists = "key_exists", CONFLICT, "Key name taken";
+    /// No such role, or none that the caller may see.
+    RoleNotFound = "role_not_found", NOT_FOUND, "Role not found";
+    /// The role's slug is taken.
+    RoleExists = "role_exists", CONFLICT, "Role exists already";
+    /// The thing is at another version than the one that the change was meant for.
+    VersionConflict = "version_conflict", PRECONDITION_FAILED, "Changed meanwhile";
+    /// The key is disabled.
+    KeyDisabled = "key_disabled", CONFLICT, "Key is disabled";
+    /// Two secrets of the key are good already.
+    RotationInProgress = "rotation_in_progress", CONFLICT, "Rotation under way";
     /// The key is revoked, which is permanent.
     KeyRevoked = "key_revoked", CONFLICT, "Key is revoked";
     /// The key has expired.
@@ -278,8 +288,15 @@ impl From<CatalogError> for Problem {
             CatalogError::Exists(Entity::Grid) => Self::new(Code::GridExists, detail),
             CatalogError::Exists(Entity::Environment) => Self::new(Code::EnvironmentExists, detail),
             CatalogError::Exists(Entity::Key) => Self::new(Code::KeyExists, detail),
-            CatalogError::ChangeRefused(ChangeRefused::Revoked) => Self::new(Code::KeyRevoked, detail),
-            CatalogError::ChangeRefused(ChangeRefused::Expired) => Self::new(Code::KeyExpired, detail),
+            CatalogError::Exists(Entity::Role) => Self::new(Code::RoleExists, detail),
+            CatalogError::VersionConflict { .. } => Self::new(Code::VersionConflict, detail),
+            CatalogError::ChangeRefused(refused) => match refused {
+                ChangeRefused::Revoked => Self::new(Code::KeyRevoked, detail),
+                ChangeRefused::Expired => Self::new(Code::KeyExpired, detail),
+                ChangeRefused::Disabled => Self::new(Code::KeyDisabled, detail),
+                ChangeRefused::RotationInProgress => Self::new(Code::RotationInProgress, detail),
+                ChangeRefused::Overlap => Self::new(Code::Invalid, detail),
+            },
             CatalogError::Cursor => Self::invalid(vec![FieldError {
                 place: Place::Parameter("cursor".to_owned()),
                 detail,
@@ -306,6 +323,7 @@ impl Problem {
             Entity::Grid => Self::new(Code::GridNotFound, "there is no such grid in the project"),
             Entity::Environment => Self::new(Code::EnvironmentNotFound, "there is no such environment"),
             Entity::Key => Self::new(Code::KeyNotFound, "there is no such key that this key may see"),
+            Entity::Role => Self::new(Code::RoleNotFound, "there is no such role that this key may see"),
         }
     }
 }

@@ -22,11 +22,12 @@ impl Dialect {
         }
     }
 
-    /// The statement that locks the key `$1` until the transaction ends, where the transaction alone does not.
-    pub(super) const fn lock_key(self) -> Option<&'static str> {
+    /// The statement that reads the end of the audit log's chain, and keeps every other transaction from it until this one ends.
+    pub(super) const fn lock_audit_head(self) -> &'static str {
         match self {
-            Self::Sqlite => None,
-            Self::Postgres => Some("SELECT id FROM keys WHERE id = $1 FOR UPDATE"),
+            // The whole database is locked already.
+            Self::Sqlite => "SELECT seq, hash FROM audit_head WHERE id = 1",
+            Self::Postgres => "SELECT seq, hash FROM audit_head WHERE id = 1 FOR UPDATE",
         }
     }
 
@@ -35,7 +36,7 @@ impl Dialect {
         let millis = millis(statement_timeout);
         match self {
             Self::Sqlite => sqlite_session(millis),
-            // A node that dies or hangs inside of a transaction must not keep a key's row locked.
+            // A node that dies or hangs inside of a transaction must not keep every change waiting.
             Self::Postgres => {
                 format!("SET statement_timeout = {millis}; SET idle_in_transaction_session_timeout = {millis}")
             }
@@ -87,8 +88,14 @@ fn sqlite_session(busy_millis: i32) -> String {
 type Files = &'static [(&'static str, &'static str)];
 
 /// Title and text, in order; the first has the number 1.
-const SQLITE: Files = &[("first", include_str!("migrations/sqlite/0001_first.sql"))];
-const POSTGRES: Files = &[("first", include_str!("migrations/postgres/0001_first.sql"))];
+const SQLITE: Files = &[
+    ("first", include_str!("migrations/sqlite/0001_first.sql")),
+    ("lifecycle", include_str!("migrations/sqlite/0002_lifecycle.sql")),
+];
+const POSTGRES: Files = &[
+    ("first", include_str!("migrations/postgres/0001_first.sql")),
+    ("lifecycle", include_str!("migrations/postgres/0002_lifecycle.sql")),
+];
 
 #[cfg(test)]
 mod tests {

@@ -1,9 +1,14 @@
 //! Issuing a key: id, token and digest are made together, and only the digest is stored.
 
 use super::{Catalog, CatalogError, Entity};
+use crate::domain::audit::{Action, Actor};
+use crate::domain::key::{DigestAlgorithm, Grant, NewSecret, SecretFormat};
 use crate::domain::random::RandomError;
 use crate::domain::secret::Peppers;
-use crate::domain::{Binding, Clock, EnvironmentCode, Key, KeyId, Permissions, Random, Secret, Slug, Timestamp, Token};
+use crate::domain::{
+    AllowedAddresses, Binding, EnvironmentCode, Key, KeyId, Permissions, Random, Secret, Slug, Tags, Timestamp, Token,
+    role,
+};
 
 /// What a new key is to be. Rights are the caller's business: nothing here is checked against who asks.
 #[derive(Clone, Debug)]
@@ -13,14 +18,59 @@ pub struct NewKey {
     /// What it opens, for life.
     pub binding: Binding,
     /// What it may do.
-    pub permissions: Permissions,
+    pub grant: Grant,
+    /// More text for people.
+    pub note: String,
+    /// Labels to find it by.
+    pub tags: Tags,
+    /// The customer or owner that it is for.
+    pub owner: Option<String>,
+    /// Where it may be used from.
+    pub allowed: AllowedAddresses,
+    /// Whether it is a person's.
+    pub member: bool,
+    /// Whether it is refused until it is enabled.
+    pub disabled: bool,
     /// From this instant on it is refused.
     pub expires_at: Option<Timestamp>,
-    /// The admin key that asks for it; `None` for the first.
-    pub created_by: Option<KeyId>,
 }
 
-/// Why a key was not issued.
+impl NewKey {
+    /// A key that may do what `grant` says, from everywhere and for ever.
+    #[must_use]
+    pub fn new(name: impl Into<String>, binding: Binding, grant: Grant) -> Self {
+        Self {
+            name: name.into(),
+            binding,
+            grant,
+            note: String::new(),
+            tags: Tags::default(),
+            owner: None,
+            allowed: AllowedAddresses::default(),
+            member: false,
+            disabled: false,
+            expires_at: None,
+        }
+    }
+
+    /// A key whose permissions are its own.
+    #[must_use]
+    pub fn with(name: impl Into<String>, binding: Binding, permissions: Permissions) -> Self {
+        Self::new(name, binding, Grant { role: None, permissions })
+    }
+
+    /// A key with the built-in role `role`.
+    ///
+    /// # Errors
+    /// [`CatalogError::Missing`] where no built-in role has this name.
+    pub fn with_role(name: impl Into<String>, binding: Binding, role: &str) -> Result<Self, CatalogError> {
+        let found =
+            role.parse().ok().and_then(|slug| role::built_in(&slug)).ok_or(CatalogError::Missing(Entity::Role))?;
+        Ok(Self::new(name, binding, Grant { role: Some(found.slug), permissions: found.permissions }))
+    }
+}
+
+/// Why a key or a secret was not issued.
 #[derive(Debug, thiserror::Error)]
 pub enum IssueError {
     /// [`CatalogError::Missing`] without its project, grid or environment, [`CatalogError::Exists`] where the name is
@@ -32,7 +82,8 @@ pub enum IssueError {
     Random(#[from] RandomError),
 }
 
-/// Mints the id and the token of a new key, and stores the key with the token's digest under the newest pepper.
+/// Mints the id and the token of a new key at the actor's instant, and stores the key with the token's digest under the newest
+/// pepper.
 ///
 /// The token exists in the returned value alone: who drops it has lost it.
 ///
@@ -40,40 +91,64 @@ pub enum IssueError {
 /// Where the catalog refuses or cannot be asked, or where `random` gives no bytes.
 pub async fn issue_key(
     catalog: &dyn Catalog,
-    clock: &dyn Clock,
     random: &dyn Random,
     peppers: &Peppers,
     new: NewKey,
+    by: &Actor,
 ) -> Result<(Key, Token), IssueError> {
-    let environment = match &new.binding {
+    let id = KeyId::random(random)?;
+    let (NewSecret { digest, algorithm, format }, token) = mint(catalog, random, peppers, id, &new.binding).await?;
+    let secret = Secret {
+        version: 1,
+        digest,
+        algorithm,
+        format,
+        created_at: by.at,
+        retires_at: None,
+        drained_after: None,
+        used: None,
+    };
+    let key = Key {
+        note: new.note,
+        tags: new.tags,
+        owner: new.owner,
+        role: new.grant.role,
+        permissions: new.grant.permissions,
+        allowed: new.allowed,
+        member: new.member,
+        created_by: by.key,
+        expires_at: new.expires_at,
+        disabled_at: new.disabled.then_some(by.at),
+        secrets: vec![secret],
+        ..Key::new(id, new.binding, new.name, by.at)
+    };
+    catalog.create_key(&key, Action::KeyCreated, by).await?;
+    Ok((key, token))
+}
+
+/// Mints a token for the key `id` with this binding, and the secret to store of it. Nothing is stored yet.
+///
+/// # Errors
+/// Where the catalog cannot be asked for the environment's code, or where `random` gives no bytes.
+pub async fn mint(
+    catalog: &dyn Catalog,
+    random: &dyn Random,
+    peppers: &Peppers,
+    id: KeyId,
+    binding: &Binding,
+) -> Result<(NewSecret, Token), IssueError> {
+    let environment = match binding {
         Binding::Tenant(tenant) => Some(environment_code(catalog, &tenant.environment).await?),
         Binding::Project(_) | Binding::Installation => None,
     };
-    let id = KeyId::random(random)?;
     let token = Token::mint(environment.as_ref(), id, random)?;
     let pepper = peppers.newest();
-    let now = clock.now();
-    let secret = Secret {
-        version: 1,
+    let secret = NewSecret {
         digest: pepper.digest(token.reveal()),
-        pepper: pepper.version(),
-        created_at: now,
-        retires_at: None,
+        algorithm: DigestAlgorithm::HmacSha256 { pepper: pepper.version() },
+        format: SecretFormat::Token,
     };
-    let key = Key {
-        id,
-        binding: new.binding,
-        name: new.name,
-        permissions: new.permissions,
-        created_at: now,
-        created_by: new.created_by,
-        expires_at: new.expires_at,
-        disabled_at: None,
-        revoked_at: None,
-        secrets: vec![secret],
-    };
-    catalog.create_key(&key).await?;
-    Ok((key, token))
+    Ok((secret, token))
 }
 
 async fn environment_code(catalog: &dyn Catalog, slug: &Slug) -> Result<EnvironmentCode, CatalogError> {

@@ -2,12 +2,15 @@
 //! reported with table and id, and never becomes a key, a right or a panic.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use sqlx::any::AnyRow;
 use sqlx::{Any, Decode, Row as _, Type};
 
+use super::keys::{HMAC_SHA_256, SHA_256};
 use super::{CatalogError, Grid, Project};
-use crate::domain::{Binding, Digest, Environment, Key, Secret, Tenant, Timestamp};
+use crate::domain::key::{DigestAlgorithm, SecretFormat, SecretUse};
+use crate::domain::{Binding, Digest, Environment, Key, Secret, Slug, Tenant, Timestamp, role};
 
 pub(super) fn environment(row: &AnyRow) -> Result<Environment, CatalogError> {
     let row = Reader::new(row, "environments", &["slug"]);
@@ -50,16 +53,34 @@ pub(super) fn keys(rows: &[AnyRow]) -> Result<Vec<Key>, CatalogError> {
 
 fn key(row: &AnyRow) -> Result<Key, CatalogError> {
     let row = Reader::new(row, "keys", &["id"]);
+    let role: Option<Slug> = row.optional("role")?;
+    let permissions = match &role {
+        None => row.parsed("permissions")?,
+        Some(slug) => match role::built_in(slug) {
+            Some(role) => role.permissions,
+            None => row.optional("role_permissions")?.ok_or_else(|| row.damaged("role", "there is no such role"))?,
+        },
+    };
     Ok(Key {
         id: row.parsed("id")?,
         binding: binding(&row)?,
         name: row.get("name")?,
-        permissions: row.parsed("permissions")?,
+        note: row.get("note")?,
+        tags: row.parsed("tags")?,
+        owner: row.get("owner")?,
+        role,
+        permissions,
+        allowed: row.parsed("allowed")?,
+        member: row.get::<i64>("member")? != 0,
+        version: row.count("version")?,
         created_at: row.time("created_at")?,
         created_by: row.optional("created_by")?,
+        updated_at: row.time("updated_at")?,
         expires_at: row.optional_time("expires_at")?,
         disabled_at: row.optional_time("disabled_at")?,
         revoked_at: row.optional_time("revoked_at")?,
+        exposed_at: row.optional_time("exposed_at")?,
+        reviewed_at: row.optional_time("reviewed_at")?,
         secrets: Vec::new(),
     })
 }
@@ -77,59 +98,91 @@ fn binding(row: &Reader<'_>) -> Result<Binding, CatalogError> {
 }
 
 fn secret(row: &AnyRow) -> Result<Option<Secret>, CatalogError> {
-    let row = Reader::new(row, "secrets", &["id", "version"]);
-    if row.get::<Option<i64>>("version")?.is_none() {
+    let row = Reader::new(row, "secrets", &["id", "secret_version"]);
+    if row.get::<Option<i64>>("secret_version")?.is_none() {
         return Ok(None);
     }
     let digest: &[u8] = row.get("digest")?;
     let digest = digest.try_into().map_err(|_| row.damaged("digest", "a digest has 32 bytes"))?;
+    let algorithm = match row.get::<&str>("algorithm")? {
+        HMAC_SHA_256 => DigestAlgorithm::HmacSha256 { pepper: row.number("pepper")? },
+        SHA_256 => DigestAlgorithm::Sha256,
+        _ => return Err(row.damaged("algorithm", "there is no such algorithm")),
+    };
+    let format = match row.get::<&str>("format")? {
+        "token" => SecretFormat::Token,
+        "uuid" => SecretFormat::Uuid,
+        _ => return Err(row.damaged("format", "there is no such format")),
+    };
     Ok(Some(Secret {
-        version: row.number("version")?,
+        version: row.number("secret_version")?,
         digest: Digest::from_bytes(digest),
-        pepper: row.number("pepper")?,
+        algorithm,
+        format,
         created_at: row.time("secret_created_at")?,
         retires_at: row.optional_time("retires_at")?,
+        drained_after: row.optional_span("drained_after")?,
+        used: used(&row)?,
     }))
 }
 
+fn used(row: &Reader<'_>) -> Result<Option<SecretUse>, CatalogError> {
+    let times = row.optional_time("first_used_at")?.zip(row.optional_time("secret_last_used_at")?);
+    let Some((first_at, last_at)) = times else { return Ok(None) };
+    let (address, agent) = (row.optional("last_used_address")?, row.get("last_used_agent")?);
+    Ok(Some(SecretUse { first_at, last_at, address, agent }))
+}
+
 /// One row, with what is needed to name it in an error.
-struct Reader<'r> {
+pub(super) struct Reader<'r> {
     row: &'r AnyRow,
     table: &'static str,
     id: &'static [&'static str],
 }
 
 impl<'r> Reader<'r> {
-    const fn new(row: &'r AnyRow, table: &'static str, id: &'static [&'static str]) -> Self {
+    pub(super) const fn new(row: &'r AnyRow, table: &'static str, id: &'static [&'static str]) -> Self {
         Self { row, table, id }
     }
 
-    fn get<T: Decode<'r, Any> + Type<Any>>(&self, column: &str) -> Result<T, CatalogError> {
+    pub(super) fn get<T: Decode<'r, Any> + Type<Any>>(&self, column: &str) -> Result<T, CatalogError> {
         // The driver's own message is left out: it shows the value.
         self.row.try_get(column).map_err(|_| self.damaged(column, "another type of value, or none"))
     }
 
-    fn parsed<T: FromStr<Err: std::fmt::Display>>(&self, column: &str) -> Result<T, CatalogError> {
+    pub(super) fn parsed<T: FromStr<Err: std::fmt::Display>>(&self, column: &str) -> Result<T, CatalogError> {
         self.get::<&str>(column)?.parse().map_err(|error: T::Err| self.damaged(column, &error.to_string()))
     }
 
-    fn optional<T: FromStr<Err: std::fmt::Display>>(&self, column: &str) -> Result<Option<T>, CatalogError> {
+    pub(super) fn optional<T: FromStr<Err: std::fmt::Display>>(&self, column: &str) -> Result<Option<T>, CatalogError> {
         if self.get::<Option<&str>>(column)?.is_some() { self.parsed(column).map(Some) } else { Ok(None) }
     }
 
-    fn number(&self, column: &str) -> Result<u32, CatalogError> {
+    pub(super) fn number(&self, column: &str) -> Result<u32, CatalogError> {
         u32::try_from(self.get::<i64>(column)?).map_err(|_| self.damaged(column, "out of range"))
     }
 
-    fn time(&self, column: &str) -> Result<Timestamp, CatalogError> {
+    pub(super) fn count(&self, column: &str) -> Result<u64, CatalogError> {
+        u64::try_from(self.get::<i64>(column)?).map_err(|_| self.damaged(column, "out of range"))
+    }
+
+    pub(super) fn time(&self, column: &str) -> Result<Timestamp, CatalogError> {
         self.get(column).map(Timestamp::from_micros)
     }
 
-    fn optional_time(&self, column: &str) -> Result<Option<Timestamp>, CatalogError> {
+    pub(super) fn optional_time(&self, column: &str) -> Result<Option<Timestamp>, CatalogError> {
         Ok(self.get::<Option<i64>>(column)?.map(Timestamp::from_micros))
     }
 
-    fn damaged(&self, column: &str, why: &str) -> CatalogError {
+    /// A length of time, kept in microseconds.
+    pub(super) fn optional_span(&self, column: &str) -> Result<Option<Duration>, CatalogError> {
+        let Some(micros) = self.get::<Option<i64>>(column)? else { return Ok(None) };
+        u64::try_from(micros)
+            .map(|micros| Some(Duration::from_micros(micros)))
+            .map_err(|_| self.damaged(column, "negative"))
+    }
+
+    pub(super) fn damaged(&self, column: &str, why: &str) -> CatalogError {
         let part = |column: &&str| match self.row.try_get::<String, _>(*column) {
             Ok(text) => text,
             Err(_) => self.row.try_get::<i64, _>(*column).map_or_else(|_| "?".to_owned(), |number| number.to_string()),

@@ -12,7 +12,7 @@ use crate::catalog::{self, Catalog, KeyFilter, Paging};
 use crate::config::Config;
 use crate::config::pepper::{self, PepperError};
 use crate::domain::secret::Peppers;
-use crate::domain::{Binding, Key, KeyStatus, Pepper, Permissions, Random, Timestamp, Token, TokenKind};
+use crate::domain::{Actor, Binding, Key, KeyStatus, Pepper, Random, Timestamp, Token, TokenKind, role};
 use crate::server::{World, catalog_settings, make_data_folder};
 
 /// What to bootstrap.
@@ -68,19 +68,13 @@ pub(super) async fn open(config: &Config, random: &dyn Random) -> Result<Opened>
 impl Opened {
     /// Issues an admin key of the whole installation.
     pub(super) async fn first_admin(&self, world: &World, now: Timestamp) -> Result<(Key, Token)> {
-        let new = NewKey {
-            name: format!("bootstrap {now}"),
-            binding: Binding::Installation,
-            permissions: Permissions::owner(),
-            expires_at: None,
-            created_by: None,
-        };
-        self.issue(world, new).await
+        let new = NewKey::with_role(format!("bootstrap {now}"), Binding::Installation, role::OWNER)?;
+        self.issue(world, new, &Actor::command("bootstrap", now)).await
     }
 
     /// Issues a key.
-    pub(super) async fn issue(&self, world: &World, new: NewKey) -> Result<(Key, Token)> {
-        Ok(issue_key(&*self.catalog, &*world.clock, &*world.random, &self.peppers, new).await?)
+    pub(super) async fn issue(&self, world: &World, new: NewKey, by: &Actor) -> Result<(Key, Token)> {
+        Ok(issue_key(&*self.catalog, &*world.random, &self.peppers, new, by).await?)
     }
 }
 

@@ -7,7 +7,7 @@ use super::serve::{self, Begun, Installation};
 use super::{Failure, Terminal};
 use crate::catalog::issue::NewKey;
 use crate::catalog::{CatalogError, Grid, Project};
-use crate::domain::{Binding, Permissions, Slug, Tenant, Timestamp, Token};
+use crate::domain::{Actor, Binding, Slug, Tenant, Timestamp, Token, role};
 use crate::observe::metrics::Transport;
 use crate::server::{Server, World};
 
@@ -67,14 +67,8 @@ async fn demo(opened: &Opened, world: &World) -> Result<Keys> {
     make(opened, &demo, now).await.context("the demo project")?;
     let (_, admin) = opened.first_admin(world, now).await?;
     let tenant = Tenant { project: demo.clone(), grid: demo, environment: DEVELOPMENT.parse()? };
-    let new = NewKey {
-        name: "quickstart".to_owned(),
-        binding: Binding::Tenant(tenant),
-        permissions: Permissions::ingest(),
-        expires_at: None,
-        created_by: None,
-    };
-    let (_, ingest) = opened.issue(world, new).await?;
+    let new = NewKey::with_role("quickstart", Binding::Tenant(tenant), role::INGEST)?;
+    let (_, ingest) = opened.issue(world, new, &Actor::command("quickstart", now)).await?;
     Ok(Keys { admin, ingest })
 }
 
@@ -82,7 +76,8 @@ async fn demo(opened: &Opened, world: &World) -> Result<Keys> {
 async fn make(opened: &Opened, demo: &Slug, now: Timestamp) -> Result<(), CatalogError> {
     let project = Project { slug: demo.clone(), name: "Demo".to_owned(), created_at: now };
     let grid = Grid { project: demo.clone(), slug: demo.clone(), name: "Demo".to_owned(), created_at: now };
-    for made in [opened.catalog.create_project(&project).await, opened.catalog.create_grid(&grid).await] {
+    let by = Actor::command("quickstart", now);
+    for made in [opened.catalog.create_project(&project, &by).await, opened.catalog.create_grid(&grid, &by).await] {
         match made {
             Ok(()) | Err(CatalogError::Exists(_)) => {}
             Err(error) => return Err(error),

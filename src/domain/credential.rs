@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 
+use super::key::DigestAlgorithm;
 use super::secret::Peppers;
 use super::{Digest, Key, Secret};
 
@@ -62,19 +63,20 @@ pub fn prove<'k>(key: Option<&'k Key>, text: &str, peppers: &Peppers) -> Option<
         black_box(digest.matches(&Digest::from_bytes([0; 32])));
         return None;
     };
-    key.secrets.iter().find(|secret| {
-        if secret.pepper == newest.version() {
-            digest.matches(&secret.digest)
-        } else {
-            peppers.get(secret.pepper).is_some_and(|pepper| pepper.digest(text).matches(&secret.digest))
+    key.secrets.iter().find(|secret| match secret.algorithm {
+        DigestAlgorithm::HmacSha256 { pepper } if pepper == newest.version() => digest.matches(&secret.digest),
+        DigestAlgorithm::HmacSha256 { pepper } => {
+            peppers.get(pepper).is_some_and(|pepper| pepper.digest(text).matches(&secret.digest))
         }
+        DigestAlgorithm::Sha256 => Digest::sha_256(text).matches(&secret.digest),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Binding, KeyId, Pepper, Permissions, Timestamp};
+    use crate::domain::key::SecretFormat;
+    use crate::domain::{Binding, KeyId, Pepper, Timestamp};
     use zeroize::Zeroizing;
 
     #[test]
@@ -103,28 +105,28 @@ mod tests {
     fn only_the_right_token_under_the_right_pepper_proves_a_secret() {
         let pepper = |version| Pepper::new(version, Zeroizing::new([7; 32]));
         let both = Peppers::new(vec![pepper(1), pepper(2)]).expect("two versions");
-        let secret = |version, pepper: &Pepper, token| Secret {
+        let secret = |version, algorithm, digest| Secret {
             version,
-            digest: pepper.digest(token),
-            pepper: pepper.version(),
+            digest,
+            algorithm,
+            format: SecretFormat::Token,
             created_at: Timestamp::from_micros(0),
             retires_at: None,
+            drained_after: None,
+            used: None,
         };
-        let key = Key {
-            id: KeyId::from_bare("7Hq2mZxK9wPa").expect("an id"),
-            binding: Binding::Installation,
-            name: String::new(),
-            permissions: Permissions::default(),
-            created_at: Timestamp::from_micros(0),
-            created_by: None,
-            expires_at: None,
-            disabled_at: None,
-            revoked_at: None,
-            secrets: vec![secret(2, &pepper(2), "new"), secret(1, &pepper(1), "old")],
-        };
+        let under = |pepper: u32| DigestAlgorithm::HmacSha256 { pepper };
+        let id = KeyId::from_bare("7Hq2mZxK9wPa").expect("an id");
+        let mut key = Key::new(id, Binding::Installation, "", Timestamp::from_micros(0));
+        key.secrets = vec![
+            secret(3, DigestAlgorithm::Sha256, Digest::sha_256("imported")),
+            secret(2, under(2), pepper(2).digest("new")),
+            secret(1, under(1), pepper(1).digest("old")),
+        ];
         let proved = |key, text, peppers| prove(key, text, peppers).map(|secret| secret.version);
         assert_eq!(proved(Some(&key), "new", &both), Some(2));
         assert_eq!(proved(Some(&key), "old", &both), Some(1));
+        assert_eq!(proved(Some(&key), "imported", &both), Some(3));
         assert_eq!(proved(Some(&key), "other", &both), None);
         assert_eq!(proved(None, "new", &both), None);
         let newest = Peppers::new(vec![pepper(2)]).expect("one version");

@@ -3,6 +3,7 @@
 //! Everything else in the crate may use this module; it uses nothing of ours.
 
 pub mod address;
+pub mod audit;
 mod base62;
 pub mod budget;
 pub mod clock;
@@ -15,13 +16,16 @@ pub mod key;
 pub mod permission;
 pub mod random;
 pub mod refusal;
+pub mod role;
 pub mod secret;
 pub mod signal;
 pub mod slug;
+pub mod tags;
 pub mod tenant;
 pub mod token;
 
 pub use address::AllowedAddresses;
+pub use audit::Actor;
 pub use budget::{Budget, BudgetExceeded, Reservation};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use encoding::Encoding;
@@ -31,8 +35,10 @@ pub use key::{Binding, Changed, Key, KeyChange, KeyStatus, Secret, SecretState};
 pub use permission::{Permission, Permissions};
 pub use random::{OsRandom, Random};
 pub use refusal::{GrpcCode, Reason, Refusal};
+pub use role::Role;
 pub use secret::{Digest, Pepper};
 pub use signal::Signal;
 pub use slug::Slug;
+pub use tags::Tags;
 pub use tenant::Tenant;
 pub use token::{Token, TokenError, TokenKind};

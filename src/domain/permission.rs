@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use super::Signal;
+use super::{Signal, TokenKind};
 
 /// Declares [`Permission`] with its names in one table.
 macro_rules! permissions {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
-        /// One right. Its name is part of the API.
+        /// One of Gridgate's own rights. Its name is part of the API.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         pub enum Permission {
             $($(#[$doc])* $variant,)*
@@ -45,14 +46,48 @@ permissions! {
     KeyUpdate = "api.key.update",
     /// Revoke keys.
     KeyDelete = "api.key.delete",
+    /// Erase revoked keys.
+    KeyPurge = "api.key.purge",
     /// List and show projects and environments.
     ProjectView = "project.view",
     /// Create projects.
     ProjectCreate = "project.create",
+    /// Change projects.
+    ProjectUpdate = "project.update",
     /// List and show grids.
     GridView = "grid.view",
     /// Create grids.
     GridCreate = "grid.create",
+    /// Create environments.
+    EnvironmentCreate = "environment.create",
+    /// Change environments.
+    EnvironmentUpdate = "environment.update",
+    /// List and show members.
+    MemberView = "member.view",
+    /// Invite members.
+    MemberCreate = "member.create",
+    /// Change members and their roles.
+    MemberUpdate = "member.update",
+    /// Remove members.
+    MemberDelete = "member.delete",
+    /// List and show roles.
+    RoleView = "role.view",
+    /// Create roles.
+    RoleCreate = "role.create",
+    /// Change roles.
+    RoleUpdate = "role.update",
+    /// Delete roles.
+    RoleDelete = "role.delete",
+    /// Read and verify the audit log.
+    AuditView = "audit.view",
+    /// List and show webhooks and their deliveries.
+    WebhookView = "webhook.view",
+    /// Create webhooks.
+    WebhookCreate = "webhook.create",
+    /// Change and test webhooks.
+    WebhookUpdate = "webhook.update",
+    /// Delete webhooks.
+    WebhookDelete = "webhook.delete",
 }
 
 impl Permission {
@@ -74,28 +109,62 @@ impl Permission {
     }
 }
 
-/// The text names no permission.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{0:?} is not a permission")]
-pub struct PermissionError(pub String);
-
-impl FromStr for Permission {
-    type Err = PermissionError;
-
-    fn from_str(text: &str) -> Result<Self, PermissionError> {
-        Self::ALL.iter().copied().find(|one| one.as_str() == text).ok_or_else(|| PermissionError(text.to_owned()))
-    }
-}
-
 impl fmt::Display for Permission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-/// A set of permissions. Its text form is their names, sorted, with single spaces between them.
+/// A set of permissions: Gridgate's own, and names that a deployment gives meaning to in its own services, such as
+/// `customer.read`. Its text form is their names, sorted, with single spaces between them.
+///
+/// The name `*` stands for every permission that an admin key can hold, names of the deployment's own included. Exporting is
+/// none of them.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Permissions(BTreeSet<Permission>);
+pub struct Permissions {
+    /// The set holds `*`; then it holds nothing else that `*` covers.
+    every: bool,
+    built_in: BTreeSet<Permission>,
+    own: BTreeSet<Arc<str>>,
+}
+
+/// The name of every permission that an admin key can hold.
+pub const EVERY: &str = "*";
+
+/// The length of the longest name of a deployment's own, in characters.
+pub const MAX_NAME_LENGTH: usize = 64;
+
+/// What names of a deployment's own do not begin with: it is ours, or may become so.
+pub const RESERVED: [&str; 14] = [
+    "telemetry",
+    "api",
+    "project",
+    "grid",
+    "environment",
+    "role",
+    "member",
+    "quota",
+    "usage",
+    "limit",
+    "plan",
+    "audit",
+    "webhook",
+    "gridgate",
+];
+
+/// Why a text is no permission. The text is not repeated: it may have been pasted by mistake.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum PermissionError {
+    /// It begins like one of Gridgate's own, of which it is none.
+    #[error("Gridgate has no permission of this name")]
+    Unknown,
+    /// It does not have the form of a name.
+    #[error(
+        "a permission has 2 to 8 parts with dots between them, each a letter of a-z and then a-z, 0-9, _ or -, and at most \
+         {MAX_NAME_LENGTH} characters in all"
+    )]
+    Form,
+}
 
 impl Permissions {
     /// What an ingest key may do unless told otherwise: export every signal.
@@ -107,30 +176,95 @@ impl Permissions {
     /// What an owner may do: everything but export, which admin keys never do.
     #[must_use]
     pub fn owner() -> Self {
-        Permission::ALL.iter().copied().filter(|one| !one.is_telemetry_write()).collect()
+        Self { every: true, ..Self::default() }
+    }
+
+    /// Whether the set holds `*`, as an owner's does.
+    #[must_use]
+    pub const fn is_owner(&self) -> bool {
+        self.every
+    }
+
+    /// Whether there is nothing in the set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        !self.every && self.built_in.is_empty() && self.own.is_empty()
     }
 
     /// Whether `permission` is in the set.
     #[must_use]
     pub fn contains(&self, permission: Permission) -> bool {
-        self.0.contains(&permission)
+        (self.every && !permission.is_telemetry_write()) || self.built_in.contains(&permission)
     }
 
-    /// The first permission of `other` that is missing here: who lacks one cannot grant it.
+    /// Whether the permission of this name is in the set: one of Gridgate's, one of the deployment's own, or `*`. What is no
+    /// name of a permission is in no set.
     #[must_use]
-    pub fn first_missing(&self, other: &Self) -> Option<Permission> {
-        other.0.difference(&self.0).next().copied()
+    pub fn contains_name(&self, name: &str) -> bool {
+        match read(name) {
+            Ok(Name::Every) => self.every,
+            Ok(Name::BuiltIn(permission)) => self.contains(permission),
+            Ok(Name::Own(own)) => self.every || self.own.contains(own),
+            Err(_) => false,
+        }
     }
 
-    /// The permissions in the order of their declaration.
-    pub fn iter(&self) -> impl Iterator<Item = Permission> {
-        self.0.iter().copied()
+    /// The first permission of `other` that is missing here, by name: who lacks one cannot grant it.
+    #[must_use]
+    pub fn first_missing<'o>(&self, other: &'o Self) -> Option<&'o str> {
+        other.names().find(|name| !self.contains_name(name))
+    }
+
+    /// The first permission that no key of this kind holds, by name: exporting is for ingest keys, Gridgate's administration
+    /// for admin keys, and names of the deployment's own are for both.
+    #[must_use]
+    pub fn first_unfit(&self, kind: TokenKind) -> Option<&str> {
+        let ingest = kind == TokenKind::Ingest;
+        let unfit = self.built_in.iter().find(|one| one.is_telemetry_write() != ingest).map(|one| one.as_str());
+        if self.every && ingest { Some(EVERY) } else { unfit }
+    }
+
+    /// Adds the permission of this name.
+    ///
+    /// # Errors
+    /// Where it is the name of none.
+    pub fn insert(&mut self, name: &str) -> Result<(), PermissionError> {
+        match read(name)? {
+            Name::Every => {
+                self.every = true;
+                self.built_in.retain(|one| one.is_telemetry_write());
+                self.own.clear();
+            }
+            Name::BuiltIn(permission) => self.extend([permission]),
+            Name::Own(own) if !self.every => drop(self.own.insert(Arc::from(own))),
+            Name::Own(_) => {}
+        }
+        Ok(())
+    }
+
+    /// The names, sorted. Of `*` its own name alone.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let built_in = self.built_in.iter().map(|one| one.as_str());
+        let mut names: Vec<&str> = built_in.chain(self.own.iter().map(AsRef::as_ref)).collect();
+        names.sort_unstable();
+        // The asterisk sorts before every letter.
+        self.every.then_some(EVERY).into_iter().chain(names)
     }
 }
 
 impl FromIterator<Permission> for Permissions {
     fn from_iter<I: IntoIterator<Item = Permission>>(iter: I) -> Self {
-        Self(iter.into_iter().collect())
+        Self { built_in: iter.into_iter().collect(), ..Self::default() }
+    }
+}
+
+impl Extend<Permission> for Permissions {
+    fn extend<I: IntoIterator<Item = Permission>>(&mut self, iter: I) {
+        for permission in iter {
+            if !self.contains(permission) {
+                self.built_in.insert(permission);
+            }
+        }
     }
 }
 
@@ -138,46 +272,194 @@ impl FromStr for Permissions {
     type Err = PermissionError;
 
     fn from_str(text: &str) -> Result<Self, PermissionError> {
-        text.split_whitespace().map(str::parse).collect()
+        let mut set = Self::default();
+        text.split_whitespace().try_for_each(|name| set.insert(name))?;
+        Ok(set)
     }
 }
 
 impl fmt::Display for Permissions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut names: Vec<_> = self.0.iter().map(|one| one.as_str()).collect();
-        names.sort_unstable();
-        f.write_str(&names.join(" "))
+        let mut separator = "";
+        self.names().try_for_each(|name| {
+            write!(f, "{separator}{name}")?;
+            separator = " ";
+            Ok(())
+        })
     }
+}
+
+/// What a name stands for.
+enum Name<'a> {
+    Every,
+    BuiltIn(Permission),
+    Own(&'a str),
+}
+
+fn read(name: &str) -> Result<Name<'_>, PermissionError> {
+    if name == EVERY {
+        return Ok(Name::Every);
+    }
+    if let Some(permission) = Permission::ALL.iter().find(|one| one.as_str() == name) {
+        return Ok(Name::BuiltIn(*permission));
+    }
+    let parts = name.split('.').count();
+    if name.len() > MAX_NAME_LENGTH || !(2..=8).contains(&parts) || !name.split('.').all(is_part) {
+        return Err(PermissionError::Form);
+    }
+    if name.split('.').next().is_some_and(|first| RESERVED.contains(&first)) {
+        return Err(PermissionError::Unknown);
+    }
+    Ok(Name::Own(name))
+}
+
+fn is_part(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_lowercase())
+        && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    fn set(text: &str) -> Permissions {
+        text.parse().expect("permissions")
+    }
 
     #[test]
     fn names_and_sets_survive_their_text_form() {
         for &permission in Permission::ALL {
-            assert_eq!(permission.as_str().parse(), Ok(permission));
+            let one = set(permission.as_str());
+            assert!(one.contains(permission) && one.contains_name(permission.as_str()));
+            assert_eq!(one.to_string(), permission.as_str());
+            assert!(RESERVED.contains(&permission.as_str().split('.').next().expect("a part")));
         }
+        assert_eq!(Permissions::owner().to_string(), "*");
+        assert_eq!(
+            set("  license.manage api.key.view\tcustomer.read ").to_string(),
+            "api.key.view customer.read license.manage"
+        );
+        assert_eq!(Permissions::default().to_string(), "");
+        assert!(Permissions::default().is_empty() && !Permissions::owner().is_empty() && !set("a.b").is_empty());
+    }
+
+    #[test]
+    fn what_has_our_name_is_one_of_ours() {
+        for name in ["telemetry.read", "api.key.views", "gridgate.x", "quota.update"] {
+            assert_eq!(name.parse::<Permissions>(), Err(PermissionError::Unknown));
+        }
+        assert_eq!(set("apis.key.view").to_string(), "apis.key.view");
+    }
+
+    #[test]
+    fn a_name_of_the_deployments_own_has_a_form() {
+        let longest = format!("a.{}", "b".repeat(MAX_NAME_LENGTH - 2));
+        for name in ["customer.read", "a.b", "a1-b_c.d-", "a.b.c.d.e.f.g.h", &longest] {
+            assert!(set(name).contains_name(name), "{name}");
+        }
+        let too_long = format!("{longest}b");
+        for name in [
+            "customer",
+            "a.b.c.d.e.f.g.h.i",
+            "a..b",
+            ".a.b",
+            "a.b.",
+            "a.1",
+            "A.b",
+            "a.*",
+            "**",
+            "a.é",
+            "телеметрия.чтение",
+            &too_long,
+        ] {
+            assert_eq!(name.parse::<Permissions>(), Err(PermissionError::Form));
+        }
+    }
+
+    #[test]
+    fn an_owner_may_do_everything_but_export() {
         let owner = Permissions::owner();
-        assert_eq!(owner.to_string().parse(), Ok(owner));
-    }
-
-    #[test]
-    fn an_unknown_name_is_refused() {
-        assert_eq!("telemetry.*".parse::<Permissions>(), Err(PermissionError("telemetry.*".to_owned())));
-    }
-
-    #[test]
-    fn an_owner_cannot_export_and_an_ingest_key_cannot_administer() {
-        assert!(Permissions::owner().iter().all(|one| !Permissions::ingest().contains(one)));
+        for &permission in Permission::ALL {
+            assert_eq!(owner.contains(permission), !permission.is_telemetry_write());
+            assert_eq!(owner.contains_name(permission.as_str()), !permission.is_telemetry_write());
+        }
+        assert!(owner.contains_name("customer.read") && owner.contains_name("*"));
+        assert!(!owner.contains_name("customer") && !owner.contains_name(""));
+        // What `*` covers is not kept beside it.
+        assert_eq!(set("api.key.view customer.read * license.manage"), owner);
+        assert_eq!(set("telemetry.logs.write *").to_string(), "* telemetry.logs.write");
     }
 
     #[test]
     fn who_lacks_a_permission_is_told_which() {
-        let viewer: Permissions = [Permission::KeyView].into_iter().collect();
-        let wanted = [Permission::KeyView, Permission::KeyCreate].into_iter().collect();
-        assert_eq!(viewer.first_missing(&wanted), Some(Permission::KeyCreate));
-        assert_eq!(wanted.first_missing(&viewer), None);
+        let viewer = set("api.key.view customer.read");
+        assert_eq!(viewer.first_missing(&set("api.key.create api.key.view")), Some("api.key.create"));
+        assert_eq!(viewer.first_missing(&set("customer.write customer.read")), Some("customer.write"));
+        assert_eq!(viewer.first_missing(&Permissions::owner()), Some("*"));
+        assert_eq!(Permissions::owner().first_missing(&set("api.key.create customer.write *")), None);
+        assert_eq!(Permissions::owner().first_missing(&Permissions::ingest()), Some("telemetry.logs.write"));
+        // All that there is today is not `*`, which holds what is to come as well.
+        let all: Permissions = Permission::ALL.iter().copied().collect();
+        assert_eq!(all.first_missing(&Permissions::owner()), Some("*"));
+    }
+
+    #[test]
+    fn each_kind_of_key_has_permissions_of_its_own() {
+        use TokenKind::{Admin, Ingest};
+        assert_eq!(set("telemetry.logs.write customer.read").first_unfit(Ingest), None);
+        assert_eq!(set("api.key.view customer.read").first_unfit(Ingest), Some("api.key.view"));
+        assert_eq!(Permissions::owner().first_unfit(Ingest), Some("*"));
+        assert_eq!(set("api.key.view customer.read").first_unfit(Admin), None);
+        assert_eq!(set("* telemetry.logs.write").first_unfit(Admin), Some("telemetry.logs.write"));
+    }
+
+    /// A list of names as the API could be sent it, the good among them more often than not.
+    fn some_names() -> impl Strategy<Value = Vec<String>> {
+        let built_in = proptest::sample::select(Permission::ALL).prop_map(|one| one.as_str().to_owned());
+        let own = "[a-z][a-z0-9_-]{0,3}(\\.[a-z][a-z0-9_-]{0,3}){1,3}";
+        proptest::collection::vec(prop_oneof![4 => built_in, 4 => own, 1 => Just("*".to_owned())], 0..12)
+    }
+
+    fn set_of(names: &[String]) -> Permissions {
+        names.iter().fold(Permissions::default(), |mut all, name| {
+            // A name that begins like one of ours is none.
+            let _ = all.insert(name);
+            all
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_text_form_is_canonical(names in some_names()) {
+            let all = set_of(&names);
+            let text = all.to_string();
+            prop_assert_eq!(text.parse::<Permissions>().expect("its own text"), all.clone());
+            let sorted: BTreeSet<_> = text.split_whitespace().collect();
+            prop_assert_eq!(sorted.into_iter().collect::<Vec<_>>().join(" "), text);
+            let backwards: Vec<_> = names.iter().rev().cloned().collect();
+            prop_assert_eq!(set_of(&backwards), all);
+        }
+
+        #[test]
+        fn what_is_added_is_there_and_nothing_is_missing(names in some_names(), more in some_names()) {
+            let (few, mut all) = (set_of(&names), set_of(&names));
+            for name in &more {
+                if all.insert(name).is_ok() {
+                    prop_assert!(all.contains_name(name));
+                }
+            }
+            prop_assert_eq!(all.first_missing(&few), None);
+            let missing = few.first_missing(&all);
+            prop_assert_eq!(missing.is_none(), few == all);
+            prop_assert!(missing.is_none_or(|name| all.contains_name(name) && !few.contains_name(name)));
+        }
+
+        #[test]
+        fn any_text_is_permissions_or_an_error(text in "\\PC*|[a-z.* ]{0,80}") {
+            if let Ok(all) = text.parse::<Permissions>() {
+                prop_assert!(all.names().all(|name| all.contains_name(name) && name.len() <= MAX_NAME_LENGTH));
+            }
+        }
     }
 }

@@ -3,14 +3,14 @@
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::random::{Random, RandomError};
 
-/// HMAC-SHA-256 of a whole token under a pepper. It cannot be turned back into the token, and without the pepper a
-/// candidate cannot be checked against it.
+/// HMAC-SHA-256 of a whole token under a pepper: it cannot be turned back into the token, and without the pepper a candidate cannot
+/// be checked against it. Or, of a token that came from elsewhere, the SHA-256 that came with it.
 #[derive(Clone, Copy)]
 pub struct Digest([u8; 32]);
 
@@ -19,6 +19,12 @@ impl Digest {
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
+    }
+
+    /// SHA-256 of `token`, which has to be long and random for it to be hidden by that.
+    #[must_use]
+    pub fn sha_256(token: &str) -> Self {
+        Self(Sha256::digest(token).into())
     }
 
     /// The 32 bytes to store.

@@ -246,7 +246,7 @@ mod tests {
     use crate::domain::clock::ManualClock;
     use crate::domain::random::SeededRandom;
     use crate::domain::secret::Peppers;
-    use crate::domain::{KeyChange, KeyStatus, Pepper, Permissions, Slug};
+    use crate::domain::{Actor, KeyChange, KeyStatus, Pepper, Permissions, Slug};
 
     const NOW: Timestamp = Timestamp::from_micros(1_795_255_200_000_000);
 
@@ -263,22 +263,17 @@ mod tests {
         };
         catalog::migrate(&settings).await.expect("migrations");
         let catalog = catalog::connect(&settings).await.expect("a catalog");
-        let shop: Slug = "shop".parse().expect("a slug");
+        let (shop, by): (Slug, _) = ("shop".parse().expect("a slug"), Actor::system("test", NOW));
         let project = Project { slug: shop.clone(), name: String::new(), created_at: NOW };
-        catalog.create_project(&project).await.expect("a project");
+        catalog.create_project(&project, &by).await.expect("a project");
         let grid = Grid { project: shop.clone(), slug: shop.clone(), name: String::new(), created_at: NOW };
-        catalog.create_grid(&grid).await.expect("a grid");
+        catalog.create_grid(&grid, &by).await.expect("a grid");
         let random = SeededRandom::new(1);
         let peppers = Peppers::new(vec![Pepper::random(1, &random).expect("a pepper")]).expect("peppers");
         let environment = "production".parse().expect("a slug");
-        let new = NewKey {
-            name: "checkout".to_owned(),
-            binding: Binding::Tenant(Tenant { project: shop.clone(), grid: shop, environment }),
-            permissions: Permissions::ingest(),
-            expires_at: None,
-            created_by: None,
-        };
-        let issued = issue_key(&*catalog, &ManualClock::new(NOW), &random, &peppers, new).await;
+        let binding = Binding::Tenant(Tenant { project: shop.clone(), grid: shop, environment });
+        let new = NewKey::with("checkout", binding, Permissions::ingest());
+        let issued = issue_key(&*catalog, &random, &peppers, new, &by).await;
         let id = issued.expect("a key").0.id;
 
         let clock = Arc::new(ManualClock::new(NOW));
@@ -294,7 +289,7 @@ mod tests {
         let cache = KeyCache::new(Arc::clone(&catalog), Arc::clone(&clock) as _, settings);
         let status = async || cache.get(&id).await.expect("an answer").expect("a key").key.status(NOW);
         assert_eq!(status().await, KeyStatus::Active);
-        catalog.change_key(&id, KeyChange::Revoke, NOW).await.expect("an answer").expect("a key");
+        catalog.change_key(&id, &KeyChange::Revoke, None, &by).await.expect("an answer").expect("a key");
         assert_eq!(status().await, KeyStatus::Active);
         clock.set_back(60 * second);
         assert_eq!(status().await, KeyStatus::Revoked);

@@ -187,10 +187,10 @@ async fn revoking_asks_first() {
 async fn a_refusal_is_told_with_its_fix() {
     let server = Server::with_two_projects().await;
     let shell = Shell::at(&server);
-    let ended = shell.run(&format!("{CREATE} --permission everything --expires-at 2020-01-01T00:00:00Z")).await;
+    let ended = shell.run(&format!("{CREATE} --permission api.key.view --expires-at 2020-01-01T00:00:00Z")).await;
     let expected = "\
 error: 2 fields or parameters are not as they must be (invalid)
-  /permissions/0: ingest keys have no such permission; allowed: one or more of telemetry.traces.write, telemetry.metrics.write, telemetry.logs.write, telemetry.profiles.write
+  /permissions/0: ingest keys have no such permission; allowed: one or more of telemetry.traces.write, telemetry.metrics.write, telemetry.logs.write, telemetry.profiles.write, or names of your own such as customer.read
   /expires_at: the instant is not in the future; allowed: an RFC 3339 instant in the future, for example 2036-11-21T10:22:00Z, or leave it out
 ";
     assert_eq!(ended, Ended { exit: Exit::Refused, out: String::new(), err: expected.to_owned() });

@@ -39,6 +39,6 @@ pub(in crate::admin) async fn handler(
     let named = check.slug_and_name(new.slug.as_deref(), new.name.as_deref());
     let (slug, name) = check.finish(named)?;
     let grid = Grid { project, slug, name, created_at: state.clock.now() };
-    state.catalog.create_grid(&grid).await?;
+    state.catalog.create_grid(&grid, &caller.actor).await?;
     Ok((StatusCode::CREATED, Json(GridView::from(grid))))
 }

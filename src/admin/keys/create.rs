@@ -11,7 +11,8 @@ use crate::admin::AdminState;
 use crate::admin::body;
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
-use crate::admin::problem::{Code, Place, Problem};
+use crate::admin::grant;
+use crate::admin::problem::{Place, Problem};
 use crate::catalog::issue::{self, IssueError, issue_key};
 use crate::catalog::{CatalogError, Entity};
 use crate::domain::{Binding, Permission, Permissions, Tenant, Timestamp, TokenKind};
@@ -52,11 +53,11 @@ pub(in crate::admin) async fn handler(
     body::Json(new): body::Json<NewKey>,
 ) -> Result<impl IntoResponse, Problem> {
     caller.require(Permission::KeyCreate)?;
-    let new = read(&new, &caller, state.clock.now())?;
+    let new = read(&new, state.clock.now())?;
     require_rights(&caller, &new)?;
     let clock = state.clock.clone();
     let (key, token) = to_the_end(async move {
-        let issued = issue_key(&*state.catalog, &*state.clock, &*state.random, &state.peppers, new).await;
+        let issued = issue_key(&*state.catalog, &*state.random, &state.peppers, new, &caller.actor).await;
         if let Ok((key, _)) = &issued {
             (state.key_changed)(key.id);
         }
@@ -69,24 +70,16 @@ pub(in crate::admin) async fn handler(
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(issued)))
 }
 
-/// Nobody reaches beyond what they administer, and nobody grants what they lack. Exporting is no right of an admin key, so
-/// for ingest keys the right to create keys in the project is the right to let them export.
+/// Nobody reaches beyond what they administer, and nobody grants what they lack.
 fn require_rights(caller: &Caller, new: &issue::NewKey) -> Result<(), Problem> {
     match new.binding.project() {
         Some(project) => caller.require_sight(project).map_err(|problem| point(problem, "project"))?,
         None => caller.require_installation()?,
     }
-    let granted = (new.binding.kind() == TokenKind::Admin).then_some(&new.permissions);
-    match granted.and_then(|granted| caller.permissions.first_missing(granted)) {
-        None => Ok(()),
-        Some(missing) => {
-            let detail = format!("{} lacks the permission {missing} and so cannot grant it", caller.key);
-            Err(Problem::new(Code::GrantRefused, detail))
-        }
-    }
+    grant::require(caller, &new.grant.permissions)
 }
 
-fn read(new: &NewKey, caller: &Caller, now: Timestamp) -> Result<issue::NewKey, Problem> {
+fn read(new: &NewKey, now: Timestamp) -> Result<issue::NewKey, Problem> {
     let mut check = Check::default();
     let name = check.name(Place::field("name"), new.name.as_deref());
     let kind = match new.kind.as_deref() {
@@ -102,11 +95,8 @@ fn read(new: &NewKey, caller: &Caller, now: Timestamp) -> Result<issue::NewKey, 
     let expires_at = check.future(Place::field("expires_at"), new.expires_at.as_deref(), now);
     let required = name.zip(binding).zip(permissions);
     check.finish(required.map(|((name, binding), permissions)| issue::NewKey {
-        name,
-        binding,
-        permissions,
         expires_at,
-        created_by: Some(caller.key),
+        ..issue::NewKey::with(name, binding, permissions)
     }))
 }
 
@@ -134,27 +124,11 @@ fn binding(check: &mut Check, kind: TokenKind, new: &NewKey) -> Option<Binding> 
 }
 
 fn permissions(check: &mut Check, kind: TokenKind, names: Option<&[String]>) -> Option<Permissions> {
-    let Some(names) = names else {
-        return Some(match kind {
-            TokenKind::Ingest => Permissions::ingest(),
-            TokenKind::Admin => VIEW.into_iter().collect(),
-        });
-    };
-    let fitting = || Permission::ALL.iter().filter(|one| one.is_telemetry_write() == (kind == TokenKind::Ingest));
-    let fix = || format!("one or more of {}", fitting().map(|one| one.as_str()).collect::<Vec<_>>().join(", "));
-    if names.is_empty() {
-        check.refuse(Place::field("permissions"), "the list is empty", fix());
+    match (names, kind) {
+        (Some(names), _) => grant::permissions(check, kind, names),
+        (None, TokenKind::Ingest) => Some(Permissions::ingest()),
+        (None, TokenKind::Admin) => Some(VIEW.into_iter().collect()),
     }
-    let mut known = Vec::new();
-    for (index, name) in names.iter().enumerate() {
-        if let Some(permission) = fitting().find(|one| one.as_str() == name) {
-            known.push(*permission);
-        } else {
-            let detail = format!("{} keys have no such permission", kind.as_str());
-            check.refuse(Place::Pointer(format!("/permissions/{index}")), detail, fix());
-        }
-    }
-    (known.len() == names.len()).then(|| known.into_iter().collect())
 }
 
 /// What an admin key may do unless told otherwise: little, because more should be said.

@@ -77,7 +77,7 @@ impl KeyView {
             project: key.binding.project().map(Slug::to_string),
             grid: tenant.map(|tenant| tenant.grid.to_string()),
             environment: tenant.map(|tenant| tenant.environment.to_string()),
-            permissions: key.permissions.iter().map(|one| one.to_string()).collect(),
+            permissions: key.permissions.names().map(str::to_owned).collect(),
             status: key.status(now).to_string(),
             created_at: key.created_at.to_string(),
             created_by: key.created_by.as_ref().map(KeyId::to_string),
@@ -122,9 +122,9 @@ async fn change(
     caller.require(permission)?;
     // What a key is bound to never changes, so this need not be one transaction with the change.
     visible(&state, &caller, &id).await?;
-    let now = state.clock.now();
+    let now = caller.actor.at;
     let changed = to_the_end(async move {
-        let changed = state.catalog.change_key(&id, change, now).await;
+        let changed = state.catalog.change_key(&id, &change, None, &caller.actor).await;
         // Also after an error: the commit may have happened although its answer was lost.
         (state.key_changed)(id);
         changed

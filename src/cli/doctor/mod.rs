@@ -44,7 +44,7 @@ pub struct Doctor {
     /// A file that holds the token.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// Take endpoint, protocol, headers and certificate from the OTEL_EXPORTER_OTLP_ variables, as exporters do.
+    /// Take endpoint, protocol, headers and certificate from the variables of exporters, `OTEL_EXPORTER_OTLP_…`.
     #[arg(long)]
     from_env: bool,
     /// A PEM file with the authorities to trust for an https endpoint, in place of the system's.
@@ -101,7 +101,7 @@ impl Doctor {
         let settings = Settings::read(&self, terminal)?;
         let patience = Duration::from_secs(self.timeout);
         let dialer = Dialer::new(settings.ca.as_deref(), self.identity.as_deref(), patience)?;
-        let mut report = Report { either: settings.either, ..Report::default() };
+        let mut report = Report::new(settings.either);
         let mut first = Trail::new(None);
         let headers = match look_at(&settings, &mut first) {
             Ok(headers) => Some(headers),

@@ -135,14 +135,18 @@ impl Trail {
 }
 
 /// What was found by all examinations.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Report {
     trails: Vec<Trail>,
     /// One endpoint was tried over both transports, of which a port usually serves one.
-    pub(super) either: bool,
+    either: bool,
 }
 
 impl Report {
+    pub(super) const fn new(either: bool) -> Self {
+        Self { trails: Vec::new(), either }
+    }
+
     pub(super) fn add(&mut self, trail: Trail) {
         self.trails.push(trail);
     }

@@ -1,5 +1,6 @@
 //! Bad input: each fault is told with its place and with what is allowed there.
 
+use gridgate::domain::Permission;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -63,9 +64,14 @@ async fn fields_of_a_project() {
 async fn fields_of_a_key_are_all_told_at_once() {
     let server = Server::with_two_projects().await;
     let ingest = "one or more of telemetry.traces.write, telemetry.metrics.write, telemetry.logs.write, \
-        telemetry.profiles.write";
-    let admin = "one or more of api.key.view, api.key.create, api.key.update, api.key.delete, project.view, \
-        project.create, grid.view, grid.create";
+        telemetry.profiles.write, or names of your own such as customer.read";
+    let of_admins = Permission::ALL.iter().filter(|one| !one.is_telemetry_write()).map(|one| one.as_str());
+    let admin = format!(
+        "one or more of *, {}, or names of your own such as customer.read",
+        of_admins.collect::<Vec<_>>().join(", ")
+    );
+    let form = "a permission has 2 to 8 parts with dots between them, each a letter of a-z and then a-z, 0-9, _ or -, and at \
+        most 64 characters in all";
     let instant = "an RFC 3339 instant in the future, for example 2036-11-21T10:22:00Z, or leave it out";
     let unread = "an instant is written as RFC 3339 says, for example 2026-11-21T10:22:00Z or \
         2026-11-21T11:22:00.5+01:00";
@@ -81,10 +87,11 @@ async fn fields_of_a_key_are_all_told_at_once() {
         ),
         (
             json!({"name": "k", "project": "shop", "grid": "web", "environment": "production", "expires_at": "tomorrow",
-                "permissions": ["telemetry.logs.write", "api.key.view", "everything"]}),
+                "permissions": ["telemetry.logs.write", "api.key.view", "everything", "telemetry.read", "customer.read"]}),
             errors(&[
                 ("/permissions/1", "ingest keys have no such permission", ingest),
-                ("/permissions/2", "ingest keys have no such permission", ingest),
+                ("/permissions/2", form, ingest),
+                ("/permissions/3", "Gridgate has no permission of this name", ingest),
                 ("/expires_at", unread, instant),
             ]),
         ),
@@ -102,7 +109,7 @@ async fn fields_of_a_key_are_all_told_at_once() {
             errors(&[
                 ("/grid", "an admin key has none", "leave it out, or create an ingest key"),
                 ("/environment", "an admin key has none", "leave it out, or create an ingest key"),
-                ("/permissions/0", "admin keys have no such permission", admin),
+                ("/permissions/0", "admin keys have no such permission", &admin),
             ]),
         ),
         (json!({"name": "k", "kind": "root"}), errors(&[("/kind", "there is no such kind of key", "ingest or admin")])),

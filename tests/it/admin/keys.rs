@@ -58,7 +58,7 @@ async fn an_admin_key_is_created_and_works() {
 async fn an_admin_key_only_looks_unless_told_otherwise() {
     let server = Server::start().await;
     let created = server.post("/keys", &json!({"name": "eyes", "kind": "admin"})).await.expect(201);
-    assert_eq!(created["key"]["permissions"], json!(["api.key.view", "project.view", "grid.view"]));
+    assert_eq!(created["key"]["permissions"], json!(["api.key.view", "grid.view", "project.view"]));
     assert_eq!(created["key"]["project"], Value::Null);
 }
 
@@ -77,8 +77,17 @@ async fn nobody_grants_what_they_lack() {
     let problem = post(admin("api.key.delete")).await.problem(403, "grant_refused");
     let detail = format!("{} lacks the permission api.key.delete and so cannot grant it", issuer.id);
     assert_eq!(problem["detail"], detail);
-    // Exporting is granted by the right to create keys.
+    // Exporting is granted by the right to create keys, a permission of the deployment's own is not.
     post(ingest("shop", "checkout")).await.expect(201);
+    let mut own = ingest("shop", "reader");
+    own["permissions"] = json!(["telemetry.logs.write", "customer.read"]);
+    let problem = post(own.clone()).await.problem(403, "grant_refused");
+    assert_eq!(problem["detail"], format!("{} lacks the permission customer.read and so cannot grant it", issuer.id));
+    let created = server.post("/keys", &own).await.expect(201);
+    assert_eq!(created["key"]["permissions"], json!(["customer.read", "telemetry.logs.write"]));
+    post(admin("*")).await.problem(403, "grant_refused");
+    let owner = server.post("/keys", &admin("*")).await.expect(201);
+    assert_eq!(owner["key"]["permissions"], json!(["*"]));
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ use gridgate::catalog::issue::{NewKey, issue_key};
 use gridgate::domain::clock::ManualClock;
 use gridgate::domain::random::SeededRandom;
 use gridgate::domain::secret::Peppers;
-use gridgate::domain::{Binding, Key, Pepper, Permissions, Timestamp};
+use gridgate::domain::{Actor, Binding, Key, Pepper, Permissions, Timestamp};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
@@ -193,7 +193,7 @@ pub(crate) fn ingest_view(server: &Server, id: &Value, project: &str, name: &str
         "grid": "web",
         "environment": "production",
         "permissions": [
-            "telemetry.traces.write", "telemetry.metrics.write", "telemetry.logs.write", "telemetry.profiles.write",
+            "telemetry.logs.write", "telemetry.metrics.write", "telemetry.profiles.write", "telemetry.traces.write",
         ],
         "status": "active",
         "created_at": START_TEXT,
@@ -217,8 +217,9 @@ async fn serve(listener: TcpListener, service: axum::Router) {
 }
 
 async fn issue(state: &AdminState, name: &str, binding: Binding, permissions: Permissions) -> Admin {
-    let new = NewKey { name: name.to_owned(), binding, permissions, expires_at: None, created_by: None };
-    let issued = issue_key(&*state.catalog, &*state.clock, &*state.random, &state.peppers, new).await;
+    let new = NewKey::with(name, binding, permissions);
+    let by = Actor::system("test", state.clock.now());
+    let issued = issue_key(&*state.catalog, &*state.random, &state.peppers, new, &by).await;
     let (key, token): (Key, _) = issued.expect("a key");
     Admin { id: key.id.to_string(), token: token.reveal().to_owned() }
 }

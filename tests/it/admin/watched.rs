@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use gridgate::catalog::{Catalog, CatalogError, Grid, KeyFilter, Page, Paging, Project};
+use gridgate::catalog::{Catalog, CatalogError, Grid, KeyFilter, Keys, Page, Paging, Project, Projects};
+use gridgate::domain::audit::{Action, Actor};
 use gridgate::domain::{Changed, Environment, Key, KeyChange, KeyId, Slug, Timestamp};
 use tokio::sync::Semaphore;
 
@@ -61,17 +62,20 @@ impl Catalog for Watched {
     async fn ping(&self) -> Result<(), CatalogError> {
         self.inner()?.ping().await
     }
+}
 
+#[async_trait]
+impl Projects for Watched {
     async fn environments(&self) -> Result<Vec<Environment>, CatalogError> {
         self.inner()?.environments().await
     }
 
-    async fn create_environment(&self, environment: &Environment) -> Result<(), CatalogError> {
-        self.inner()?.create_environment(environment).await
+    async fn create_environment(&self, environment: &Environment, by: &Actor) -> Result<(), CatalogError> {
+        self.inner()?.create_environment(environment, by).await
     }
 
-    async fn create_project(&self, project: &Project) -> Result<(), CatalogError> {
-        self.inner()?.create_project(project).await
+    async fn create_project(&self, project: &Project, by: &Actor) -> Result<(), CatalogError> {
+        self.inner()?.create_project(project, by).await
     }
 
     async fn project(&self, slug: &Slug) -> Result<Option<Project>, CatalogError> {
@@ -82,8 +86,8 @@ impl Catalog for Watched {
         self.inner()?.projects(paging).await
     }
 
-    async fn create_grid(&self, grid: &Grid) -> Result<(), CatalogError> {
-        self.inner()?.create_grid(grid).await
+    async fn create_grid(&self, grid: &Grid, by: &Actor) -> Result<(), CatalogError> {
+        self.inner()?.create_grid(grid, by).await
     }
 
     async fn grid(&self, project: &Slug, slug: &Slug) -> Result<Option<Grid>, CatalogError> {
@@ -93,9 +97,12 @@ impl Catalog for Watched {
     async fn grids(&self, project: &Slug, paging: &Paging) -> Result<Page<Grid>, CatalogError> {
         self.inner()?.grids(project, paging).await
     }
+}
 
-    async fn create_key(&self, key: &Key) -> Result<(), CatalogError> {
-        self.inner()?.create_key(key).await?;
+#[async_trait]
+impl Keys for Watched {
+    async fn create_key(&self, key: &Key, action: Action, by: &Actor) -> Result<(), CatalogError> {
+        self.inner()?.create_key(key, action, by).await?;
         self.committed("created", &key.id);
         Ok(())
     }
@@ -115,12 +122,13 @@ impl Catalog for Watched {
     async fn change_key(
         &self,
         id: &KeyId,
-        change: KeyChange,
-        now: Timestamp,
+        change: &KeyChange,
+        expected: Option<u64>,
+        by: &Actor,
     ) -> Result<Option<(Key, Changed)>, CatalogError> {
         self.begun.add_permits(1);
         self.changes.acquire().await.expect("it is never closed").forget();
-        let changed = self.inner()?.change_key(id, change, now).await?;
+        let changed = self.inner()?.change_key(id, change, expected, by).await?;
         self.committed("changed", id);
         Ok(changed)
     }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use gridgate::catalog::{CatalogError, KeyFilter, Paging};
+use gridgate::domain::audit::Action;
 use gridgate::domain::{Binding, KeyChange};
 
-use super::{Fresh, at, key, on_both, slug, tenant, with_grids};
+use super::{Fresh, at, by, key, on_both, slug, tenant, with_grids};
 
 on_both!(a_damaged_key_is_no_key, damaged_names_fail_their_lists, nonsense_is_refused_by_the_database);
 
@@ -45,8 +46,8 @@ fn assert_damaged<T: std::fmt::Debug>(answer: Result<T, CatalogError>, table: &s
 async fn a_damaged_key_is_no_key(fresh: Arc<Fresh>) {
     let catalog = with_grids(&fresh).await;
     let (good, bad) = (key(1, Binding::Installation), key(2, tenant("shop", "web", "staging")));
-    catalog.create_key(&good).await.expect("a key");
-    catalog.create_key(&bad).await.expect("a key");
+    catalog.create_key(&good, Action::KeyCreated, &by(0)).await.expect("a key");
+    catalog.create_key(&bad, Action::KeyCreated, &by(0)).await.expect("a key");
     let digest = "2".repeat(62);
     for (table, hurt, heal) in [
         ("keys", "permissions = 'telemetry.traces.write all'", "permissions = 'telemetry.traces.write'"),
@@ -70,7 +71,7 @@ async fn a_damaged_key_is_no_key(fresh: Arc<Fresh>) {
         let id = bad.id.to_string();
         assert_damaged(catalog.key(&bad.id).await, table, &id);
         assert_damaged(catalog.keys(&KeyFilter::default(), at(0), &PAGE).await, table, &id);
-        assert_damaged(catalog.change_key(&bad.id, KeyChange::Disable, at(1)).await, table, &id);
+        assert_damaged(catalog.change_key(&bad.id, &KeyChange::Disable, None, &by(1)).await, table, &id);
         assert!(catalog.key(&good.id).await.expect("its neighbour is untouched").is_some(), "{hurt}");
         damage(&fresh, &update(heal)).await;
         assert!(catalog.key(&bad.id).await.expect("healed").is_some(), "{heal}");
@@ -94,7 +95,7 @@ async fn damaged_names_fail_their_lists(fresh: Arc<Fresh>) {
 
 async fn nonsense_is_refused_by_the_database(fresh: Arc<Fresh>) {
     let catalog = with_grids(&fresh).await;
-    catalog.create_key(&key(1, tenant("shop", "web", "staging"))).await.expect("a key");
+    catalog.create_key(&key(1, tenant("shop", "web", "staging")), Action::KeyCreated, &by(0)).await.expect("a key");
     let short = blob(&fresh, "00");
     for sql in [
         "UPDATE projects SET slug = '../etc'".to_owned(),

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use gridgate::catalog::{Catalog, CatalogError, Entity, KeyFilter, Page, Paging};
-use gridgate::domain::key::ChangeRefused;
+use gridgate::domain::audit::Action;
+use gridgate::domain::key::{ChangeRefused, DigestAlgorithm};
 use gridgate::domain::{Binding, Changed, Key, KeyChange, KeyStatus, Permissions, TokenKind};
 
-use super::{Fresh, assert_same, at, key, on_both, secret, slug, tenant, with_grids};
+use super::{Fresh, assert_same, at, by, key, on_both, secret, slug, tenant, with_grids};
 
 on_both!(
     a_key_comes_back_as_it_was_written,
@@ -39,7 +40,7 @@ async fn a_key_comes_back_as_it_was_written(fresh: Arc<Fresh>) {
     full.revoked_at = Some(at((1 << 53) + 1));
     let mut old = secret(u32::MAX - 1, 0);
     old.retires_at = Some(at(7));
-    old.pepper = u32::MAX;
+    old.algorithm = DigestAlgorithm::HmacSha256 { pepper: u32::MAX };
     full.secrets = vec![secret(u32::MAX, 255), old];
     let mut bare = key(2, Binding::Installation);
     bare.permissions = Permissions::default();
@@ -49,7 +50,7 @@ async fn a_key_comes_back_as_it_was_written(fresh: Arc<Fresh>) {
 
     for key in [&full, &bare, &of_project] {
         assert!(catalog.key(&key.id).await.expect("an answer").is_none());
-        catalog.create_key(key).await.expect("a key");
+        catalog.create_key(key, Action::KeyCreated, &by(0)).await.expect("a key");
     }
     let everything = catalog.keys(&KeyFilter::default(), at(0), &Paging { limit: 3, after: None }).await.expect("keys");
     assert_eq!(everything.items.len(), 3);
@@ -67,14 +68,20 @@ async fn a_key_needs_what_it_is_bound_to(fresh: Arc<Fresh>) {
         (tenant("bank", "web", "none"), Entity::Environment),
         (Binding::Project(slug("none")), Entity::Project),
     ] {
-        let error = catalog.create_key(&key(1, binding)).await.expect_err("missing");
+        let error = catalog.create_key(&key(1, binding), Action::KeyCreated, &by(0)).await.expect_err("missing");
         assert!(matches!(error, CatalogError::Missing(entity) if entity == missing), "{error}");
     }
     assert_eq!((fresh.count("tenants").await, fresh.count("keys").await), (0, 0));
 
-    catalog.create_key(&key(1, tenant("bank", "web", "staging"))).await.expect("a key");
-    catalog.create_key(&key(2, tenant("bank", "web", "staging"))).await.expect("another of this tenant");
-    catalog.create_key(&key(3, tenant("bank", "web", "production"))).await.expect("the first of another tenant");
+    catalog.create_key(&key(1, tenant("bank", "web", "staging")), Action::KeyCreated, &by(0)).await.expect("a key");
+    catalog
+        .create_key(&key(2, tenant("bank", "web", "staging")), Action::KeyCreated, &by(0))
+        .await
+        .expect("another of this tenant");
+    catalog
+        .create_key(&key(3, tenant("bank", "web", "production")), Action::KeyCreated, &by(0))
+        .await
+        .expect("the first of another tenant");
     assert_eq!(fresh.count("tenants").await, 2);
 }
 
@@ -91,26 +98,27 @@ async fn a_name_is_taken_until_its_key_is_revoked(fresh: Arc<Fresh>) {
     ];
     let named = |number: u8, binding: &Binding| Key { name: "one".to_owned(), ..key(number, binding.clone()) };
     for (number, binding) in (1..).zip(&bindings) {
-        catalog.create_key(&named(number, binding)).await.expect("free with this binding");
+        catalog.create_key(&named(number, binding), Action::KeyCreated, &by(0)).await.expect("free with this binding");
     }
     for (number, binding) in (1..).zip(&bindings) {
-        let error = catalog.create_key(&named(number + 20, binding)).await.expect_err("taken");
+        let error =
+            catalog.create_key(&named(number + 20, binding), Action::KeyCreated, &by(0)).await.expect_err("taken");
         assert!(matches!(error, CatalogError::Exists(Entity::Key)), "{error}");
-        catalog.change_key(&named(number, binding).id, KeyChange::Revoke, at(50)).await.expect("revoked");
-        catalog.create_key(&named(number + 20, binding)).await.expect("free again");
+        catalog.change_key(&named(number, binding).id, &KeyChange::Revoke, None, &by(50)).await.expect("revoked");
+        catalog.create_key(&named(number + 20, binding), Action::KeyCreated, &by(0)).await.expect("free again");
     }
 }
 
 async fn a_failed_create_leaves_nothing(fresh: Arc<Fresh>) {
     let catalog = with_grids(&fresh).await;
     let first = key(1, Binding::Installation);
-    catalog.create_key(&first).await.expect("a key");
+    catalog.create_key(&first, Action::KeyCreated, &by(0)).await.expect("a key");
 
     let same_id = Key { id: first.id, ..key(2, tenant("shop", "web", "staging")) };
     let mut same_version = key(3, tenant("shop", "web", "staging"));
     same_version.secrets = vec![secret(1, 1), secret(1, 2)];
     for taken in [same_id, same_version] {
-        let error = catalog.create_key(&taken).await.expect_err("taken");
+        let error = catalog.create_key(&taken, Action::KeyCreated, &by(0)).await.expect_err("taken");
         assert!(matches!(error, CatalogError::Exists(Entity::Key)), "{error}");
     }
     let counts = (fresh.count("keys").await, fresh.count("secrets").await, fresh.count("tenants").await);
@@ -128,7 +136,7 @@ async fn keys_are_filtered(fresh: Arc<Fresh>) {
     let of_project = Key { expires_at: Some(at(101)), ..key(5, Binding::Project(slug("shop"))) };
     let of_all = key(6, Binding::Installation);
     for key in [&active, &disabled, &expiring, &revoked, &of_project, &of_all] {
-        catalog.create_key(key).await.expect("a key");
+        catalog.create_key(key, Action::KeyCreated, &by(0)).await.expect("a key");
     }
     let all = KeyFilter::default();
     let statuses = |statuses: &[KeyStatus]| KeyFilter { statuses: statuses.to_vec(), ..KeyFilter::default() };
@@ -173,7 +181,7 @@ async fn pages_of_keys_are_full_and_miss_none(fresh: Arc<Fresh>) {
             key.disabled_at = Some(at(1));
             key.secrets.insert(0, secret(2, number));
         }
-        catalog.create_key(&key).await.expect("a key");
+        catalog.create_key(&key, Action::KeyCreated, &by(0)).await.expect("a key");
     }
     let filter = KeyFilter { statuses: vec![KeyStatus::Disabled], ..KeyFilter::default() };
     let expected = listed(&*catalog, &filter, 0).await;
@@ -199,8 +207,8 @@ async fn pages_of_keys_are_full_and_miss_none(fresh: Arc<Fresh>) {
 async fn a_key_changes_its_state(fresh: Arc<Fresh>) {
     let catalog = with_grids(&fresh).await;
     let key = Key { expires_at: Some(at(1_000)), ..key(1, tenant("shop", "web", "staging")) };
-    assert!(catalog.change_key(&key.id, KeyChange::Revoke, at(1)).await.expect("an answer").is_none());
-    catalog.create_key(&key).await.expect("a key");
+    assert!(catalog.change_key(&key.id, &KeyChange::Revoke, None, &by(1)).await.expect("an answer").is_none());
+    catalog.create_key(&key, Action::KeyCreated, &by(0)).await.expect("a key");
 
     for (change, now, expected, disabled_at, revoked_at) in [
         (KeyChange::Enable, 10, Changed::Already, None, None),
@@ -212,17 +220,17 @@ async fn a_key_changes_its_state(fresh: Arc<Fresh>) {
         (KeyChange::Revoke, 70, Changed::Already, Some(50), Some(60)),
     ] {
         let (answered, changed) =
-            catalog.change_key(&key.id, change, at(now)).await.expect("a change").expect("the key");
+            catalog.change_key(&key.id, &change, None, &by(now)).await.expect("a change").expect("the key");
         assert_eq!(changed, expected, "{change:?} at {now}");
         assert_eq!((answered.disabled_at, answered.revoked_at), (disabled_at.map(at), revoked_at.map(at)));
         assert_same(&catalog.key(&key.id).await.expect("an answer").expect("the key"), &answered);
     }
-    let error = catalog.change_key(&key.id, KeyChange::Enable, at(80)).await.expect_err("revoked");
+    let error = catalog.change_key(&key.id, &KeyChange::Enable, None, &by(80)).await.expect_err("revoked");
     assert!(matches!(error, CatalogError::ChangeRefused(ChangeRefused::Revoked)), "{error}");
 
     let expired = Key { expires_at: Some(at(5)), ..super::key(2, Binding::Installation) };
-    catalog.create_key(&expired).await.expect("a key");
-    let error = catalog.change_key(&expired.id, KeyChange::Enable, at(5)).await.expect_err("expired");
+    catalog.create_key(&expired, Action::KeyCreated, &by(0)).await.expect("a key");
+    let error = catalog.change_key(&expired.id, &KeyChange::Enable, None, &by(5)).await.expect_err("expired");
     assert!(matches!(error, CatalogError::ChangeRefused(ChangeRefused::Expired)), "{error}");
     assert_same(&catalog.key(&expired.id).await.expect("an answer").expect("the key"), &expired);
 }
@@ -230,11 +238,11 @@ async fn a_key_changes_its_state(fresh: Arc<Fresh>) {
 async fn of_racing_revocations_the_first_stays(fresh: Arc<Fresh>) {
     let catalog = with_grids(&fresh).await;
     let key = key(1, Binding::Installation);
-    catalog.create_key(&key).await.expect("a key");
+    catalog.create_key(&key, Action::KeyCreated, &by(0)).await.expect("a key");
     let tasks: Vec<_> = (100..116)
         .map(|now| {
             let (catalog, id) = (Arc::clone(&catalog), key.id);
-            tokio::spawn(async move { (now, catalog.change_key(&id, KeyChange::Revoke, at(now)).await) })
+            tokio::spawn(async move { (now, catalog.change_key(&id, &KeyChange::Revoke, None, &by(now)).await) })
         })
         .collect();
     let (mut winners, mut told) = (Vec::new(), Vec::new());
@@ -258,7 +266,7 @@ async fn of_racing_keys_of_one_name_one_wins(fresh: Arc<Fresh>) {
             let catalog = Arc::clone(&catalog);
             // Also the first keys of their tenant: its row is written by one of them.
             let key = Key { name: "one".to_owned(), ..key(number, tenant("shop", "web", "staging")) };
-            tokio::spawn(async move { catalog.create_key(&key).await })
+            tokio::spawn(async move { catalog.create_key(&key, Action::KeyCreated, &by(0)).await })
         })
         .collect();
     let mut wins = 0;

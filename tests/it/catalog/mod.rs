@@ -11,7 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gridgate::catalog::{Catalog, CatalogSettings, Grid, Project, connect, migrate};
-use gridgate::domain::{Binding, Digest, Key, KeyId, OsRandom, Permissions, RecordId, Secret, Slug, Tenant, Timestamp};
+use gridgate::domain::key::{DigestAlgorithm, SecretFormat};
+use gridgate::domain::{
+    Actor, Binding, Digest, Key, KeyId, OsRandom, Permissions, RecordId, Secret, Slug, Tenant, Timestamp,
+};
 use sqlx::any::{AnyConnectOptions, install_default_drivers};
 use sqlx::{AnyConnection, AssertSqlSafe, ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
@@ -143,6 +146,11 @@ pub(crate) const fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros)
 }
 
+/// The tests, at that instant.
+pub(crate) fn by(micros: i64) -> Actor {
+    Actor::system("test", at(micros))
+}
+
 pub(crate) fn slug(text: &str) -> Slug {
     text.parse().expect("a slug")
 }
@@ -161,23 +169,25 @@ pub(crate) fn tenant(project: &str, grid: &str, environment: &str) -> Binding {
 
 /// The key whose id ends with `number`, created at that instant, with one secret.
 pub(crate) fn key(number: u8, binding: Binding) -> Key {
-    let created_at = at(i64::from(number));
+    let id = KeyId::from_bare(&format!("{number:012}")).expect("an id");
     Key {
-        id: KeyId::from_bare(&format!("{number:012}")).expect("an id"),
-        binding,
-        name: format!("key {number}"),
         permissions: Permissions::ingest(),
-        created_at,
-        created_by: None,
-        expires_at: None,
-        disabled_at: None,
-        revoked_at: None,
         secrets: vec![secret(1, number)],
+        ..Key::new(id, binding, format!("key {number}"), at(i64::from(number)))
     }
 }
 
 pub(crate) fn secret(version: u32, byte: u8) -> Secret {
-    Secret { version, digest: Digest::from_bytes([byte; 32]), pepper: 1, created_at: at(3), retires_at: None }
+    Secret {
+        version,
+        digest: Digest::from_bytes([byte; 32]),
+        algorithm: DigestAlgorithm::HmacSha256 { pepper: 1 },
+        format: SecretFormat::Token,
+        created_at: at(3),
+        retires_at: None,
+        drained_after: None,
+        used: None,
+    }
 }
 
 /// A catalog with project `shop`, its grids `web` and `app`, and project `bank` with its grid `web`.
@@ -185,9 +195,9 @@ pub(crate) async fn with_grids(fresh: &Fresh) -> Arc<dyn Catalog> {
     let catalog = fresh.migrated().await;
     for (of, text) in [("shop", "web"), ("shop", "app"), ("bank", "web")] {
         if catalog.project(&slug(of)).await.expect("an answer").is_none() {
-            catalog.create_project(&project(of)).await.expect("a project");
+            catalog.create_project(&project(of), &by(0)).await.expect("a project");
         }
-        catalog.create_grid(&grid(of, text)).await.expect("a grid");
+        catalog.create_grid(&grid(of, text), &by(0)).await.expect("a grid");
     }
     catalog
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use gridgate::catalog::{CatalogError, Entity, KeyFilter, Page, Paging};
 use gridgate::domain::{Environment, environment::BUILT_IN};
 
-use super::{Fresh, at, grid, on_both, project, slug};
+use super::{Fresh, at, by, grid, on_both, project, slug};
 
 on_both!(
     a_new_catalog_answers_and_has_the_built_in_environments,
@@ -38,13 +38,13 @@ async fn an_environment_is_added_once(fresh: Arc<Fresh>) {
         name: "Load".to_owned(),
         created_at: at(5),
     };
-    catalog.create_environment(&load).await.expect("an environment");
+    catalog.create_environment(&load, &by(0)).await.expect("an environment");
     assert!(catalog.environments().await.expect("environments").contains(&load));
 
     let same_code = Environment { slug: slug("other"), ..load.clone() };
     let same_slug = Environment { code: "oth".parse().expect("a code"), ..load };
     for taken in [same_code, same_slug] {
-        let error = catalog.create_environment(&taken).await.expect_err("taken");
+        let error = catalog.create_environment(&taken, &by(0)).await.expect_err("taken");
         assert!(matches!(error, CatalogError::Exists(Entity::Environment)), "{error}");
     }
     assert_eq!(catalog.environments().await.expect("environments").len(), 4);
@@ -55,9 +55,9 @@ async fn a_project_is_added_once(fresh: Arc<Fresh>) {
     let mut shop = project("shop");
     shop.name = "Der \"Laden\"; DROP TABLE projects --'\u{1F6D2}\n".to_owned();
     assert_eq!(catalog.project(&shop.slug).await.expect("an answer"), None);
-    catalog.create_project(&shop).await.expect("a project");
+    catalog.create_project(&shop, &by(0)).await.expect("a project");
     assert_eq!(catalog.project(&shop.slug).await.expect("an answer"), Some(shop.clone()));
-    let error = catalog.create_project(&project("shop")).await.expect_err("taken");
+    let error = catalog.create_project(&project("shop"), &by(0)).await.expect_err("taken");
     assert!(matches!(error, CatalogError::Exists(Entity::Project)), "{error}");
     assert_eq!(catalog.project(&shop.slug).await.expect("an answer"), Some(shop));
 }
@@ -67,7 +67,7 @@ async fn projects_come_in_pages_by_slug(fresh: Arc<Fresh>) {
     // Byte by byte, a hyphen sorts before digits and digits before letters; many locales would ignore the hyphen.
     let sorted = ["a", "a-z", "a0", "ab", "b"];
     for text in ["ab", "a0", "b", "a-z", "a"] {
-        catalog.create_project(&project(text)).await.expect("a project");
+        catalog.create_project(&project(text), &by(0)).await.expect("a project");
     }
     for limit in 1..=6 {
         let mut found = Vec::new();
@@ -91,15 +91,15 @@ async fn projects_come_in_pages_by_slug(fresh: Arc<Fresh>) {
 
 async fn a_grid_belongs_to_its_project(fresh: Arc<Fresh>) {
     let catalog = fresh.migrated().await;
-    let error = catalog.create_grid(&grid("shop", "web")).await.expect_err("no project");
+    let error = catalog.create_grid(&grid("shop", "web"), &by(0)).await.expect_err("no project");
     assert!(matches!(error, CatalogError::Missing(Entity::Project)), "{error}");
 
     for text in ["shop", "bank"] {
-        catalog.create_project(&project(text)).await.expect("a project");
-        catalog.create_grid(&grid(text, "web")).await.expect("a grid");
+        catalog.create_project(&project(text), &by(0)).await.expect("a project");
+        catalog.create_grid(&grid(text, "web"), &by(0)).await.expect("a grid");
     }
-    catalog.create_grid(&grid("shop", "app")).await.expect("a grid");
-    let error = catalog.create_grid(&grid("shop", "web")).await.expect_err("taken");
+    catalog.create_grid(&grid("shop", "app"), &by(0)).await.expect("a grid");
+    let error = catalog.create_grid(&grid("shop", "web"), &by(0)).await.expect_err("taken");
     assert!(matches!(error, CatalogError::Exists(Entity::Grid)), "{error}");
 
     assert_eq!(catalog.grid(&slug("bank"), &slug("web")).await.expect("an answer"), Some(grid("bank", "web")));
@@ -128,12 +128,15 @@ async fn a_foreign_cursor_is_refused(fresh: Arc<Fresh>) {
 
 async fn of_racing_creates_one_wins(fresh: Arc<Fresh>) {
     let catalog = fresh.migrated().await;
-    catalog.create_project(&project("shop")).await.expect("a project");
+    catalog.create_project(&project("shop"), &by(0)).await.expect("a project");
     let tasks: Vec<_> = (0..12)
         .map(|_| {
             let catalog = Arc::clone(&catalog);
             tokio::spawn(async move {
-                (catalog.create_project(&project("bank")).await, catalog.create_grid(&grid("shop", "web")).await)
+                (
+                    catalog.create_project(&project("bank"), &by(0)).await,
+                    catalog.create_grid(&grid("shop", "web"), &by(0)).await,
+                )
             })
         })
         .collect();

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use gridgate::catalog::{CatalogError, CatalogSettings, KeyFilter, OpenError, Paging, connect, migrate};
 use gridgate::domain::Binding;
+use gridgate::domain::audit::Action;
 use sqlx::Connection as _;
 
-use super::{Fresh, assert_same, at, key, on_both, project, settings, slug};
+use super::{Fresh, assert_same, at, by, key, on_both, project, settings, slug};
 
 on_both!(
     data_outlives_a_restart,
@@ -25,7 +26,7 @@ const SHORT: Duration = Duration::from_millis(200);
 async fn data_outlives_a_restart(fresh: Arc<Fresh>) {
     let key = key(1, Binding::Installation);
     let catalog = fresh.migrated().await;
-    catalog.create_key(&key).await.expect("a key");
+    catalog.create_key(&key, Action::KeyCreated, &by(0)).await.expect("a key");
     drop(catalog);
     let catalog = connect(&fresh.settings).await.expect("a catalog");
     assert_same(&catalog.key(&key.id).await.expect("an answer").expect("the key"), &key);
@@ -33,7 +34,7 @@ async fn data_outlives_a_restart(fresh: Arc<Fresh>) {
 
 async fn migrating_again_changes_nothing(fresh: Arc<Fresh>) {
     let catalog = fresh.migrated().await;
-    catalog.create_project(&project("shop")).await.expect("a project");
+    catalog.create_project(&project("shop"), &by(0)).await.expect("a project");
     migrate(&fresh.settings).await.expect("nothing to do");
     assert_eq!(catalog.project(&slug("shop")).await.expect("an answer"), Some(project("shop")));
     assert_eq!(catalog.environments().await.expect("environments").len(), 3);
@@ -96,7 +97,7 @@ async fn a_writer_that_waits_too_long_is_told(fresh: Arc<Fresh>) {
     fresh.migrated().await;
     let catalog =
         connect(&CatalogSettings { statement_timeout: SHORT, ..fresh.settings.clone() }).await.expect("a catalog");
-    catalog.create_key(&key(1, Binding::Installation)).await.expect("a key");
+    catalog.create_key(&key(1, Binding::Installation), Action::KeyCreated, &by(0)).await.expect("a key");
     let mut other = fresh.raw().await;
     let begin = if fresh.is_sqlite() { "BEGIN EXCLUSIVE" } else { "BEGIN" };
     let mut transaction = other.begin_with(begin).await.expect("a transaction");
@@ -106,22 +107,22 @@ async fn a_writer_that_waits_too_long_is_told(fresh: Arc<Fresh>) {
     }
     for _ in 0..6 {
         // More often than there are connections: none is lost to a failed transaction.
-        let answer = catalog.create_project(&project("shop")).await;
+        let answer = catalog.create_project(&project("shop"), &by(0)).await;
         assert!(matches!(answer, Err(CatalogError::Unavailable(_))), "{answer:?}");
-        let answer = catalog.create_key(&key(2, Binding::Installation)).await;
+        let answer = catalog.create_key(&key(2, Binding::Installation), Action::KeyCreated, &by(0)).await;
         assert!(matches!(answer, Err(CatalogError::Unavailable(_))), "{answer:?}");
     }
     let id = key(1, Binding::Installation).id;
     assert!(catalog.key(&id).await.expect("readers do not wait").is_some());
     transaction.rollback().await.expect("a rollback");
-    catalog.create_project(&project("shop")).await.expect("free again");
+    catalog.create_project(&project("shop"), &by(0)).await.expect("free again");
 }
 
 #[tokio::test]
 async fn the_file_of_sqlite_is_its_owners_alone() {
     let fresh = Fresh::sqlite();
     let catalog = fresh.migrated().await;
-    catalog.create_project(&project("shop")).await.expect("a project");
+    catalog.create_project(&project("shop"), &by(0)).await.expect("a project");
     let file = fresh.settings.url.strip_prefix("sqlite:").expect("a path");
     for suffix in ["", "-wal", "-shm"] {
         let mode = std::fs::metadata(format!("{file}{suffix}")).expect("the file").permissions().mode();
@@ -215,7 +216,7 @@ async fn a_postgres_that_goes_away_is_unavailable() {
 async fn a_postgres_that_comes_back_is_used_again() {
     super::run(Fresh::postgres().await, |fresh| async move {
         let catalog = fresh.migrated().await;
-        catalog.create_project(&project("shop")).await.expect("a project");
+        catalog.create_project(&project("shop"), &by(0)).await.expect("a project");
         fresh
             .execute(
                 "DO $$ BEGIN

@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use gridgate::catalog::Catalog;
+use gridgate::catalog::Keys as _;
+use gridgate::domain::audit::Action;
 use gridgate::domain::clock::ManualClock;
 use gridgate::domain::{Clock as _, Key, KeyChange, KeyId, KeyStatus};
 use gridgate::ingest::key_cache::{CachedKey, KeyCache, KeyCacheSettings, LookupError};
 
 use crate::admin::START;
 use crate::admin::watched::Watched;
-use crate::catalog::{Fresh, key, tenant, with_grids};
+use crate::catalog::{Fresh, by, key, tenant, with_grids};
 
 const SETTINGS: KeyCacheSettings = KeyCacheSettings {
     ttl: Duration::from_secs(30),
@@ -41,7 +42,7 @@ impl Setup {
         let catalog = Arc::new(Watched::new(with_grids(&fresh).await, Arc::default()));
         let clock = Arc::new(ManualClock::new(START));
         let key = key(1, tenant("shop", "web", "production"));
-        catalog.create_key(&key).await.expect("a key");
+        catalog.create_key(&key, Action::KeyCreated, &by(START.micros())).await.expect("a key");
         let cache = Arc::new(KeyCache::new(Arc::clone(&catalog) as _, Arc::clone(&clock) as _, settings));
         Self { cache, catalog, clock, key, _fresh: fresh }
     }
@@ -78,7 +79,11 @@ impl Setup {
     }
 
     async fn revoke(&self) {
-        self.catalog.change_key(&self.key.id, KeyChange::Revoke, START).await.expect("an answer").expect("a key");
+        self.catalog
+            .change_key(&self.key.id, &KeyChange::Revoke, None, &by(START.micros()))
+            .await
+            .expect("an answer")
+            .expect("a key");
         self.cache.forget(&self.key.id);
     }
 }
@@ -153,7 +158,7 @@ async fn a_key_is_asked_for_again_when_its_time_is_over() {
     let setup = Setup::new(SETTINGS).await;
     assert_eq!((setup.status().await, setup.asked()), (KeyStatus::Active, 1));
     // Changed by another node: nothing is announced here.
-    setup.catalog.change_key(&setup.key.id, KeyChange::Disable, START).await.expect("an answer");
+    setup.catalog.change_key(&setup.key.id, &KeyChange::Disable, None, &by(START.micros())).await.expect("an answer");
     setup.clock.advance(SETTINGS.ttl.saturating_sub(MICROSECOND));
     assert_eq!((setup.status().await, setup.asked()), (KeyStatus::Active, 1));
     setup.clock.advance(MICROSECOND);
@@ -170,7 +175,7 @@ async fn an_unknown_id_is_remembered_for_a_while_and_until_its_key_is_made() {
     setup.clock.advance(SETTINGS.unknown_ttl);
     assert!(!is_known().await && !is_known().await);
     assert_eq!(setup.asked(), 2);
-    setup.catalog.create_key(&new).await.expect("a key");
+    setup.catalog.create_key(&new, Action::KeyCreated, &by(START.micros())).await.expect("a key");
     setup.cache.forget(&new.id);
     assert!(is_known().await && is_known().await);
     assert_eq!(setup.asked(), 3);

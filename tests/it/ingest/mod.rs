@@ -43,7 +43,7 @@ use gridgate::config::{Bytes, Config, pepper};
 use gridgate::domain::clock::ManualClock;
 use gridgate::domain::random::SeededRandom;
 use gridgate::domain::secret::Peppers;
-use gridgate::domain::{Binding, Pepper, Permissions, Timestamp};
+use gridgate::domain::{Binding, Clock as _, Pepper, Permissions, Timestamp};
 use gridgate::observe::metrics::Transport;
 use gridgate::server::{Server, World, catalog_settings, lock};
 use http::{Method, Request};
@@ -55,7 +55,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::START;
-use crate::catalog::{grid, project, tenant};
+use crate::catalog::{by, grid, project, tenant};
 use client::{Answer, exchange};
 
 /// A running gate with the projects `shop` and `bank`, each with the grid `web`.
@@ -100,8 +100,8 @@ impl Gate {
         catalog::migrate(&catalog_settings(&config)).await.expect("migrations");
         let catalog = catalog::connect(&catalog_settings(&config)).await.expect("a catalog");
         for name in ["shop", "bank"] {
-            catalog.create_project(&project(name)).await.expect("a project");
-            catalog.create_grid(&grid(name, "web")).await.expect("a grid");
+            catalog.create_project(&project(name), &by(START.micros())).await.expect("a project");
+            catalog.create_grid(&grid(name, "web"), &by(START.micros())).await.expect("a grid");
         }
         let clock = Arc::new(ManualClock::new(START));
         let (server, stop) = serve(&config, &clock).await;
@@ -134,8 +134,9 @@ impl Gate {
         permissions: Permissions,
         expires_at: Option<Timestamp>,
     ) -> Issued {
-        let new = NewKey { name: name.to_owned(), binding, permissions, expires_at, created_by: None };
-        let issued = issue_key(&*self.catalog, &*self.clock, &*self.random, &self.peppers, new).await;
+        let new = NewKey { expires_at, ..NewKey::with(name, binding, permissions) };
+        let by = by(self.clock.now().micros());
+        let issued = issue_key(&*self.catalog, &*self.random, &self.peppers, new, &by).await;
         let (key, token) = issued.expect("a key");
         Issued { id: key.id.to_string(), token: token.reveal().to_owned() }
     }

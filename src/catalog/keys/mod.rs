@@ -1,0 +1,155 @@
+//! Keys and their secrets.
+
+mod read;
+mod write;
+
+use async_trait::async_trait;
+use sqlx::query;
+
+use super::audit::{changed, of_key};
+use super::projects::{ensure_tenant, require_project};
+use super::store::Store;
+use super::{CatalogError, Page, Paging, cursor, rows};
+use crate::domain::audit::{Action, Target, TargetKind};
+use crate::domain::{Actor, Binding, Changed, Key, KeyChange, KeyId, KeyStatus, Slug, Timestamp, TokenKind};
+use read::{read_key, select_keys};
+pub(super) use write::{HMAC_SHA_256, SHA_256};
+
+/// Which keys to list. Absent means: all.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct KeyFilter {
+    /// Only keys of this project.
+    pub project: Option<Slug>,
+    /// Only ingest keys of this grid.
+    pub grid: Option<Slug>,
+    /// Only ingest keys of this environment.
+    pub environment: Option<Slug>,
+    /// Only keys of this kind.
+    pub kind: Option<TokenKind>,
+    /// Only keys with one of these statuses; empty: any.
+    pub statuses: Vec<KeyStatus>,
+}
+
+/// What the catalog keeps of keys.
+#[async_trait]
+pub trait Keys {
+    /// Adds a key with its secrets, and its tenant where it is the tenant's first key; all or nothing. `action` says how it came.
+    /// [`CatalogError::Missing`] without its project, grid or environment; [`CatalogError::Exists`] where the id is taken, or the
+    /// name among the living keys with the same binding.
+    async fn create_key(&self, key: &Key, action: Action, by: &Actor) -> Result<(), CatalogError>;
+
+    /// One key with its secrets, whatever its status. [`CatalogError::Damaged`] where the row cannot be read.
+    async fn key(&self, id: &KeyId) -> Result<Option<Key>, CatalogError>;
+
+    /// Keys with their secrets, newest first, whose status at `now` passes the filter. [`CatalogError::Cursor`] for a bad
+    /// position.
+    async fn keys(&self, filter: &KeyFilter, now: Timestamp, paging: &Paging) -> Result<Page<Key>, CatalogError>;
+
+    /// Makes a change at the actor's instant, guarded against a concurrent one, and returns the key as it is then, with what the
+    /// change did. `expected` is the version that the change is meant for; `None`: any. `None` without such a key;
+    /// [`CatalogError::VersionConflict`] at another version, [`CatalogError::ChangeRefused`] where it is not possible,
+    /// [`CatalogError::Exists`] where a new name is taken.
+    async fn change_key(
+        &self,
+        id: &KeyId,
+        change: &KeyChange,
+        expected: Option<u64>,
+        by: &Actor,
+    ) -> Result<Option<(Key, Changed)>, CatalogError>;
+}
+
+#[async_trait]
+impl Keys for Store {
+    async fn create_key(&self, key: &Key, action: Action, by: &Actor) -> Result<(), CatalogError> {
+        self.bounded(async {
+            let mut writing = self.write(by).await?;
+            match &key.binding {
+                Binding::Tenant(tenant) => ensure_tenant(writing.connection(), tenant, key.created_at).await?,
+                Binding::Project(project) => require_project(writing.connection(), project).await?,
+                Binding::Installation => {}
+            }
+            write::require_free_name(writing.connection(), key, by.at).await?;
+            write::insert(writing.connection(), key).await?;
+            writing.append(action, &target(key), None, Some(of_key(key))).await?;
+            writing.commit().await
+        })
+        .await
+    }
+
+    async fn key(&self, id: &KeyId) -> Result<Option<Key>, CatalogError> {
+        self.bounded(async { read_key(&mut *self.pool.acquire().await?, id).await }).await
+    }
+
+    async fn keys(&self, filter: &KeyFilter, now: Timestamp, paging: &Paging) -> Result<Page<Key>, CatalogError> {
+        let (created_at, id) = cursor::after_key(paging)?;
+        let mut select = query(select_keys!(
+            "SELECT *
+             FROM keys
+             WHERE (created_at < $1 OR (created_at = $1 AND id > $2))
+                 AND ($3 IS NULL OR project = $3)
+                 AND ($4 IS NULL OR grid = $4)
+                 AND ($5 IS NULL OR environment = $5)
+                 AND ($6 IS NULL OR kind = $6)
+                 AND CASE
+                     WHEN revoked_at IS NOT NULL THEN 'revoked'
+                     WHEN expires_at <= $7 THEN 'expired'
+                     WHEN disabled_at IS NOT NULL THEN 'disabled'
+                     ELSE 'active'
+                 END IN ($8, $9, $10, $11)
+             ORDER BY created_at DESC, id
+             LIMIT $12"
+        ))
+        .bind(created_at)
+        .bind(id)
+        .bind(filter.project.as_ref().map(Slug::as_str))
+        .bind(filter.grid.as_ref().map(Slug::as_str))
+        .bind(filter.environment.as_ref().map(Slug::as_str))
+        .bind(filter.kind.map(TokenKind::as_str))
+        .bind(now.micros());
+        for status in KeyStatus::ALL {
+            let wanted = filter.statuses.is_empty() || filter.statuses.contains(&status);
+            select = select.bind(wanted.then_some(status.as_str()));
+        }
+        let select = select.bind(cursor::rows_to_read(paging));
+        self.bounded(async {
+            let keys = rows::keys(&select.fetch_all(&self.pool).await?)?;
+            Ok(cursor::page(keys, paging, cursor::of_key))
+        })
+        .await
+    }
+
+    async fn change_key(
+        &self,
+        id: &KeyId,
+        change: &KeyChange,
+        expected: Option<u64>,
+        by: &Actor,
+    ) -> Result<Option<(Key, Changed)>, CatalogError> {
+        self.bounded(async {
+            let mut writing = self.write(by).await?;
+            let Some(before) = read_key(writing.connection(), id).await? else { return Ok(None) };
+            if expected.is_some_and(|expected| expected != before.version) {
+                return Err(CatalogError::VersionConflict { current: before.version });
+            }
+            let mut key = before.clone();
+            if key.apply(change, by.at)? == Changed::Already {
+                return Ok(Some((key, Changed::Already)));
+            }
+            // A name is also taken anew by a key that had expired.
+            if key.revoked_at.is_none() {
+                write::require_free_name(writing.connection(), &key, by.at).await?;
+            }
+            write::update(writing.connection(), &before, &key).await?;
+            let (old, new) = changed(of_key(&before), of_key(&key));
+            writing.append(change.action(&before, by.at), &target(&key), Some(old), Some(new)).await?;
+            writing.commit().await?;
+            Ok(Some((key, Changed::Yes)))
+        })
+        .await
+    }
+}
+
+/// The key in the audit log.
+fn target(key: &Key) -> Target {
+    Target { kind: TargetKind::Key, id: key.id.to_string(), project: key.binding.project().cloned() }
+}

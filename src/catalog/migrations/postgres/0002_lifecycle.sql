@@ -1,0 +1,111 @@
+-- Everything that the life of a key needs beyond its being made and revoked.
+
+ALTER TABLE keys ADD COLUMN note TEXT COLLATE "C" NOT NULL DEFAULT '';
+ALTER TABLE keys ADD COLUMN tags TEXT COLLATE "C" NOT NULL DEFAULT '';
+ALTER TABLE keys ADD COLUMN owner TEXT COLLATE "C";
+ALTER TABLE keys ADD COLUMN role TEXT COLLATE "C";
+ALTER TABLE keys ADD COLUMN allowed TEXT COLLATE "C" NOT NULL DEFAULT '';
+ALTER TABLE keys ADD COLUMN member BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE keys ADD COLUMN version BIGINT NOT NULL DEFAULT 1;
+ALTER TABLE keys ADD COLUMN updated_at BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE keys ADD COLUMN exposed_at BIGINT;
+ALTER TABLE keys ADD COLUMN reviewed_at BIGINT;
+-- The latest of its secrets'.
+ALTER TABLE keys ADD COLUMN last_used_at BIGINT;
+ALTER TABLE keys ADD COLUMN name_folded TEXT COLLATE "C" NOT NULL DEFAULT '';
+
+UPDATE keys SET updated_at = created_at, name_folded = lower(name);
+UPDATE keys
+SET role = 'owner', permissions = ''
+WHERE kind = 'admin' AND permissions = 'api.key.create api.key.delete api.key.update api.key.view grid.create grid.view project.create project.view';
+UPDATE keys
+SET role = 'ingest', permissions = ''
+WHERE kind = 'ingest' AND permissions = 'telemetry.logs.write telemetry.metrics.write telemetry.profiles.write telemetry.traces.write';
+
+-- A name is free again once its key is revoked or has expired, which no index can know.
+DROP INDEX keys_name;
+CREATE INDEX keys_name ON keys (name, project, grid, environment) WHERE revoked_at IS NULL;
+
+-- The tags of keys.tags, one by one, to be found by.
+CREATE TABLE key_tags (
+    tag    TEXT COLLATE "C" NOT NULL,
+    key_id TEXT COLLATE "C" NOT NULL REFERENCES keys (id) ON DELETE CASCADE,
+    PRIMARY KEY (tag, key_id)
+);
+CREATE INDEX key_tags_of_key ON key_tags (key_id);
+
+ALTER TABLE secrets ADD COLUMN algorithm TEXT COLLATE "C" NOT NULL DEFAULT 'hmac-sha256';
+ALTER TABLE secrets ADD COLUMN format TEXT COLLATE "C" NOT NULL DEFAULT 'token';
+ALTER TABLE secrets ADD COLUMN drained_after BIGINT;
+ALTER TABLE secrets ADD COLUMN first_used_at BIGINT;
+ALTER TABLE secrets ADD COLUMN last_used_at BIGINT;
+ALTER TABLE secrets ADD COLUMN last_used_address TEXT COLLATE "C";
+ALTER TABLE secrets ADD COLUMN last_used_agent TEXT COLLATE "C";
+-- Tokens that name no key are looked up by it.
+CREATE INDEX secrets_digest ON secrets (digest);
+
+ALTER TABLE projects ADD COLUMN version BIGINT NOT NULL DEFAULT 1;
+ALTER TABLE projects ADD COLUMN max_active_keys BIGINT;
+ALTER TABLE environments ADD COLUMN version BIGINT NOT NULL DEFAULT 1;
+-- Keys of the environment are due for a new secret after so many days.
+ALTER TABLE environments ADD COLUMN rotation_days BIGINT;
+UPDATE environments SET rotation_days = CASE slug WHEN 'development' THEN 180 ELSE 90 END;
+
+-- Roles of the deployment's own; '' is the project of those of the whole installation.
+CREATE TABLE roles (
+    project     TEXT COLLATE "C" NOT NULL,
+    slug        TEXT COLLATE "C" NOT NULL,
+    kind        TEXT COLLATE "C" NOT NULL,
+    name        TEXT COLLATE "C" NOT NULL,
+    note        TEXT COLLATE "C" NOT NULL,
+    permissions TEXT COLLATE "C" NOT NULL,
+    version     BIGINT NOT NULL,
+    created_at  BIGINT NOT NULL,
+    updated_at  BIGINT NOT NULL,
+    PRIMARY KEY (project, slug),
+    CONSTRAINT roles_kind CHECK (kind IN ('ingest', 'admin'))
+);
+CREATE INDEX keys_role ON keys (role, project) WHERE role IS NOT NULL;
+
+-- Every change, each entry's hash over the one before. Nothing is ever changed or taken away.
+CREATE TABLE audit (
+    seq         BIGINT NOT NULL PRIMARY KEY,
+    at          BIGINT NOT NULL,
+    action      TEXT COLLATE "C" NOT NULL,
+    actor       TEXT COLLATE "C",
+    actor_name  TEXT COLLATE "C" NOT NULL,
+    via         TEXT COLLATE "C" NOT NULL,
+    address     TEXT COLLATE "C",
+    user_agent  TEXT COLLATE "C",
+    request_id  TEXT COLLATE "C",
+    target_kind TEXT COLLATE "C" NOT NULL,
+    target      TEXT COLLATE "C" NOT NULL,
+    project     TEXT COLLATE "C",
+    before      TEXT COLLATE "C",
+    after       TEXT COLLATE "C",
+    hash        BYTEA NOT NULL,
+    CONSTRAINT audit_hash CHECK (length(hash) = 32)
+);
+CREATE INDEX audit_of_project ON audit (project, seq DESC);
+CREATE INDEX audit_of_target ON audit (target_kind, target, seq DESC);
+CREATE INDEX audit_of_actor ON audit (actor, seq DESC);
+CREATE INDEX audit_of_action ON audit (action, seq DESC);
+CREATE INDEX audit_at ON audit (at, seq DESC);
+
+CREATE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the audit log is append-only';
+END
+$$;
+CREATE TRIGGER audit_no_change BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_is_append_only();
+CREATE TRIGGER audit_no_truncate BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only();
+
+-- The end of the chain. Who writes locks it first, so that entries have one order.
+CREATE TABLE audit_head (
+    id   BIGINT NOT NULL PRIMARY KEY,
+    seq  BIGINT NOT NULL,
+    hash BYTEA NOT NULL,
+    CONSTRAINT audit_head_one CHECK (id = 1),
+    CONSTRAINT audit_head_hash CHECK (length(hash) = 32)
+);
+INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, decode(repeat('00', 32), 'hex'));

@@ -1,0 +1,110 @@
+-- Everything that the life of a key needs beyond its being made and revoked.
+
+ALTER TABLE keys ADD COLUMN note TEXT NOT NULL DEFAULT '';
+ALTER TABLE keys ADD COLUMN tags TEXT NOT NULL DEFAULT '';
+ALTER TABLE keys ADD COLUMN owner TEXT;
+ALTER TABLE keys ADD COLUMN role TEXT;
+ALTER TABLE keys ADD COLUMN allowed TEXT NOT NULL DEFAULT '';
+ALTER TABLE keys ADD COLUMN member INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE keys ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE keys ADD COLUMN updated_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE keys ADD COLUMN exposed_at INTEGER;
+ALTER TABLE keys ADD COLUMN reviewed_at INTEGER;
+-- The latest of its secrets'.
+ALTER TABLE keys ADD COLUMN last_used_at INTEGER;
+ALTER TABLE keys ADD COLUMN name_folded TEXT NOT NULL DEFAULT '';
+
+UPDATE keys SET updated_at = created_at, name_folded = lower(name);
+UPDATE keys
+SET role = 'owner', permissions = ''
+WHERE kind = 'admin' AND permissions = 'api.key.create api.key.delete api.key.update api.key.view grid.create grid.view project.create project.view';
+UPDATE keys
+SET role = 'ingest', permissions = ''
+WHERE kind = 'ingest' AND permissions = 'telemetry.logs.write telemetry.metrics.write telemetry.profiles.write telemetry.traces.write';
+
+-- A name is free again once its key is revoked or has expired, which no index can know.
+DROP INDEX keys_name;
+CREATE INDEX keys_name ON keys (name, project, grid, environment) WHERE revoked_at IS NULL;
+
+-- The tags of keys.tags, one by one, to be found by.
+CREATE TABLE key_tags (
+    tag    TEXT NOT NULL,
+    key_id TEXT NOT NULL REFERENCES keys (id) ON DELETE CASCADE,
+    PRIMARY KEY (tag, key_id)
+) STRICT;
+CREATE INDEX key_tags_of_key ON key_tags (key_id);
+
+ALTER TABLE secrets ADD COLUMN algorithm TEXT NOT NULL DEFAULT 'hmac-sha256';
+ALTER TABLE secrets ADD COLUMN format TEXT NOT NULL DEFAULT 'token';
+ALTER TABLE secrets ADD COLUMN drained_after INTEGER;
+ALTER TABLE secrets ADD COLUMN first_used_at INTEGER;
+ALTER TABLE secrets ADD COLUMN last_used_at INTEGER;
+ALTER TABLE secrets ADD COLUMN last_used_address TEXT;
+ALTER TABLE secrets ADD COLUMN last_used_agent TEXT;
+-- Tokens that name no key are looked up by it.
+CREATE INDEX secrets_digest ON secrets (digest);
+
+ALTER TABLE projects ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE projects ADD COLUMN max_active_keys INTEGER;
+ALTER TABLE environments ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
+-- Keys of the environment are due for a new secret after so many days.
+ALTER TABLE environments ADD COLUMN rotation_days INTEGER;
+UPDATE environments SET rotation_days = CASE slug WHEN 'development' THEN 180 ELSE 90 END;
+
+-- Roles of the deployment's own; '' is the project of those of the whole installation.
+CREATE TABLE roles (
+    project     TEXT NOT NULL,
+    slug        TEXT NOT NULL,
+    kind        TEXT NOT NULL,
+    name        TEXT NOT NULL,
+    note        TEXT NOT NULL,
+    permissions TEXT NOT NULL,
+    version     INTEGER NOT NULL,
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL,
+    PRIMARY KEY (project, slug),
+    CONSTRAINT roles_kind CHECK (kind IN ('ingest', 'admin'))
+) STRICT;
+CREATE INDEX keys_role ON keys (role, project) WHERE role IS NOT NULL;
+
+-- Every change, each entry's hash over the one before. Nothing is ever changed or taken away.
+CREATE TABLE audit (
+    seq         INTEGER NOT NULL PRIMARY KEY,
+    at          INTEGER NOT NULL,
+    action      TEXT NOT NULL,
+    actor       TEXT,
+    actor_name  TEXT NOT NULL,
+    via         TEXT NOT NULL,
+    address     TEXT,
+    user_agent  TEXT,
+    request_id  TEXT,
+    target_kind TEXT NOT NULL,
+    target      TEXT NOT NULL,
+    project     TEXT,
+    before      TEXT,
+    after       TEXT,
+    hash        BLOB NOT NULL,
+    CONSTRAINT audit_hash CHECK (length(hash) = 32)
+) STRICT;
+CREATE INDEX audit_of_project ON audit (project, seq DESC);
+CREATE INDEX audit_of_target ON audit (target_kind, target, seq DESC);
+CREATE INDEX audit_of_actor ON audit (actor, seq DESC);
+CREATE INDEX audit_of_action ON audit (action, seq DESC);
+CREATE INDEX audit_at ON audit (at, seq DESC);
+
+CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN
+    SELECT RAISE(ABORT, 'the audit log is append-only');
+END;
+CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN
+    SELECT RAISE(ABORT, 'the audit log is append-only');
+END;
+
+-- The end of the chain. Who writes locks it first, so that entries have one order.
+CREATE TABLE audit_head (
+    id   INTEGER NOT NULL PRIMARY KEY,
+    seq  INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    CONSTRAINT audit_head_one CHECK (id = 1),
+    CONSTRAINT audit_head_hash CHECK (length(hash) = 32)
+) STRICT;
+INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, zeroblob(32));

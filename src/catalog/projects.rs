@@ -1,0 +1,196 @@
+//! Environments, projects and grids.
+
+use async_trait::async_trait;
+use serde_json::json;
+use sqlx::{AnyConnection, query};
+
+use super::audit::fields;
+use super::store::{Store, collect, found, wrote_one};
+use super::{CatalogError, Entity, Page, Paging, cursor, rows};
+use crate::domain::audit::{Action, Target, TargetKind};
+use crate::domain::{Actor, Environment, Slug, Tenant, Timestamp};
+
+/// A project: a team or product.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Project {
+    /// Unique and immutable.
+    pub slug: Slug,
+    /// Free text for people.
+    pub name: String,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+/// A grid: one application's space inside a project.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Grid {
+    /// The project it belongs to.
+    pub project: Slug,
+    /// Unique inside its project, and immutable.
+    pub slug: Slug,
+    /// Free text for people.
+    pub name: String,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+/// What the catalog keeps of environments, projects and grids.
+#[async_trait]
+pub trait Projects {
+    /// Every environment, by slug.
+    async fn environments(&self) -> Result<Vec<Environment>, CatalogError>;
+
+    /// Adds an environment. [`CatalogError::Exists`] where slug or code is taken.
+    async fn create_environment(&self, environment: &Environment, by: &Actor) -> Result<(), CatalogError>;
+
+    /// Adds a project. [`CatalogError::Exists`] where the slug is taken.
+    async fn create_project(&self, project: &Project, by: &Actor) -> Result<(), CatalogError>;
+
+    /// One project.
+    async fn project(&self, slug: &Slug) -> Result<Option<Project>, CatalogError>;
+
+    /// Projects by slug. [`CatalogError::Cursor`] for a bad position.
+    async fn projects(&self, paging: &Paging) -> Result<Page<Project>, CatalogError>;
+
+    /// Adds a grid. [`CatalogError::Missing`] without its project, [`CatalogError::Exists`] where the slug is taken.
+    async fn create_grid(&self, grid: &Grid, by: &Actor) -> Result<(), CatalogError>;
+
+    /// One grid.
+    async fn grid(&self, project: &Slug, slug: &Slug) -> Result<Option<Grid>, CatalogError>;
+
+    /// A project's grids by slug. [`CatalogError::Cursor`] for a bad position.
+    async fn grids(&self, project: &Slug, paging: &Paging) -> Result<Page<Grid>, CatalogError>;
+}
+
+#[async_trait]
+impl Projects for Store {
+    async fn environments(&self) -> Result<Vec<Environment>, CatalogError> {
+        let sql = "SELECT slug, code, name, created_at FROM environments ORDER BY slug";
+        self.bounded(async { query(sql).fetch_all(&self.pool).await?.iter().map(rows::environment).collect() }).await
+    }
+
+    async fn create_environment(&self, environment: &Environment, by: &Actor) -> Result<(), CatalogError> {
+        let insert = query("INSERT INTO environments (slug, code, name, created_at) VALUES ($1, $2, $3, $4)")
+            .bind(environment.slug.as_str())
+            .bind(environment.code.as_str())
+            .bind(&environment.name)
+            .bind(environment.created_at.micros());
+        self.bounded(async {
+            let mut writing = self.write(by).await?;
+            wrote_one(insert.execute(writing.connection()).await?.rows_affected())?;
+            let target = Target { kind: TargetKind::Environment, id: environment.slug.to_string(), project: None };
+            let after = fields(json!({ "code": environment.code.as_str(), "name": environment.name }));
+            writing.append(Action::EnvironmentCreated, &target, None, Some(after)).await?;
+            writing.commit().await
+        })
+        .await
+    }
+
+    async fn create_project(&self, project: &Project, by: &Actor) -> Result<(), CatalogError> {
+        let insert = query("INSERT INTO projects (slug, name, created_at) VALUES ($1, $2, $3)")
+            .bind(project.slug.as_str())
+            .bind(&project.name)
+            .bind(project.created_at.micros());
+        self.bounded(async {
+            let mut writing = self.write(by).await?;
+            wrote_one(insert.execute(writing.connection()).await?.rows_affected())?;
+            let (id, of) = (project.slug.to_string(), Some(project.slug.clone()));
+            let target = Target { kind: TargetKind::Project, id, project: of };
+            let after = fields(json!({ "name": project.name }));
+            writing.append(Action::ProjectCreated, &target, None, Some(after)).await?;
+            writing.commit().await
+        })
+        .await
+    }
+
+    async fn project(&self, slug: &Slug) -> Result<Option<Project>, CatalogError> {
+        let select = query("SELECT slug, name, created_at FROM projects WHERE slug = $1").bind(slug.as_str());
+        self.bounded(async { select.fetch_optional(&self.pool).await?.as_ref().map(rows::project).transpose() }).await
+    }
+
+    async fn projects(&self, paging: &Paging) -> Result<Page<Project>, CatalogError> {
+        let select = query("SELECT slug, name, created_at FROM projects WHERE slug > $1 ORDER BY slug LIMIT $2")
+            .bind(cursor::after_slug(paging)?)
+            .bind(cursor::rows_to_read(paging));
+        self.bounded(async {
+            let projects = collect(&select.fetch_all(&self.pool).await?, rows::project)?;
+            Ok(cursor::page(projects, paging, |project| project.slug.to_string()))
+        })
+        .await
+    }
+
+    async fn create_grid(&self, grid: &Grid, by: &Actor) -> Result<(), CatalogError> {
+        self.bounded(async {
+            let mut writing = self.write(by).await?;
+            require_project(writing.connection(), &grid.project).await?;
+            let insert = query("INSERT INTO grids (project, slug, name, created_at) VALUES ($1, $2, $3, $4)")
+                .bind(grid.project.as_str())
+                .bind(grid.slug.as_str())
+                .bind(&grid.name)
+                .bind(grid.created_at.micros());
+            wrote_one(insert.execute(writing.connection()).await?.rows_affected())?;
+            let id = format!("{}/{}", grid.project, grid.slug);
+            let target = Target { kind: TargetKind::Grid, id, project: Some(grid.project.clone()) };
+            let after = fields(json!({ "name": grid.name }));
+            writing.append(Action::GridCreated, &target, None, Some(after)).await?;
+            writing.commit().await
+        })
+        .await
+    }
+
+    async fn grid(&self, project: &Slug, slug: &Slug) -> Result<Option<Grid>, CatalogError> {
+        let select = query("SELECT project, slug, name, created_at FROM grids WHERE project = $1 AND slug = $2")
+            .bind(project.as_str())
+            .bind(slug.as_str());
+        self.bounded(async { select.fetch_optional(&self.pool).await?.as_ref().map(rows::grid).transpose() }).await
+    }
+
+    async fn grids(&self, project: &Slug, paging: &Paging) -> Result<Page<Grid>, CatalogError> {
+        let select = query(
+            "SELECT project, slug, name, created_at
+             FROM grids
+             WHERE project = $1 AND slug > $2
+             ORDER BY slug
+             LIMIT $3",
+        )
+        .bind(project.as_str())
+        .bind(cursor::after_slug(paging)?)
+        .bind(cursor::rows_to_read(paging));
+        self.bounded(async {
+            let grids = collect(&select.fetch_all(&self.pool).await?, rows::grid)?;
+            Ok(cursor::page(grids, paging, |grid| grid.slug.to_string()))
+        })
+        .await
+    }
+}
+
+pub(super) async fn require_project(connection: &mut AnyConnection, project: &Slug) -> Result<(), CatalogError> {
+    let select = query("SELECT slug FROM projects WHERE slug = $1").bind(project.as_str());
+    found(select.fetch_optional(connection).await?, Entity::Project)
+}
+
+/// Writes the tenant where it is new, after checking that its parts exist.
+pub(super) async fn ensure_tenant(
+    connection: &mut AnyConnection,
+    tenant: &Tenant,
+    now: Timestamp,
+) -> Result<(), CatalogError> {
+    let (project, grid, environment) = (tenant.project.as_str(), tenant.grid.as_str(), tenant.environment.as_str());
+    require_project(connection, &tenant.project).await?;
+    let select = query("SELECT slug FROM grids WHERE project = $1 AND slug = $2").bind(project).bind(grid);
+    found(select.fetch_optional(&mut *connection).await?, Entity::Grid)?;
+    let select = query("SELECT slug FROM environments WHERE slug = $1").bind(environment);
+    found(select.fetch_optional(&mut *connection).await?, Entity::Environment)?;
+    query(
+        "INSERT INTO tenants (project, grid, environment, created_at)
+         VALUES ($1, $2, $3, $4)
+         ON CONFLICT (project, grid, environment) DO NOTHING",
+    )
+    .bind(project)
+    .bind(grid)
+    .bind(environment)
+    .bind(now.micros())
+    .execute(&mut *connection)
+    .await?;
+    Ok(())
+}
