@@ -16,7 +16,7 @@ use super::acknowledge::{self, Answer};
 use super::admit;
 use super::authenticate::{Proved, prove};
 use crate::domain::judge::Use;
-use crate::domain::{Reason, Refusal, SecretState, Signal, Tenant, Timestamp};
+use crate::domain::{Reason, Refusal, SecretState, Signal, Slug, Tenant, Timestamp};
 
 /// The path, behind the listener's prefix.
 pub const PATH: &str = "/v1/whoami";
@@ -29,7 +29,8 @@ struct Whoami<'a> {
     project: &'a str,
     grid: &'a str,
     environment: &'a str,
-    permissions: Vec<String>,
+    role: Option<&'a str>,
+    permissions: Vec<&'a str>,
     status: &'static str,
     expires_at: Option<String>,
     secret: SecretOf,
@@ -105,7 +106,7 @@ async fn tell(gate: &Gate, entrance: &Entrance, peer: IpAddr, parts: &request::P
         return Err(Refusal::new(Reason::HeadersTooLarge).of_key(key.id));
     }
     for name in required(&parts.uri)? {
-        if !key.permissions.iter().any(|permission| permission.as_str() == name) {
+        if !key.permissions.contains_name(&name) {
             return Err(Refusal::because(Reason::PermissionDenied, format!("the key lacks {name}")).of_key(key.id));
         }
     }
@@ -127,7 +128,8 @@ fn view<'a>(used: &Use<'a>, tenant: &'a Tenant) -> Whoami<'a> {
         project: tenant.project.as_str(),
         grid: tenant.grid.as_str(),
         environment: tenant.environment.as_str(),
-        permissions: key.permissions.iter().map(|one| one.to_string()).collect(),
+        role: key.role.as_ref().map(Slug::as_str),
+        permissions: key.permissions.names().collect(),
         status: key.status(used.at).as_str(),
         expires_at: key.expires_at.as_ref().map(Timestamp::to_string),
         secret: SecretOf { version: used.secret_version, state, retires_at },
