@@ -61,6 +61,8 @@ pub fn router(state: AdminState) -> Router {
         .route("/projects/{project}", get(projects::show::handler))
         .route("/projects/{project}/grids", get(grids::list::handler).post(grids::create::handler))
         .route("/keys", get(keys::list::handler).post(keys::create::handler))
+        .route("/keys/diagnose", post(keys::diagnose::handler))
+        .route("/keys/verify", post(keys::verify::handler))
         .route("/keys/{id}", get(keys::show::handler))
         .route("/keys/{id}/disable", post(keys::disable::handler))
         .route("/keys/{id}/enable", post(keys::enable::handler))

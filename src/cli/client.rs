@@ -42,6 +42,13 @@ pub struct Target {
     trust: Trust,
 }
 
+impl Target {
+    /// Whether somebody gave an admin key.
+    pub(super) const fn has_key(&self, terminal: &Terminal<'_>) -> bool {
+        self.admin_key_file.is_some() || terminal.admin_key.is_some()
+    }
+}
+
 /// Longer answers are none of the admin API's.
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 /// From the first byte sent to the last received.

@@ -16,7 +16,7 @@ use super::acknowledge::{self, Answer};
 use super::admit;
 use super::authenticate::{Proved, prove};
 use crate::domain::judge::Use;
-use crate::domain::{Reason, Refusal, SecretState, Signal, Slug, Tenant, Timestamp};
+use crate::domain::{Permissions, Reason, Refusal, SecretState, Signal, Slug, Tenant, Timestamp};
 
 /// The path, behind the listener's prefix.
 pub const PATH: &str = "/v1/whoami";
@@ -137,24 +137,18 @@ fn view<'a>(used: &Use<'a>, tenant: &'a Tenant) -> Whoami<'a> {
     }
 }
 
-/// The longest name of a permission, in bytes.
-const MAX_NAME: usize = 100;
-
 /// The permissions that the query asks for. Whatever else it says is refused: a slip in `permission` must not be a yes.
 fn required(uri: &Uri) -> Result<Vec<String>, Refusal> {
-    let refuse = |detail| Err(Refusal::because(Reason::QueryInvalid, detail));
+    let refuse = |detail: String| Err(Refusal::because(Reason::QueryInvalid, detail));
     let Ok(Query(parameters)) = Query::<Vec<(String, String)>>::try_from_uri(uri) else {
-        return refuse("the query cannot be read");
-    };
-    let is_name = |text: &str| {
-        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
-        !text.is_empty() && text.len() <= MAX_NAME && text.bytes().all(fits)
+        return refuse("the query cannot be read".to_owned());
     };
     if parameters.iter().any(|(name, _)| name != "permission") {
-        return refuse("the query has another parameter than permission");
+        return refuse("the query has another parameter than permission".to_owned());
     }
-    if !parameters.iter().all(|(_, value)| is_name(value)) {
-        return refuse("the query has a permission that is no permission's name");
+    let names: Vec<_> = parameters.into_iter().map(|(_, name)| name).collect();
+    match names.iter().try_for_each(|name| Permissions::default().insert(name)) {
+        Ok(()) => Ok(names),
+        Err(error) => refuse(error.to_string()),
     }
-    Ok(parameters.into_iter().map(|(_, value)| value).collect())
 }

@@ -1,11 +1,14 @@
 //! Keys: what is shown of them, and what their verbs share.
 
 pub mod create;
+pub mod diagnose;
 pub(super) mod disable;
 pub(super) mod enable;
 pub(super) mod list;
+mod presented;
 pub(super) mod revoke;
 pub(super) mod show;
+pub mod verify;
 
 use axum::Json;
 use serde::{Deserialize, Serialize};

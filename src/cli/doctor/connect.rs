@@ -182,7 +182,8 @@ fn explain(error: &io::Error, endpoint: &Endpoint, transport: Transport) -> Stop
                 format!("the certificate is for another name than {host}"),
                 "use a name that the certificate has, or have this one added to it",
             ),
-            CertificateError::UnknownIssuer => stop(
+            // The latter: an authority of the same name, with another key.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => stop(
                 format!("the certificate of {host} is signed by an authority that is not trusted here"),
                 MORE_TRUST,
             ),

@@ -48,8 +48,17 @@ pub(super) async fn export(
         all.insert(header::TE, HeaderValue::from_static("trailers"));
     }
     match exchange(dialer, stream, endpoint, transport, (Method::POST, path), all, body).await {
+        // Many servers of TLS know plain HTTP when they see it, and say so in plain HTTP.
+        Ok(reply) if reply.is_plain_refusal() => wants_tls(dialer, endpoint, transport).await.map_or(Ok(reply), Err),
         Ok(reply) => Ok(reply),
         Err(why) => Err(silent(dialer, endpoint, transport, &why).await),
+    }
+}
+
+impl Reply {
+    fn is_plain_refusal(&self) -> bool {
+        let content_type = self.headers.get(header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
+        self.status == StatusCode::BAD_REQUEST && !content_type.starts_with(b"application/")
     }
 }
 
@@ -123,13 +132,8 @@ fn framed(message: &[u8]) -> Vec<u8> {
 
 /// What it means that there was no answer of HTTP.
 async fn silent(dialer: &Dialer, endpoint: &Endpoint, transport: Transport, why: &str) -> Stop {
-    if !endpoint.is_tls && dialer.finds_tls(endpoint, transport).await {
-        return Stop::new(
-            Stage::Tls,
-            Exit::Refused,
-            "the port speaks TLS, and the endpoint is http://",
-            "use https://",
-        );
+    if let Some(stop) = wants_tls(dialer, endpoint, transport).await {
+        return stop;
     }
     let other = match transport {
         Transport::Grpc => Transport::Http,
@@ -143,4 +147,11 @@ async fn silent(dialer: &Dialer, endpoint: &Endpoint, transport: Transport, why:
         4318
     );
     Stop::new(Stage::Port, Exit::Unreachable, detail, advice)
+}
+
+/// The end where plain text was sent to a port of TLS.
+async fn wants_tls(dialer: &Dialer, endpoint: &Endpoint, transport: Transport) -> Option<Stop> {
+    let mixed_up = !endpoint.is_tls && dialer.finds_tls(endpoint, transport).await;
+    let detail = "the port speaks TLS, and the endpoint is http://";
+    mixed_up.then(|| Stop::new(Stage::Tls, Exit::Refused, detail, "use https://"))
 }

@@ -22,8 +22,9 @@ use zeroize::Zeroizing;
 use super::client::{Client, Target};
 use super::output::{self, Output};
 use super::{Exit, Failure, Terminal};
+use crate::admin::keys::diagnose::{Diagnosis, Question};
 use crate::domain::token::{PresentedToken, TokenError};
-use crate::domain::{Clock, OsRandom, SystemClock, TokenKind};
+use crate::domain::{Clock, OsRandom, Reason, Signal, SystemClock, TokenKind};
 use crate::observe::metrics::Transport;
 use connect::Dialer;
 use endpoint::Endpoint;
@@ -94,6 +95,8 @@ struct Findings {
     stages: Vec<Line>,
     /// What the gate says of the key.
     key: Option<serde_json::Value>,
+    /// What the admin API says of the token.
+    diagnosis: Option<Diagnosis>,
 }
 
 impl Doctor {
@@ -128,35 +131,66 @@ impl Doctor {
         &self,
         report: &Report,
         key: Option<serde_json::Value>,
-        token: &Zeroizing<String>,
+        token: &str,
         terminal: &mut Terminal<'_>,
     ) -> Result<(), Failure> {
         let stop = report.stop().map(|(_, stop)| stop);
+        let asked = match stop {
+            Some(stop) if stop.stage.is_of_the_key() => self.ask(token, terminal).await,
+            _ => None,
+        };
+        let (diagnosis, unanswered) = match asked {
+            Some(Ok(diagnosis)) => (Some(diagnosis), None),
+            Some(Err(failure)) => (None, failure.lines.into_iter().next()),
+            None => (None, None),
+        };
+        let failure = report.failure().map(|failure| {
+            let findings = diagnosis.iter().flat_map(|diagnosis| &diagnosis.findings);
+            let said = findings.map(|finding| {
+                let since = finding.since.as_ref().map_or_else(String::new, |since| format!(" since {since}"));
+                format!("the admin API says: {}{since}; {}", finding.detail, finding.fix)
+            });
+            let unsaid = unanswered.map(|why| format!("the admin API could not be asked: {why}"));
+            said.chain(unsaid).fold(failure, Failure::hint)
+        });
         match self.output {
             Output::Table => output::rows(terminal, Output::Table, &report.lines())?,
             Output::Json => {
                 let findings = Findings {
                     stopped_at: stop.map(|stop| stop.stage),
-                    reason: stop.and_then(|stop| stop.reason).map(crate::domain::Reason::as_str),
+                    reason: stop.and_then(|stop| stop.reason).map(Reason::as_str),
                     advice: stop.map(|stop| stop.advice.clone()),
                     stages: report.lines(),
                     key,
+                    diagnosis,
                 };
                 output::json(terminal, &findings)?;
             }
         }
-        for (transport, _) in report.elsewhere() {
+        for transport in report.elsewhere() {
             terminal.say(&format!(
                 "this port does not serve {}; set OTEL_EXPORTER_OTLP_PROTOCOL to the other one",
                 name(transport)
             ));
         }
-        let Some(failure) = report.failure() else {
-            terminal.say("telemetry arrives; the test span is stored under service.name gridgate-doctor");
-            return Ok(());
-        };
-        let _ = token;
-        Err(failure)
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+        terminal.say(&format!("telemetry arrives; the test span is stored under service.name {}", span::SERVICE));
+        Ok(())
+    }
+
+    /// What the admin API says of the token; `None` where there is nobody to ask it.
+    async fn ask(&self, token: &str, terminal: &Terminal<'_>) -> Option<Result<Diagnosis, Failure>> {
+        if !self.target.has_key(terminal) {
+            return None;
+        }
+        let question =
+            Question { token: Some(token.to_owned()), signal: Some(Signal::Traces.to_string()), ..Question::default() };
+        Some(match Client::new(&self.target, terminal) {
+            Ok(client) => client.post("/keys/diagnose", &question).await,
+            Err(failure) => Err(failure),
+        })
     }
 }
 

@@ -40,6 +40,11 @@ impl Stage {
     pub(super) const OF_THE_ANSWER: [Self; 7] =
         [Self::Port, Self::Path, Self::Key, Self::Environment, Self::Permission, Self::Limit, Self::Span];
 
+    /// Whether the admin API knows more about it.
+    pub(super) const fn is_of_the_key(self) -> bool {
+        matches!(self, Self::Token | Self::Key | Self::Environment | Self::Permission)
+    }
+
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Token => "token",
@@ -125,6 +130,8 @@ impl Trail {
     }
 
     pub(super) fn stopped(&mut self, stop: Stop) {
+        // What looked well may turn out not to be.
+        self.lines.retain(|line| line.stage < stop.stage);
         self.line(stop.stage, Result::Stopped, stop.detail.clone());
         self.stop = Some(stop);
     }
@@ -165,9 +172,9 @@ impl Report {
     }
 
     /// The transports that this port does not serve although all else is well.
-    pub(super) fn elsewhere(&self) -> impl Iterator<Item = (Transport, &Stop)> {
+    pub(super) fn elsewhere(&self) -> impl Iterator<Item = Transport> {
         let well = self.stop().is_none();
-        self.trails.iter().filter_map(move |trail| Some((trail.transport?, trail.stop.as_ref().filter(|_| well)?)))
+        self.trails.iter().filter(move |trail| well && trail.stop.is_some()).filter_map(|trail| trail.transport)
     }
 
     /// The end of the command where something was found.

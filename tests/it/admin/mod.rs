@@ -2,6 +2,7 @@
 
 mod authentication;
 mod commit;
+mod diagnose;
 mod input;
 mod isolation;
 mod keys;

@@ -6,6 +6,7 @@ mod client;
 mod compression;
 mod cors;
 mod credentials;
+mod doctor;
 mod examples;
 mod floods;
 mod forward;
