@@ -11,6 +11,7 @@ use crate::catalog::{CatalogError, Entity};
 use crate::domain::audit::{Actor, Via};
 use crate::domain::credential::{self, CredentialError};
 use crate::domain::token::PresentedToken;
+use crate::domain::uses::Used;
 use crate::domain::{Binding, KeyId, KeyStatus, Permission, Permissions, SecretState, Slug, TokenKind};
 
 /// The admin key behind a request: possession of its secret is proved, and the key is active.
@@ -76,7 +77,7 @@ impl FromRequestParts<AdminState> for Caller {
             }
             Err(error) => return Err(error.into()),
         };
-        let proved = credential::prove(key.as_ref(), token.text, &state.peppers).map(|secret| secret.state(now));
+        let proved = credential::prove(key.as_ref(), token.text, &state.peppers).cloned();
         let Some((key, secret)) = key.zip(proved) else {
             let detail = "no admin key has this token; check that it belongs to this installation and is the newest";
             return Err(Problem::new(Code::CredentialsInvalid, detail));
@@ -97,16 +98,28 @@ impl FromRequestParts<AdminState> for Caller {
                 return Err(Problem::new(Code::CredentialsDisabled, format!("{} is disabled", key.id)));
             }
         }
-        if secret == SecretState::Retired {
+        if secret.state(now) == SecretState::Retired {
             let detail = format!("this secret of {} was replaced; use the newer one", key.id);
             return Err(Problem::new(Code::CredentialsRetired, detail));
+        }
+        let address = parts.extensions.get::<Peer>().map(|peer| peer.0.to_canonical());
+        let allowed = address.map_or(key.allowed.is_any(), |address| key.allowed.contains(address));
+        if !allowed {
+            let from = address.map_or_else(|| "nowhere that is known".to_owned(), |address| address.to_string());
+            let detail = format!("{} may not be used from {from}", key.id);
+            return Err(Problem::new(Code::IpNotAllowed, detail));
+        }
+        if let Some(address) = address {
+            let agent = parts.headers.get(header::USER_AGENT).map_or(&b""[..], |agent| agent.as_bytes());
+            let used = Used { key: key.id, version: secret.version, at: now, address, agent };
+            state.uses.record(&used, || credential::renewal(&secret, token.text, &state.peppers));
         }
         let actor = Actor {
             at: now,
             key: Some(key.id),
             name: key.name,
             via: Via::Api,
-            address: parts.extensions.get::<Peer>().map(|peer| peer.0.to_canonical()),
+            address,
             user_agent: user_agent(&parts.headers),
             request_id: parts.extensions.get::<RequestId>().map(|id| id.0.clone()),
         };

@@ -29,6 +29,7 @@ use http::{HeaderValue, header};
 
 use crate::catalog::Catalog;
 use crate::domain::secret::Peppers;
+use crate::domain::uses::Uses;
 use crate::domain::{Clock, KeyId, Random};
 use problem::{Code, Problem};
 use request::RequestId;
@@ -44,6 +45,8 @@ pub struct AdminState {
     pub random: Arc<dyn Random>,
     /// What digests are taken under.
     pub peppers: Arc<Peppers>,
+    /// When keys were last used, until that is written down.
+    pub uses: Arc<Uses>,
     /// Called with each key that was made or changed: after the commit and before the answer, so that what the answer says
     /// already holds at the gate.
     pub key_changed: Arc<dyn Fn(KeyId) + Send + Sync>,

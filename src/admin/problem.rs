@@ -67,6 +67,8 @@ codes! {
     CredentialsExpired = "credentials_expired", UNAUTHORIZED, "Expired credentials";
     /// The caller's key is disabled.
     CredentialsDisabled = "credentials_disabled", UNAUTHORIZED, "Disabled credentials";
+    /// The caller's address is not on its key's list.
+    IpNotAllowed = "ip_not_allowed", FORBIDDEN, "Address not allowed";
     /// The caller's key lacks the permission for this.
     PermissionDenied = "permission_denied", FORBIDDEN, "Permission denied";
     /// Only keys of the whole installation may do this.

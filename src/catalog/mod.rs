@@ -15,12 +15,14 @@ mod keys;
 mod open;
 mod projects;
 mod rows;
+mod secrets;
 mod store;
 
 pub use audit::EntryHash;
 pub use keys::{KeyFilter, Keys};
 pub use open::{CatalogSettings, OpenError, connect, migrate};
 pub use projects::{Grid, Project, Projects};
+pub use secrets::Secrets;
 
 pub mod issue;
 
@@ -112,7 +114,7 @@ impl std::fmt::Display for Entity {
 ///
 /// [`Actor`]: crate::domain::Actor
 #[async_trait]
-pub trait Catalog: Projects + Keys + Send + Sync + 'static {
+pub trait Catalog: Projects + Keys + Secrets + Send + Sync + 'static {
     /// Asks the database for an answer, for readiness.
     async fn ping(&self) -> Result<(), CatalogError>;
 }

@@ -7,9 +7,9 @@ use http::{HeaderMap, HeaderName, header};
 use super::Gate;
 use super::accept::Arrival;
 use super::key_cache::CachedKey;
-use crate::domain::credential::{self, CredentialError};
+use crate::domain::credential::{self, CredentialError, Presented};
 use crate::domain::judge::Use;
-use crate::domain::token::PresentedToken;
+use crate::domain::uses::Used;
 use crate::domain::{Reason, Refusal, Tenant, Timestamp, TokenKind};
 
 /// An export whose sender has proved possession of a secret, and may send this signal here.
@@ -30,35 +30,42 @@ pub struct Authenticated<'a> {
 /// # Errors
 /// The refusal. Until possession of a secret is proved, an unknown id and a wrong secret are the same refusal.
 pub async fn authenticate<'a>(gate: &Gate, arrival: Arrival<'a>) -> Result<Authenticated<'a>, Refusal> {
-    let Proved { cached, secret_version } = prove(gate, arrival.headers).await?;
+    let Proved { cached, secret_version, presented } = prove(gate, arrival.headers).await?;
     let Some(tenant) = cached.tenant.clone() else { return Err(Reason::KeyInvalid.into()) };
     let authenticated = Authenticated { arrival, tenant, cached, secret_version };
-    judge(&authenticated, arrival.at)?;
+    let used = used(&authenticated, arrival.at);
+    used.judge_export(arrival.signal)?;
+    remember(gate, arrival.headers, &used, presented.text());
     Ok(authenticated)
 }
 
 /// A key, and the version of its secret that a request carries.
 #[derive(Debug)]
-pub(super) struct Proved {
+pub(super) struct Proved<'h> {
     pub(super) cached: Arc<CachedKey>,
     pub(super) secret_version: u32,
+    pub(super) presented: Presented<'h>,
 }
 
 /// The key whose secret `headers` carry. What it is good for is not judged yet.
 ///
 /// # Errors
 /// The refusal.
-pub(super) async fn prove(gate: &Gate, headers: &HeaderMap) -> Result<Proved, Refusal> {
-    let token = presented(headers, &gate.credential_headers)?;
-    let token = PresentedToken::parse(token).map_err(|error| Refusal::because(Reason::KeyMalformed, error))?;
-    if token.kind == TokenKind::Admin {
-        return Err(Refusal::because(Reason::KeyMalformed, "it is an admin token (gga_), which never exports"));
-    }
-    let cached = gate.keys.get(&token.id).await.map_err(|_| Refusal::new(Reason::CatalogUnavailable))?;
-    let proved = credential::prove(cached.as_ref().map(|cached| &cached.key), token.text, &gate.peppers);
+pub(super) async fn prove<'h>(gate: &Gate, headers: &'h HeaderMap) -> Result<Proved<'h>, Refusal> {
+    let text = presented(headers, &gate.credential_headers)?;
+    let presented = Presented::parse(text).map_err(|error| Refusal::because(Reason::KeyMalformed, error))?;
+    let found = match &presented {
+        Presented::Token(token) if token.kind == TokenKind::Admin => {
+            return Err(Refusal::because(Reason::KeyMalformed, "it is an admin token (gga_), which never exports"));
+        }
+        Presented::Token(token) => gate.keys.get(&token.id).await,
+        Presented::Legacy(token) => gate.keys.find(token, &gate.peppers).await,
+    };
+    let cached = found.map_err(|_| Refusal::new(Reason::CatalogUnavailable))?;
+    let proved = credential::prove(cached.as_ref().map(|cached| &cached.key), presented.text(), &gate.peppers);
     let secret_version = proved.map(|secret| secret.version);
     match cached.zip(secret_version) {
-        Some((cached, secret_version)) => Ok(Proved { cached, secret_version }),
+        Some((cached, secret_version)) => Ok(Proved { cached, secret_version, presented }),
         None => Err(Reason::KeyInvalid.into()),
     }
 }
@@ -75,7 +82,7 @@ pub async fn confirm<'a>(gate: &Gate, mut authenticated: Authenticated<'a>) -> R
         let found = gate.keys.get(&id).await.map_err(|_| Refusal::new(Reason::CatalogUnavailable).of_key(id))?;
         authenticated.cached = found.ok_or(Refusal::new(Reason::KeyInvalid))?;
     }
-    judge(&authenticated, gate.clock.now())?;
+    used(&authenticated, gate.clock.now()).judge_export(authenticated.arrival.signal)?;
     Ok(authenticated)
 }
 
@@ -90,15 +97,22 @@ fn presented<'a>(headers: &'a HeaderMap, accepted: &[HeaderName]) -> Result<&'a 
     })
 }
 
-/// The checks after possession is proved.
-fn judge(authenticated: &Authenticated<'_>, now: Timestamp) -> Result<(), Refusal> {
+/// What is judged, after possession is proved.
+fn used<'a>(authenticated: &'a Authenticated<'_>, at: Timestamp) -> Use<'a> {
     let Authenticated { arrival, cached, secret_version, .. } = authenticated;
-    let used = Use {
+    Use {
         key: &cached.key,
         secret_version: *secret_version,
         environment: arrival.entrance.environment.as_ref(),
         address: arrival.peer,
-        at: now,
-    };
-    used.judge_export(arrival.signal)
+        at,
+    }
+}
+
+/// What a good key is used for counts as its use, whatever becomes of it.
+pub(super) fn remember(gate: &Gate, headers: &HeaderMap, used: &Use<'_>, text: &str) {
+    let agent = headers.get(header::USER_AGENT).map_or(&b""[..], |agent| agent.as_bytes());
+    let (key, version) = (used.key.id, used.secret_version);
+    let used_by = Used { key, version, at: used.at, address: used.address.to_canonical(), agent };
+    gate.uses.record(&used_by, || credential::renewal(used.secret()?, text, &gate.peppers));
 }

@@ -14,7 +14,7 @@ use super::Gate;
 use super::accept::{self, Entrance, Format};
 use super::acknowledge::{self, Answer};
 use super::admit;
-use super::authenticate::{Proved, prove};
+use super::authenticate::{Proved, prove, remember};
 use crate::domain::judge::Use;
 use crate::domain::{Permissions, Reason, Refusal, SecretState, Signal, Slug, Tenant, Timestamp};
 
@@ -97,7 +97,7 @@ async fn tell(gate: &Gate, entrance: &Entrance, peer: IpAddr, parts: &request::P
     if parts.method != Method::GET && parts.method != Method::HEAD {
         return Err(Refusal::because(Reason::MethodNotAllowed, "whoami is asked with GET"));
     }
-    let Proved { cached, secret_version } = prove(gate, &parts.headers).await?;
+    let Proved { cached, secret_version, presented } = prove(gate, &parts.headers).await?;
     let key = &cached.key;
     let environment = entrance.environment.as_ref();
     let used = Use { key, secret_version, environment, address: peer, at: gate.clock.now() };
@@ -110,6 +110,7 @@ async fn tell(gate: &Gate, entrance: &Entrance, peer: IpAddr, parts: &request::P
             return Err(Refusal::because(Reason::PermissionDenied, format!("the key lacks {name}")).of_key(key.id));
         }
     }
+    remember(gate, &parts.headers, &used, presented.text());
     // Names and instants are always JSON.
     Ok(serde_json::to_string(&view(&used, tenant)).unwrap_or_default())
 }

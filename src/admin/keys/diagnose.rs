@@ -7,7 +7,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
 use super::KeyView;
-use super::presented::{Presented, good_address, is_ingest, look_up};
+use super::presented::{Found, good_address, is_ingest, look_up};
 use crate::admin::AdminState;
 use crate::admin::body;
 use crate::admin::caller::Caller;
@@ -131,27 +131,27 @@ fn read(question: Question) -> Result<Asked, Problem> {
     check.finish(question.token.map(|token| Asked { token, signals, address, environment }))
 }
 
-fn diagnosis(presented: &Presented, asked: &Asked, caller: &Caller, now: Timestamp) -> Diagnosis {
+fn diagnosis(presented: &Found, asked: &Asked, caller: &Caller, now: Timestamp) -> Diagnosis {
     let every = |refusal: &Refusal| asked.signals.iter().map(|&signal| forecast(signal, Err(refusal))).collect();
     let (findings, key, secret_version, exports): (_, Option<&Key>, _, Vec<_>) = match presented {
-        Presented::Malformed(error, key) => {
+        Found::Malformed(error, key) => {
             let refusal = Refusal::because(Reason::KeyMalformed, error);
             let finding = finding(error.as_str(), error.to_string(), Reason::KeyMalformed.advice());
             (vec![finding], key.as_deref(), None, every(&refusal))
         }
-        Presented::Unknown => {
+        Found::Unknown => {
             let detail = "no key that you may see has this token".to_owned();
             let finding = finding("unknown", detail, "check which installation and which project it belongs to");
             // Who sees one project does not learn what is good in another.
             let all = caller.binding == Binding::Installation;
             (vec![finding], None, None, if all { every(&Reason::KeyInvalid.into()) } else { Vec::new() })
         }
-        Presented::Wrong(key) => {
+        Found::Wrong(key) => {
             let detail = format!("{} has never had this secret, or had it long ago", key.id);
             let fix = "use the newest token of the key; where it is lost, regenerate the key's secret";
             (vec![finding("wrong_secret", detail, fix)], Some(&**key), None, every(&Reason::KeyInvalid.into()))
         }
-        Presented::Proved { key, version } if !is_ingest(key) => {
+        Found::Proved { key, version } if !is_ingest(key) => {
             let detail = format!("it is an admin token, of {}, and those never export", key.id);
             let mut findings =
                 vec![finding("admin_token", detail.clone(), "use an ingest token, which begins with ggi_")];
@@ -159,7 +159,7 @@ fn diagnosis(presented: &Presented, asked: &Asked, caller: &Caller, now: Timesta
             let refusal = Refusal::because(Reason::KeyMalformed, "it is an admin token (gga_), which never exports");
             (findings, Some(&**key), Some(*version), every(&refusal))
         }
-        Presented::Proved { key, version } => {
+        Found::Proved { key, version } => {
             let address = asked.address.unwrap_or_else(|| good_address(key));
             let environment = asked.environment.as_ref();
             let used = Use { key, secret_version: *version, environment, address, at: now };

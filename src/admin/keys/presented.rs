@@ -5,11 +5,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use crate::admin::AdminState;
 use crate::admin::caller::Caller;
 use crate::admin::problem::Problem;
-use crate::domain::token::{PresentedToken, TokenError, claimed};
-use crate::domain::{Key, TokenKind, credential};
+use crate::domain::credential::{self, Presented};
+use crate::domain::token::{TokenError, claimed};
+use crate::domain::{Key, TokenKind};
 
 /// What a token is to a caller.
-pub(super) enum Presented {
+pub(super) enum Found {
     /// It has not the form of one. The key that it speaks of, if there is one to be seen.
     Malformed(TokenError, Option<Box<Key>>),
     /// No key that the caller may see has it.
@@ -26,22 +27,31 @@ pub(super) enum Presented {
 }
 
 /// Finds out whose token `text` is. A key that the caller may not see is unknown.
-pub(super) async fn look_up(state: &AdminState, caller: &Caller, text: &str) -> Result<Presented, Problem> {
+pub(super) async fn look_up(state: &AdminState, caller: &Caller, text: &str) -> Result<Found, Problem> {
     let visible = |key: &Key| caller.binding.covers(key.binding.project());
-    let token = match PresentedToken::parse(text) {
-        Ok(token) => token,
+    let catalog = &state.catalog;
+    let (presented, id) = match Presented::parse(text) {
+        Ok(Presented::Token(token)) => (Presented::Token(token), Some(token.id)),
+        Ok(Presented::Legacy(token)) => {
+            let id = catalog.key_of_digest(&credential::digests(token.text(), &state.peppers)).await?;
+            (Presented::Legacy(token), id)
+        }
         Err(error) => {
             let key = match claimed(text) {
-                Some(id) => state.catalog.key(&id).await?.filter(visible),
+                Some(id) => catalog.key(&id).await?.filter(visible),
                 None => None,
             };
-            return Ok(Presented::Malformed(error, key.map(Box::new)));
+            return Ok(Found::Malformed(error, key.map(Box::new)));
         }
     };
-    let Some(key) = state.catalog.key(&token.id).await?.filter(visible) else { return Ok(Presented::Unknown) };
-    Ok(match credential::prove(Some(&key), token.text, &state.peppers).map(|secret| secret.version) {
-        Some(version) => Presented::Proved { key: Box::new(key), version },
-        None => Presented::Wrong(Box::new(key)),
+    let key = match id {
+        Some(id) => catalog.key(&id).await?.filter(visible),
+        None => None,
+    };
+    let Some(key) = key else { return Ok(Found::Unknown) };
+    Ok(match credential::prove(Some(&key), presented.text(), &state.peppers).map(|secret| secret.version) {
+        Some(version) => Found::Proved { key: Box::new(key), version },
+        None => Found::Wrong(Box::new(key)),
     })
 }
 

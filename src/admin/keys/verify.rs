@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
-use super::presented::{Presented, good_address, is_ingest, look_up};
+use super::presented::{Found, good_address, is_ingest, look_up};
 use crate::admin::AdminState;
 use crate::admin::body;
 use crate::admin::caller::Caller;
@@ -71,9 +71,9 @@ pub(in crate::admin) async fn handler(
     let (token, permission, address) = read(question)?;
     let refusal = |reason| Refusal::new(reason);
     Ok(Json(match look_up(&state, &caller, &token).await? {
-        Presented::Malformed(error, _) => verified(None, Err(Refusal::because(Reason::KeyMalformed, error))),
-        Presented::Unknown | Presented::Wrong(_) => verified(None, Err(refusal(Reason::KeyInvalid))),
-        Presented::Proved { key, version } => {
+        Found::Malformed(error, _) => verified(None, Err(Refusal::because(Reason::KeyMalformed, error))),
+        Found::Unknown | Found::Wrong(_) => verified(None, Err(refusal(Reason::KeyInvalid))),
+        Found::Proved { key, version } => {
             let address = address.unwrap_or_else(|| good_address(&key));
             let used = Use { key: &key, secret_version: version, environment: None, address, at: state.clock.now() };
             let judged = if is_ingest(&key) { used.judge().map(|_| ()) } else { used.judge_admin() };

@@ -23,7 +23,8 @@ use super::client::{Client, Target};
 use super::output::{self, Output};
 use super::{Exit, Failure, Terminal};
 use crate::admin::keys::diagnose::{Diagnosis, Question};
-use crate::domain::token::{PresentedToken, TokenError};
+use crate::domain::credential::Presented;
+use crate::domain::token::TokenError;
 use crate::domain::{Clock, OsRandom, Reason, Signal, SystemClock, TokenKind};
 use crate::observe::metrics::Transport;
 use connect::Dialer;
@@ -201,18 +202,22 @@ fn look_at(settings: &Settings, trail: &mut Trail) -> Result<HeaderMap, Stop> {
         let advice = "give the exporter the token exactly as it was shown when the key was made; where it is lost, regenerate the key's secret";
         stop(format!("what the exporter has is no token: {error}"), advice)
     };
-    let text = settings.token.trim();
-    let token = PresentedToken::parse(text).map_err(malformed)?;
-    if token.kind == TokenKind::Admin {
-        let detail = format!("it is the admin token of {}, which never exports", token.id);
-        return Err(stop(detail, "use an ingest token, which begins with ggi_"));
-    }
-    let code = token.environment.unwrap_or_default();
+    let presented = Presented::parse(&settings.token).map_err(malformed)?;
     trail.passed(
         Stage::Token,
-        format!("a whole ingest token of {}, for the environment with the code {code}", token.id),
+        match &presented {
+            Presented::Token(token) if token.kind == TokenKind::Admin => {
+                let detail = format!("it is the admin token of {}, which never exports", token.id);
+                return Err(stop(detail, "use an ingest token, which begins with ggi_"));
+            }
+            Presented::Token(token) => {
+                let code = token.environment.unwrap_or_default();
+                format!("a whole ingest token of {}, for the environment with the code {code}", token.id)
+            }
+            Presented::Legacy(_) => "a legacy token (a UUID), which has no checksum and names no key".to_owned(),
+        },
     );
-    let value = Zeroizing::new(format!("{}{}", settings.scheme, token.text));
+    let value = Zeroizing::new(format!("{}{}", settings.scheme, settings.token.trim()));
     // A token has no other characters.
     let mut value = HeaderValue::from_str(&value).map_err(|_| malformed(TokenError::Foreign))?;
     value.set_sensitive(true);

@@ -22,6 +22,7 @@ use gridgate::catalog::issue::{NewKey, issue_key};
 use gridgate::domain::clock::ManualClock;
 use gridgate::domain::random::SeededRandom;
 use gridgate::domain::secret::Peppers;
+use gridgate::domain::uses::Uses;
 use gridgate::domain::{Actor, Binding, Key, Pepper, Permissions, Timestamp};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -84,6 +85,7 @@ impl Server {
             clock: Arc::clone(&clock) as _,
             random,
             peppers,
+            uses: Arc::new(Uses::new(100)),
             key_changed: Arc::new(move |id| announced.lock().expect("events").push(format!("announced {id}"))),
         };
         let owner = issue(&state, "owner", Binding::Installation, Permissions::owner()).await;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use gridgate::catalog::{Catalog, CatalogError, Grid, KeyFilter, Keys, Page, Paging, Project, Projects};
+use gridgate::catalog::{Catalog, CatalogError, Grid, KeyFilter, Keys, Page, Paging, Project, Projects, Secrets};
 use gridgate::domain::audit::{Action, Actor};
-use gridgate::domain::{Changed, Environment, Key, KeyChange, KeyId, Slug, Timestamp};
+use gridgate::domain::uses::LastUse;
+use gridgate::domain::{Changed, Digest, Environment, Key, KeyChange, KeyId, Slug, Timestamp};
 use tokio::sync::Semaphore;
 
 use super::Events;
@@ -131,5 +132,29 @@ impl Keys for Watched {
         let changed = self.inner()?.change_key(id, change, expected, by).await?;
         self.committed("changed", id);
         Ok(changed)
+    }
+}
+
+#[async_trait]
+impl Secrets for Watched {
+    async fn key_of_digest(&self, digests: &[Digest]) -> Result<Option<KeyId>, CatalogError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let found = self.inner()?.key_of_digest(digests).await;
+        self.answered.add_permits(1);
+        self.lookups.acquire().await.expect("it is never closed").forget();
+        found
+    }
+
+    async fn record_uses(&self, uses: &[LastUse]) -> Result<(), CatalogError> {
+        self.inner()?.record_uses(uses).await
+    }
+
+    async fn drained_secrets(
+        &self,
+        unknown: Option<Timestamp>,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(KeyId, u32)>, CatalogError> {
+        self.inner()?.drained_secrets(unknown, now, limit).await
     }
 }

@@ -6,6 +6,7 @@ mod damage;
 mod keys;
 mod names;
 mod opening;
+mod secrets;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use gridgate::config::pepper;
 use gridgate::domain::Budget;
 use gridgate::domain::random::SeededRandom;
+use gridgate::domain::uses::Uses;
 use gridgate::ingest::accept::Entrance;
 use gridgate::ingest::acknowledge::Answer;
 use gridgate::ingest::key_cache::{KeyCache, KeyCacheSettings};
@@ -54,6 +55,7 @@ impl Bare {
         let gate = ingest::Gate {
             keys: Arc::new(KeyCache::new(Arc::clone(&server.catalog), server.clock.clone(), cache)),
             peppers: Arc::new(pepper::read(&server.config.pepper_file()).expect("the pepper")),
+            uses: Arc::new(Uses::new(100)),
             cors: None,
             credential_headers: vec![http::HeaderName::from_static("api-key")],
             log: storage.log,

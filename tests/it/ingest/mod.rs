@@ -1,5 +1,6 @@
 //! The data path through real sockets: a whole gate in this process, on ports of its own and with its clock under control.
 
+mod addresses;
 mod admin_tls;
 mod bare;
 mod client;
@@ -12,8 +13,11 @@ mod floods;
 mod forward;
 mod frames;
 mod key_cache;
+mod last_used;
 mod left;
+mod legacy;
 mod limits;
+mod many_keys;
 mod observed;
 mod one_port;
 mod overtaken;
@@ -135,7 +139,11 @@ impl Gate {
         permissions: Permissions,
         expires_at: Option<Timestamp>,
     ) -> Issued {
-        let new = NewKey { expires_at, ..NewKey::with(name, binding, permissions) };
+        self.make(NewKey { expires_at, ..NewKey::with(name, binding, permissions) }).await
+    }
+
+    /// A key made past the admin API.
+    async fn make(&self, new: NewKey) -> Issued {
         let by = by(self.clock.now().micros());
         let issued = issue_key(&*self.catalog, &*self.random, &self.peppers, new, &by).await;
         let (key, token) = issued.expect("a key");
