@@ -11,7 +11,7 @@ mod audit;
 mod cursor;
 mod dialect;
 mod error;
-mod keys;
+pub mod keys;
 mod open;
 mod projects;
 mod rows;

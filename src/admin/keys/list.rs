@@ -47,7 +47,7 @@ fn read(mut parameters: Parameters) -> Result<(KeyFilter, Paging), Problem> {
     let paging = parameters.paging(&mut check);
     let known = ["project", "grid", "environment", "kind", "status", "limit", "cursor"];
     parameters.finish(&mut check, &known);
-    check.finish(Some((KeyFilter { project, grid, environment, kind, statuses }, paging)))
+    check.finish(Some((KeyFilter { project, grid, environment, kind, statuses, ..KeyFilter::default() }, paging)))
 }
 
 /// The statuses of the parameter, which separates them by commas; `all` shows every key.

@@ -4,8 +4,10 @@
 
 mod damage;
 mod keys;
+mod lists;
 mod names;
 mod opening;
+mod plans;
 
 use std::sync::Arc;
 use std::time::Duration;
