@@ -4,7 +4,8 @@ use std::hint::black_box;
 
 use super::key::DigestAlgorithm;
 use super::secret::Peppers;
-use super::{Digest, Key, Secret};
+use super::token::{PresentedToken, TokenError};
+use super::{Digest, Key, LegacyToken, Secret};
 
 /// Why the headers of a request carry no single credential.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -48,6 +49,37 @@ fn bearer(value: &str) -> Result<&str, CredentialError> {
         None => Ok(value),
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim_ascii()),
         Some(_) => Err(CredentialError::Scheme),
+    }
+}
+
+/// A presented credential whose form is right. Possession of a valid secret is not proved by that.
+#[derive(Debug)]
+pub enum Presented<'a> {
+    /// A token of Gridgate's. It says which key it belongs to.
+    Token(PresentedToken<'a>),
+    /// A UUID, whose key only its digest finds.
+    Legacy(LegacyToken),
+}
+
+impl<'a> Presented<'a> {
+    /// Reads a credential. White space around it is ignored.
+    ///
+    /// # Errors
+    /// [`TokenError`] says what looks wrong.
+    pub fn parse(text: &'a str) -> Result<Self, TokenError> {
+        match LegacyToken::parse(text) {
+            Some(token) => Ok(Self::Legacy(token)),
+            None => PresentedToken::parse(text).map(Self::Token),
+        }
+    }
+
+    /// The text over which digests are taken.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Token(token) => token.text,
+            Self::Legacy(token) => token.text(),
+        }
     }
 }
 

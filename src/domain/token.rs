@@ -49,6 +49,18 @@ impl Token {
         Ok(Self::assemble(environment, id, &secret))
     }
 
+    /// Mints a UUID of version 4, for senders that take nothing else. No key's id and no checksum is in it.
+    ///
+    /// # Errors
+    /// Where `random` gives no bytes.
+    pub fn mint_uuid(random: &dyn Random) -> Result<Self, RandomError> {
+        let mut bytes = Zeroizing::new([0; 16]);
+        random.fill(&mut *bytes)?;
+        let uuid = uuid::Builder::from_random_bytes(*bytes).into_uuid();
+        let mut text = Zeroizing::new([0; uuid::fmt::Hyphenated::LENGTH]);
+        Ok(Self(Zeroizing::new(uuid.hyphenated().encode_lower(&mut *text).to_owned())))
+    }
+
     fn assemble(environment: Option<&EnvironmentCode>, id: KeyId, secret: &[u8; SECRET_LENGTH]) -> Self {
         // Reserved whole, so that no half-built copy is left behind by a reallocation.
         let mut text = Zeroizing::new(String::with_capacity(MAX_TOKEN_LENGTH));
@@ -210,8 +222,8 @@ fn checksum(body: &str) -> [u8; CHECKSUM_LENGTH] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Pepper;
     use crate::domain::random::SeededRandom;
+    use crate::domain::{LegacyToken, Pepper};
     use proptest::prelude::*;
 
     fn token(environment: Option<&str>) -> Token {
@@ -249,6 +261,14 @@ mod tests {
         let admin = Token::mint(None, id, &random).expect("a token");
         let read = PresentedToken::parse(admin.reveal()).expect("it is well-formed");
         assert_eq!((read.kind, read.environment, read.id), (TokenKind::Admin, None, id));
+    }
+
+    #[test]
+    fn a_minted_uuid_is_a_strong_legacy_token() {
+        let random = SeededRandom::new(1);
+        let (one, two) = (Token::mint_uuid(&random).expect("a UUID"), Token::mint_uuid(&random).expect("a UUID"));
+        let read = LegacyToken::parse(one.reveal()).expect("it is well-formed");
+        assert!(!read.is_weak() && read.text() == one.reveal() && one.reveal() != two.reveal());
     }
 
     #[test]

@@ -8,8 +8,9 @@ use super::Gate;
 use super::accept::Arrival;
 use super::key_cache::CachedKey;
 use crate::domain::credential::{self, CredentialError};
+use crate::domain::judge::Use;
 use crate::domain::token::PresentedToken;
-use crate::domain::{Key, KeyStatus, Permission, Reason, Refusal, SecretState, Tenant, Timestamp, TokenKind};
+use crate::domain::{Reason, Refusal, Tenant, Timestamp, TokenKind};
 
 /// An export whose sender has proved possession of a secret, and may send this signal here.
 #[derive(Debug)]
@@ -72,32 +73,15 @@ fn presented<'a>(headers: &'a HeaderMap, accepted: &[HeaderName]) -> Result<&'a 
     })
 }
 
-/// The checks after possession is proved, in the order of the answer table. The reason is then safe to tell.
+/// The checks after possession is proved.
 fn judge(authenticated: &Authenticated<'_>, now: Timestamp) -> Result<(), Refusal> {
-    let Authenticated { arrival, tenant, cached, secret_version } = authenticated;
-    let key = &cached.key;
-    let refuse = |reason| Err(Refusal::new(reason).of_key(key.id));
-    match (key.status(now), is_retired(key, *secret_version, now)) {
-        (KeyStatus::Revoked, _) => return refuse(Reason::KeyRevoked),
-        (_, true) => return refuse(Reason::SecretRetired),
-        (KeyStatus::Expired, false) => return refuse(Reason::KeyExpired),
-        (KeyStatus::Disabled, false) => return refuse(Reason::KeyDisabled),
-        (KeyStatus::Active, false) => {}
-    }
-    if let Some(environment) = &arrival.entrance.environment
-        && *environment != tenant.environment
-    {
-        let detail = format!("this endpoint is for {environment}, the key for {}", tenant.environment);
-        return Err(Refusal::because(Reason::EnvironmentMismatch, detail).of_key(key.id));
-    }
-    if !key.permissions.contains(Permission::write(arrival.signal)) {
-        let detail = format!("the key lacks {}", Permission::write(arrival.signal));
-        return Err(Refusal::because(Reason::PermissionDenied, detail).of_key(key.id));
-    }
-    Ok(())
-}
-
-fn is_retired(key: &Key, version: u32, now: Timestamp) -> bool {
-    let secret = key.secrets.iter().find(|secret| secret.version == version);
-    secret.is_none_or(|secret| secret.state(now) == SecretState::Retired)
+    let Authenticated { arrival, cached, secret_version, .. } = authenticated;
+    let used = Use {
+        key: &cached.key,
+        secret_version: *secret_version,
+        environment: arrival.entrance.environment.as_ref(),
+        address: arrival.peer,
+        at: now,
+    };
+    used.judge_export(arrival.signal)
 }

@@ -1,0 +1,138 @@
+//! Judge: whether a key is good for what it is used for, once possession of one of its secrets is proved.
+//!
+//! The gate judges exports by these rules, and the admin API tells by the same ones what would happen to an export.
+
+use std::net::IpAddr;
+
+use super::{
+    Binding, Key, KeyStatus, Permission, Reason, Refusal, Secret, SecretState, Signal, Slug, Tenant, Timestamp,
+};
+
+/// A use of an ingest key by somebody who has proved possession of one of its secrets. The reason of a refusal is then safe to tell.
+#[derive(Clone, Copy, Debug)]
+pub struct Use<'a> {
+    /// The key.
+    pub key: &'a Key,
+    /// The version of the secret that was presented.
+    pub secret_version: u32,
+    /// The one environment whose keys the listener lets in; `None`: any.
+    pub environment: Option<&'a Slug>,
+    /// The address that the use comes from.
+    pub address: IpAddr,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl<'a> Use<'a> {
+    /// Whether the key may be used here and now at all, in the order of the answer table: state, environment. Says whose it is.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn judge(&self) -> Result<&'a Tenant, Refusal> {
+        let key = self.key;
+        let refuse = |reason| Err(Refusal::new(reason).of_key(key.id));
+        match (key.status(self.at), self.is_retired()) {
+            (KeyStatus::Revoked, _) => return refuse(Reason::KeyRevoked),
+            (_, true) => return refuse(Reason::SecretRetired),
+            (KeyStatus::Expired, false) => return refuse(Reason::KeyExpired),
+            (KeyStatus::Disabled, false) => return refuse(Reason::KeyDisabled),
+            (KeyStatus::Active, false) => {}
+        }
+        // An admin key is none that the gate knows.
+        let Binding::Tenant(tenant) = &key.binding else { return Err(Reason::KeyInvalid.into()) };
+        match self.environment {
+            Some(environment) if *environment != tenant.environment => {
+                let detail = format!("this endpoint is for {environment}, the key for {}", tenant.environment);
+                Err(Refusal::because(Reason::EnvironmentMismatch, detail).of_key(key.id))
+            }
+            _ => Ok(tenant),
+        }
+    }
+
+    /// Whether the key may export `signal` here and now.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn judge_export(&self, signal: Signal) -> Result<(), Refusal> {
+        self.judge()?;
+        let permission = Permission::write(signal);
+        if self.key.permissions.contains(permission) {
+            return Ok(());
+        }
+        Err(Refusal::because(Reason::PermissionDenied, format!("the key lacks {permission}")).of_key(self.key.id))
+    }
+
+    /// The secret that was presented; `None` where it is no longer kept.
+    #[must_use]
+    pub fn secret(&self) -> Option<&'a Secret> {
+        self.key.secrets.iter().find(|secret| secret.version == self.secret_version)
+    }
+
+    fn is_retired(&self) -> bool {
+        self.secret().is_none_or(|secret| secret.state(self.at) == SecretState::Retired)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Digest, KeyId, Permissions};
+
+    const NOW: Timestamp = Timestamp::from_micros(1_000_000);
+
+    fn key() -> Key {
+        let slug = |text: &str| text.parse().expect("a slug");
+        let tenant = Tenant { project: slug("shop"), grid: slug("web"), environment: slug("production") };
+        let secret = |version, retires_at| Secret {
+            version,
+            digest: Digest::from_bytes([0; 32]),
+            pepper: 1,
+            created_at: Timestamp::from_micros(0),
+            retires_at,
+        };
+        Key {
+            id: KeyId::from_bare("7Hq2mZxK9wPa").expect("an id"),
+            binding: Binding::Tenant(tenant),
+            name: "one".to_owned(),
+            permissions: [Permission::TracesWrite].into_iter().collect(),
+            created_at: Timestamp::from_micros(0),
+            created_by: None,
+            expires_at: None,
+            disabled_at: None,
+            revoked_at: None,
+            secrets: vec![secret(2, None), secret(1, Some(NOW))],
+        }
+    }
+
+    fn judged(key: &Key, secret_version: u32, environment: Option<&str>, signal: Signal) -> Option<Reason> {
+        let environment = environment.map(|slug| slug.parse::<Slug>().expect("a slug"));
+        let address = IpAddr::from([127, 0, 0, 1]);
+        let used = Use { key, secret_version, environment: environment.as_ref(), address, at: NOW };
+        used.judge_export(signal).err().map(|refusal| refusal.reason)
+    }
+
+    /// State, environment, permission.
+    #[test]
+    fn the_first_reason_of_the_table_is_told() {
+        let mut key = key();
+        let worst = |key: &Key, version| judged(key, version, Some("staging"), Signal::Logs);
+        assert_eq!(judged(&key, 2, None, Signal::Traces), None);
+        assert_eq!(judged(&key, 2, Some("production"), Signal::Traces), None);
+        assert_eq!(judged(&key, 2, None, Signal::Logs), Some(Reason::PermissionDenied));
+        assert_eq!(worst(&key, 2), Some(Reason::EnvironmentMismatch));
+        key.disabled_at = Some(NOW);
+        assert_eq!(worst(&key, 2), Some(Reason::KeyDisabled));
+        key.expires_at = Some(NOW);
+        assert_eq!(worst(&key, 2), Some(Reason::KeyExpired));
+        assert_eq!(worst(&key, 1), Some(Reason::SecretRetired));
+        assert_eq!(worst(&key, 7), Some(Reason::SecretRetired));
+        key.revoked_at = Some(NOW);
+        assert_eq!(worst(&key, 1), Some(Reason::KeyRevoked));
+    }
+
+    #[test]
+    fn an_admin_key_is_never_good() {
+        let key = Key { binding: Binding::Installation, permissions: Permissions::ingest(), ..key() };
+        assert_eq!(judged(&key, 2, None, Signal::Traces), Some(Reason::KeyInvalid));
+    }
+}
