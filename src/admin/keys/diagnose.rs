@@ -135,12 +135,7 @@ fn read(question: Question) -> Result<Asked, Problem> {
 }
 
 /// The diagnosis without the key, and the key.
-fn diagnosis<'f>(
-    presented: &'f Found,
-    asked: &Asked,
-    caller: &Caller,
-    now: Timestamp,
-) -> (Diagnosis, Option<&'f Key>) {
+fn diagnosis<'f>(presented: &'f Found, asked: &Asked, caller: &Caller, now: Timestamp) -> (Diagnosis, Option<&'f Key>) {
     let every = |refusal: &Refusal| asked.signals.iter().map(|&signal| forecast(signal, Err(refusal))).collect();
     let (findings, key, secret_version, exports): (_, Option<&Key>, _, Vec<_>) = match presented {
         Found::Malformed(error, key) => {
