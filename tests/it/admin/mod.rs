@@ -1,14 +1,18 @@
 //! The admin API over real sockets on a real SQLite catalog, with time and randomness under control.
 
+mod audit;
 mod authentication;
 mod commit;
+mod diagnose;
 mod input;
 mod isolation;
 mod keys;
 mod limits;
+mod members;
 mod once;
 mod permissions;
 mod projects;
+mod roles;
 mod secrecy;
 pub(crate) mod watched;
 
@@ -147,9 +151,7 @@ impl Server {
 
     /// A change in the form of a merge patch, meant for the version that `if_match` names.
     pub(crate) async fn patch(&self, path: &str, if_match: &str, body: &Value) -> Answer {
-        let request = self.request(Method::PATCH, path).header("authorization", format!("Bearer {}", self.owner.token));
-        let request = request.header("content-type", "application/merge-patch+json").header("if-match", if_match);
-        self.send(request, body.to_string()).await
+        self.edit(&self.owner, path, if_match, body).await
     }
 
     /// What the API works with.
@@ -183,9 +185,11 @@ impl Server {
         self.send(request, body.map(Value::to_string).unwrap_or_default()).await
     }
 
-    /// The owner's merge patch of the key `id`, meant for the version `tag`.
-    pub(crate) async fn patch_key(&self, id: &str, tag: &str, body: &Value) -> Answer {
-        self.patch(&format!("/keys/{id}"), tag, body).await
+    /// A merge patch by `admin` for a version.
+    pub(crate) async fn edit(&self, admin: &Admin, path: &str, if_match: &str, body: &Value) -> Answer {
+        let request = self.request(Method::PATCH, path).header("authorization", format!("Bearer {}", admin.token));
+        let request = request.header("content-type", "application/merge-patch+json").header("if-match", if_match);
+        self.send(request, body.to_string()).await
     }
 
     /// The beginning of a request under `/api/v1`.
