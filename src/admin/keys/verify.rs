@@ -5,30 +5,36 @@ use std::net::IpAddr;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::presented::{Found, good_address, is_ingest, look_up};
 use crate::admin::AdminState;
 use crate::admin::body;
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
+use crate::admin::openapi::schemas;
 use crate::admin::problem::{Place, Problem};
 use crate::domain::judge::Use;
 use crate::domain::{Binding, Key, Permission, Permissions, Reason, Refusal, Slug};
 
 /// The body. It has no `Debug` form, because it holds a token.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = TokenVerificationRequest)]
 pub struct Question {
     /// The token that somebody sent to a service of the deployment.
+    #[schema(value_type = String)]
     pub token: Option<String>,
     /// The permission that is needed there; none unless told otherwise.
+    #[schema(value_type = Option<schemas::PermissionName>)]
     pub permission: Option<String>,
     /// The address that it came from; where none is given, the key's addresses are not judged.
+    #[schema(value_type = Option<schemas::Address>)]
     pub address: Option<String>,
 }
 
 /// Whether the token is good, and whose it is.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Verified {
     /// Whether the sender may be served.
     pub valid: bool,
@@ -37,31 +43,43 @@ pub struct Verified {
     /// The same in words.
     pub detail: Option<String>,
     /// The key, once possession of a secret of it is proved.
+    #[schema(value_type = Option<schemas::KeyId>)]
     pub key: Option<String>,
     /// The key's name.
     pub name: Option<String>,
     /// The tenant of an ingest key.
     pub tenant: Option<TenantView>,
     /// The role that it has, if its permissions are not its own.
+    #[schema(value_type = Option<schemas::Slug>)]
     pub role: Option<String>,
     /// What it may do, names of the deployment's own included.
     pub permissions: Vec<String>,
     /// From this instant on it is refused.
+    #[schema(value_type = Option<schemas::Instant>)]
     pub expires_at: Option<String>,
 }
 
 /// A tenant in answers.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct TenantView {
     /// The project.
+    #[schema(value_type = schemas::Slug)]
     pub project: String,
     /// The grid.
+    #[schema(value_type = schemas::Slug)]
     pub grid: String,
     /// The environment.
+    #[schema(value_type = schemas::Slug)]
     pub environment: String,
 }
 
 /// Says whether a token is good, for services that take the same keys.
+#[utoipa::path(
+    post, path = "/keys/verify", tag = "keys", operation_id = "verify_token",
+    security(("bearer" = ["api.key.view"])),
+    request_body = Question,
+    responses((status = 200, body = Verified)),
+)]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,

@@ -26,6 +26,10 @@ use super::problem::ProblemView;
     tags(
         (name = "projects", description = "Projects, their grids, and environments"),
         (name = "keys", description = "Keys and their whole life"),
+        (name = "members", description = "People, each with an admin key"),
+        (name = "roles", description = "What keys may do, by name"),
+        (name = "audit", description = "Who did what"),
+        (name = "webhooks", description = "Where events of keys are told"),
         (name = "description", description = "This description"),
     ),
 )]
