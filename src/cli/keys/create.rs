@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use super::described;
 use crate::admin::keys::create::{IssuedKey, NewKey};
 use crate::cli::client::{Client, Target};
-use crate::cli::output;
+use crate::cli::issued::Showing;
 use crate::cli::{Failure, Terminal};
 use crate::domain::Slug;
 
@@ -32,12 +32,8 @@ pub(super) struct Create {
     /// The instant from which on the key is refused, RFC 3339.
     #[arg(long, value_name = "INSTANT")]
     expires_at: Option<String>,
-    /// The OTLP endpoint that `--output env` prints.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:4318")]
-    endpoint: String,
-    /// The form of the output.
-    #[arg(long, value_enum, default_value = "token")]
-    output: Form,
+    #[command(flatten)]
+    showing: Showing,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -46,18 +42,6 @@ enum Kind {
     Ingest,
     /// Administers a project or the installation.
     Admin,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-enum Form {
-    /// The token and nothing else.
-    Token,
-    /// Environment variables to paste.
-    Env,
-    /// Columns for people, and the token below.
-    Table,
-    /// JSON, as the admin API gives it.
-    Json,
 }
 
 impl Create {
@@ -81,29 +65,8 @@ impl Create {
             expires_at: self.expires_at,
             ..NewKey::default()
         };
-        let issued: IssuedKey = client.post("/keys", &new).await?;
-        terminal.say(&format!("created {}; its token is shown this once", described(&issued.key)));
-        match self.output {
-            Form::Token => terminal.data(&issued.token)?,
-            Form::Env => terminal.data(&variables(self.kind, &issued.token, &self.endpoint, target))?,
-            Form::Json => output::json(terminal, &issued)?,
-            Form::Table => {
-                output::one(terminal, output::Output::Table, &issued.key)?;
-                terminal.data(&format!("\n{}", issued.token))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Lines to paste where the key is used.
-fn variables(kind: Kind, token: &str, endpoint: &str, target: &Target) -> String {
-    match kind {
-        Kind::Ingest => format!(
-            "OTEL_EXPORTER_OTLP_ENDPOINT={endpoint}\n\
-             OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\n\
-             OTEL_EXPORTER_OTLP_HEADERS=api-key={token}"
-        ),
-        Kind::Admin => format!("GRIDGATE_ADMIN_URL={}\nGRIDGATE_ADMIN_KEY={token}", target.admin_url),
+        let once = self.showing.once.key()?;
+        let issued: IssuedKey = client.post_once("/keys", &new, &once).await?;
+        self.showing.show(&issued, &format!("created {}", described(&issued.key)), target, &once, terminal)
     }
 }

@@ -5,7 +5,8 @@ mod create;
 use clap::{Args, Subcommand};
 
 use super::client::{Client, Target};
-use super::output::{self, Output, Row, or_dash};
+use super::confirm::{Question, Sure};
+use super::output::{self, Output, Row, inert, or_dash};
 use super::{Exit, Failure, Terminal};
 use crate::admin::keys::KeyView;
 use crate::domain::{KeyId, Slug};
@@ -35,9 +36,8 @@ enum Verb {
     Revoke {
         #[command(flatten)]
         one: One,
-        /// Do not ask.
-        #[arg(long)]
-        yes: bool,
+        #[command(flatten)]
+        sure: Sure,
     },
 }
 
@@ -85,10 +85,8 @@ impl Keys {
             }
             Verb::Disable(one) => one.change(&client, "/disable", terminal).await,
             Verb::Enable(one) => one.change(&client, "/enable", terminal).await,
-            Verb::Revoke { one, yes } => {
-                if !yes {
-                    one.confirm_revoke(&client, terminal).await?;
-                }
+            Verb::Revoke { one, sure } => {
+                one.confirm_revoke(&sure, &client, terminal).await?;
                 one.change(&client, "/revoke", terminal).await
             }
         }
@@ -108,19 +106,17 @@ impl One {
         output::one(terminal, self.output, &key)
     }
 
-    async fn confirm_revoke(&self, client: &Client, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    async fn confirm_revoke(&self, sure: &Sure, client: &Client, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         let path = self.path("")?;
-        if !terminal.interactive {
-            return Err(Failure::new(Exit::Usage, "revoking cannot be undone and nobody is there to confirm it")
-                .hint("give --yes, or use `keys disable`, which can be undone"));
-        }
-        let key: KeyView = client.get(&path).await?;
-        terminal.say("Applications using this key will stop working. This cannot be undone.");
-        if terminal.confirm(&format!("Revoke {}?", described(&key)))? {
-            Ok(())
-        } else {
-            Err(Failure::new(Exit::Refused, "not confirmed; nothing was changed"))
-        }
+        let instead = Some("use `keys disable`, which can be undone");
+        let question = async || {
+            let key: KeyView = client.get(&path).await?;
+            Ok(Question {
+                consequences: vec!["Applications using this key will stop working. This cannot be undone.".to_owned()],
+                text: format!("Revoke {}?", described(&key)),
+            })
+        };
+        sure.or_ask(terminal, instead, question).await
     }
 }
 
@@ -140,7 +136,7 @@ impl Filter {
 
 /// The key in a sentence.
 fn described(key: &KeyView) -> String {
-    format!("{} ({:?}, {} key of {})", key.id, key.name, key.kind, scope(key))
+    format!("{} (\"{}\", {} key of {})", key.id, inert(&key.name), key.kind, scope(key))
 }
 
 /// What the key is bound to.

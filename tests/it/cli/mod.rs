@@ -1,14 +1,19 @@
 //! The command line against a running admin API: what it prints where, and how it exits.
 
+mod lost;
+
+use std::sync::Arc;
+
 use clap::Parser as _;
 use gridgate::cli::{Cli, Exit, Terminal, run};
 use gridgate::domain::Permissions;
+use gridgate::domain::clock::ManualClock;
 use gridgate::domain::token::PresentedToken;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use zeroize::Zeroizing;
 
-use crate::admin::{Admin, START_TEXT, Server, ingest_view};
+use crate::admin::{Admin, START, START_TEXT, Server, ingest_view};
 
 /// How a command ended, and what it wrote.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,6 +53,7 @@ impl Shell {
                 interactive: self.answer.is_some(),
                 shown: false,
                 admin_key: self.admin_key.clone().map(Zeroizing::new),
+                clock: Arc::new(ManualClock::new(START)),
             },
         )
         .await;
@@ -195,8 +201,8 @@ error: 2 fields or parameters are not as they must be (invalid)
 
     let taken = shell.run("projects create shop").await;
     let expected = "error: the project exists already (project_exists)\n".to_owned();
-    assert_eq!(taken, Ended { exit: Exit::Refused, out: String::new(), err: expected });
-    assert_eq!(shell.run("keys show key_000000000000").await.exit, Exit::Refused);
+    assert_eq!(taken, Ended { exit: Exit::Conflict, out: String::new(), err: expected });
+    assert_eq!(shell.run("keys show key_000000000000").await.exit, Exit::Missing);
 }
 
 #[tokio::test]
@@ -272,8 +278,8 @@ async fn a_server_without_its_database_is_to_be_tried_again() {
 
 #[test]
 fn exit_codes_are_those_documented() {
-    let document = include_str!("../../docs/api.md");
-    for exit in [Exit::Done, Exit::Refused, Exit::Usage, Exit::Unreachable, Exit::Failed] {
+    let document = include_str!("../../../docs/cli.md");
+    for exit in Exit::ALL {
         assert!(document.contains(&format!("\n| {} | ", exit.code())), "{exit:?}");
     }
 }
