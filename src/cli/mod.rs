@@ -1,4 +1,4 @@
-//! The command line. `projects`, `grids` and `keys` are clients of the admin API: they can do what it can, and no more.
+//! The command line. Most commands are clients of the admin API: they can do what it can, and no more.
 //!
 //! stdout carries data, stderr carries talk. Exit codes say what kind of end it was, see [`Exit`].
 
@@ -6,17 +6,24 @@ mod bootstrap;
 mod client;
 mod completion;
 mod confirm;
+mod environments;
 mod exit;
+mod expiry;
 mod grids;
 mod issued;
 mod keys;
+mod me;
+mod members;
 mod migrate;
 mod output;
+mod patch;
 mod projects;
 mod quarantine;
 mod quickstart;
+mod roles;
 mod serve;
 mod terminal;
+mod webhooks;
 
 use clap::{Parser, Subcommand};
 
@@ -46,12 +53,22 @@ pub enum Command {
     Bootstrap(bootstrap::Bootstrap),
     /// Bring the catalog's schema to this version's.
     Migrate(serve::Installation),
-    /// Create and list projects.
+    /// Create, list and change projects.
     Projects(projects::Projects),
     /// Create and list grids, the applications of a project.
     Grids(grids::Grids),
-    /// Create, list, show, disable, enable and revoke keys.
+    /// List, create and change environments.
+    Environments(environments::Environments),
+    /// The whole life of keys.
     Keys(keys::Keys),
+    /// List, create, change and delete roles: names for what keys may do.
+    Roles(roles::Roles),
+    /// List, invite, change and remove the people that administer.
+    Members(members::Members),
+    /// Show the admin key that the command line uses.
+    Me(me::Me),
+    /// List, create, change, delete and test webhooks, which are told what happens to keys.
+    Webhooks(webhooks::Webhooks),
     /// List, show, remove and send again what no destination takes.
     Quarantine(quarantine::Quarantined),
     /// Print a script that teaches a shell to complete these commands.
@@ -67,7 +84,12 @@ pub async fn run(command: Command, terminal: &mut Terminal<'_>) -> Exit {
         Command::Migrate(installation) => migrate::run(&installation, terminal).await,
         Command::Projects(projects) => projects.run(terminal).await,
         Command::Grids(grids) => grids.run(terminal).await,
+        Command::Environments(environments) => environments.run(terminal).await,
         Command::Keys(keys) => keys.run(terminal).await,
+        Command::Roles(roles) => roles.run(terminal).await,
+        Command::Members(members) => members.run(terminal).await,
+        Command::Me(me) => me.run(terminal).await,
+        Command::Webhooks(webhooks) => webhooks.run(terminal).await,
         Command::Quarantine(quarantined) => quarantined.run(terminal).await,
         Command::Completion(completion) => completion.run(terminal),
     };

@@ -97,11 +97,11 @@ fn aligned(lines: Vec<Vec<String>>) -> String {
 /// Text that a table or a sentence can hold whoever wrote it: what would control the terminal, reorder the line or cannot be
 /// seen stands as its number, `\u{202e}`; line feeds and the like as `\n`, a backslash as two.
 pub(super) fn inert(text: &str) -> String {
-    // Debug escapes by Unicode's categories: controls, formats, separators and what is not assigned. Quotes need no escape here.
-    let quoted = format!("{text:?}");
-    let inside = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default();
-    let mut inert = String::with_capacity(inside.len());
-    for character in inside.replace("\\\"", "\"").chars() {
+    // The standard library escapes by Unicode's categories: controls, formats, separators and what is not assigned. Marks that
+    // combine with the letter before them it leaves alone, save in front, hence the letter. Quotes need no escape here.
+    let escaped = format!("a{text}").escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'");
+    let mut inert = String::with_capacity(escaped.len());
+    for character in escaped.chars().skip(1) {
         if unseen(character) {
             inert.extend(character.escape_unicode());
         } else {
@@ -120,6 +120,16 @@ const fn unseen(character: char) -> bool {
 /// A value that may be absent.
 pub(super) fn or_dash(value: Option<&str>) -> String {
     value.unwrap_or("-").to_owned()
+}
+
+/// An instant without the fraction of its second.
+pub(super) fn moment(instant: &str) -> String {
+    instant.split_once('.').map_or_else(|| instant.to_owned(), |(whole, _)| format!("{whole}Z"))
+}
+
+/// An instant that may be absent.
+pub(super) fn moment_or_dash(instant: Option<&str>) -> String {
+    instant.map_or_else(|| "-".to_owned(), moment)
 }
 
 /// Texts in one cell.

@@ -5,6 +5,7 @@ use clap::{Args, ValueEnum};
 use super::described;
 use crate::admin::keys::create::{IssuedKey, NewKey};
 use crate::cli::client::{Client, Target};
+use crate::cli::expiry::Expiry;
 use crate::cli::issued::Showing;
 use crate::cli::{Failure, Terminal};
 use crate::domain::Slug;
@@ -26,12 +27,33 @@ pub(super) struct Create {
     /// The environment of an ingest key.
     #[arg(long, required_unless_present = "kind", required_if_eq("kind", "ingest"))]
     environment: Option<Slug>,
-    /// What the key may do, once per permission. Without it an ingest key exports every signal and an admin key only looks.
+    /// What the key may do, by the name of a role. Without it and --permission an ingest key exports every signal and an admin
+    /// key only looks.
+    #[arg(long, conflicts_with = "permissions")]
+    role: Option<String>,
+    /// What the key may do, once per permission.
     #[arg(long = "permission", value_name = "PERMISSION")]
     permissions: Vec<String>,
-    /// The instant from which on the key is refused, RFC 3339.
-    #[arg(long, value_name = "INSTANT")]
-    expires_at: Option<String>,
+    /// Where the key is used, and whatever else people should know.
+    #[arg(long)]
+    note: Option<String>,
+    /// A word to find the key by, once per word.
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+    /// The customer or team that the key is for.
+    #[arg(long)]
+    owner: Option<String>,
+    /// An address or network that the key may be used from, once for each; from everywhere without it.
+    #[arg(long = "allow", value_name = "CIDR")]
+    allowed_addresses: Vec<String>,
+    #[command(flatten)]
+    expiry: Expiry,
+    /// Create the key disabled.
+    #[arg(long)]
+    disabled: bool,
+    /// The form of the token of an ingest key.
+    #[arg(long, value_enum, default_value = "token")]
+    format: Format,
     #[command(flatten)]
     showing: Showing,
 }
@@ -42,6 +64,14 @@ enum Kind {
     Ingest,
     /// Administers a project or the installation.
     Admin,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Format {
+    /// Gridgate's own, which says its kind, environment and key, and has a checksum.
+    Token,
+    /// A bare UUID, for senders that take nothing else.
+    Uuid,
 }
 
 impl Create {
@@ -55,18 +85,30 @@ impl Create {
             Kind::Ingest => "ingest",
             Kind::Admin => "admin",
         };
+        let expires_at = self.expiry.instant(terminal);
         let new = NewKey {
             name: Some(self.name),
             kind: Some(kind.to_owned()),
             project: self.project.as_ref().map(Slug::to_string),
             grid: self.grid.as_ref().map(Slug::to_string),
             environment: self.environment.as_ref().map(Slug::to_string),
-            permissions: (!self.permissions.is_empty()).then_some(self.permissions),
-            expires_at: self.expires_at,
-            ..NewKey::default()
+            role: self.role,
+            permissions: some(self.permissions),
+            note: self.note,
+            tags: some(self.tags),
+            owner: self.owner,
+            allowed_addresses: some(self.allowed_addresses),
+            expires_at: expires_at.clone(),
+            disabled: self.disabled.then_some(true),
+            format: (self.format == Format::Uuid).then(|| "uuid".to_owned()),
         };
         let once = self.showing.once.key()?;
-        let issued: IssuedKey = client.post_once("/keys", &new, &once).await?;
+        let issued: Result<IssuedKey, _> = client.post_once("/keys", &new, &once).await;
+        let issued = issued.map_err(|failure| self.expiry.same(failure, expires_at.as_deref()))?;
         self.showing.show(&issued, &format!("created {}", described(&issued.key)), target, &once, terminal)
     }
+}
+
+fn some(values: Vec<String>) -> Option<Vec<String>> {
+    (!values.is_empty()).then_some(values)
 }
