@@ -37,9 +37,12 @@ enum Verb {
         /// Its name for people; the slug unless told otherwise.
         #[arg(long)]
         name: Option<String>,
-        /// After how many days a key of this environment should have a new secret.
-        #[arg(long, value_name = "DAYS")]
+        /// After how many days a key of this environment should have a new secret: 90 unless told otherwise.
+        #[arg(long, value_name = "DAYS", conflicts_with = "no_rotation")]
         rotation_days: Option<u32>,
+        /// Let keys of this environment have their secrets for ever.
+        #[arg(long)]
+        no_rotation: bool,
     },
     /// Change an environment.
     Edit {
@@ -65,7 +68,8 @@ impl Environments {
                 let environments: Vec<EnvironmentView> = client.list("/environments", &[]).await?;
                 output::rows(terminal, self.output, &environments)
             }
-            Verb::Create { slug, code, name, rotation_days } => {
+            Verb::Create { slug, code, name, rotation_days, no_rotation } => {
+                let rotation_days = if no_rotation { Some(None) } else { rotation_days.map(Some) };
                 let new = NewEnvironment { slug: Some(slug.to_string()), code: Some(code), name, rotation_days };
                 let environment: EnvironmentView = client.post("/environments", &new).await?;
                 output::one(terminal, self.output, &environment)
