@@ -36,7 +36,8 @@ impl Row for Event {
 
     fn values(&self) -> Vec<String> {
         let Self(event) = self;
-        let fields = |value: &Option<Value>| value.as_ref().map_or_else(|| "-".to_owned(), |value| brief(&value.to_string()));
+        let fields =
+            |value: &Option<Value>| value.as_ref().map_or_else(|| "-".to_owned(), |value| brief(&value.to_string()));
         vec![
             moment(&event.at),
             event.action.clone(),

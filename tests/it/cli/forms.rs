@@ -51,7 +51,8 @@ async fn variables_of_the_sdks() {
 #[tokio::test]
 async fn an_admin_key_is_no_exporter() {
     let server = Server::with_two_projects().await;
-    let ended = Shell::at(&server).run("keys create --name ops --kind admin --project shop --output collector-yaml").await;
+    let ended =
+        Shell::at(&server).run("keys create --name ops --kind admin --project shop --output collector-yaml").await;
     assert_eq!(ended.exit, Exit::Done, "{}", ended.err);
     let head = format!("GRIDGATE_ADMIN_URL=http://{}\nGRIDGATE_ADMIN_KEY=", server.address);
     assert_eq!(around(&ended.out), (head, "\n".to_owned()));
@@ -62,7 +63,16 @@ async fn an_admin_key_is_no_exporter() {
 fn an_endpoint_needs_no_quotes() {
     use clap::Parser as _;
 
-    for endpoint in ["gate:4318", "http://", "ftp://gate", "http://gate/$HOME", "http://gate/a;b", "http://gate/?q", "http://gate\"", "http://gate/`id`"] {
+    for endpoint in [
+        "gate:4318",
+        "http://",
+        "ftp://gate",
+        "http://gate/$HOME",
+        "http://gate/a;b",
+        "http://gate/?q",
+        "http://gate\"",
+        "http://gate/`id`",
+    ] {
         let words = ["gridgate"].into_iter().chain(CREATE.split_whitespace()).chain(["--endpoint", endpoint]);
         let error = gridgate::cli::Cli::try_parse_from(words).expect_err(endpoint);
         assert!(error.to_string().contains("it looks like https://"), "{error}");

@@ -23,7 +23,10 @@ async fn hostile_names_are_shown_inert() {
     let projects = shell.data("projects list").await;
     for text in [&disabled.out, &disabled.err, &list, &show, &projects] {
         assert!(text.contains(INERT), "{text}");
-        assert!(text.chars().all(|c| c == '\n' || !c.is_control()) && !text.contains(['\u{202e}', '\u{200b}']), "{text:?}");
+        assert!(
+            text.chars().all(|c| c == '\n' || !c.is_control()) && !text.contains(['\u{202e}', '\u{200b}']),
+            "{text:?}"
+        );
     }
     assert_eq!(shell.json(&format!("keys show {id} --output json")).await["name"], HOSTILE);
 }

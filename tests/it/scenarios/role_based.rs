@@ -12,7 +12,9 @@ use crate::ingest::told::told;
 #[tokio::test]
 async fn a_key_with_a_role_is_edited_and_revoked_for_good() {
     let product = Product::start().await;
-    product.run("roles create shipper --kind ingest --permission telemetry.logs.write --permission customer.read").await;
+    product
+        .run("roles create shipper --kind ingest --permission telemetry.logs.write --permission customer.read")
+        .await;
     let key = product
         .key("keys create --name fluent --role shipper --project shop --grid web --environment production")
         .await;
@@ -20,7 +22,9 @@ async fn a_key_with_a_role_is_edited_and_revoked_for_good() {
     // The id is part of the token, and enough to find the key again; the secret is shown once.
     let bare = key.id.strip_prefix("key_").expect("an id");
     assert!(key.token.starts_with(&format!("ggi_prd_{bare}")));
-    for line in [format!("keys show {}", key.id), format!("keys list -q {}", key.id), "keys list --role shipper".to_owned()] {
+    for line in
+        [format!("keys show {}", key.id), format!("keys list -q {}", key.id), "keys list --role shipper".to_owned()]
+    {
         let shown = product.run(&line).await;
         assert!(shown.out.contains(&key.id), "{line}: {}", shown.out);
         assert!(!shown.out.contains(&key.token[bare.len() + 9..]), "{line}: {}", shown.out);
@@ -51,7 +55,10 @@ async fn a_key_with_a_role_is_edited_and_revoked_for_good() {
     }
     product.run(&format!("keys edit {} --allow-any", key.id)).await;
     let shown = product.json(&format!("keys show {}", key.id)).await;
-    assert_eq!((&shown["role"], &shown["name"], &shown["note"]), (&json!("ingest"), &json!("vector"), &json!("rack-7")));
+    assert_eq!(
+        (&shown["role"], &shown["name"], &shown["note"]),
+        (&json!("ingest"), &json!("vector"), &json!("rack-7"))
+    );
 
     // Two people edit: who is second is told so, and nothing is lost.
     let version = shown["version"].as_u64().expect("a version");
@@ -63,7 +70,11 @@ async fn a_key_with_a_role_is_edited_and_revoked_for_good() {
     assert_eq!(product.json(&format!("keys show {}", key.id)).await["name"], "vector");
 
     // Revoking is asked about, with its consequences, and final.
-    let person = |answer| crate::cli::Shell { answer: Some(answer), admin_key: product.shell.admin_key.clone(), url: product.shell.url.clone() };
+    let person = |answer| crate::cli::Shell {
+        answer: Some(answer),
+        admin_key: product.shell.admin_key.clone(),
+        url: product.shell.url.clone(),
+    };
     let no = person("n\n").run(&format!("keys revoke {}", key.id)).await;
     assert_eq!(no.exit, Exit::Refused);
     assert!(no.err.contains("This cannot be undone."), "{}", no.err);

@@ -28,12 +28,13 @@ async fn the_key_alone_says_where_the_data_goes() {
         product.accepts(&key.token, environment).await;
         keys.push(key);
     }
-    product.refused(
-        "keys create --name sdk --project chat --grid bot --environment production",
-        gridgate::cli::Exit::Conflict,
-        "key_exists",
-    )
-    .await;
+    product
+        .refused(
+            "keys create --name sdk --project chat --grid bot --environment production",
+            gridgate::cli::Exit::Conflict,
+            "key_exists",
+        )
+        .await;
 
     // An endpoint of one environment takes its own keys and no other's.
     let [staging, production] = &keys[..] else { panic!("two keys") };
@@ -59,7 +60,10 @@ async fn the_key_alone_says_where_the_data_goes() {
     assert_eq!(
         lake.into_iter().collect::<Vec<_>>(),
         [
-            ("chat/bot/production/traces".to_owned(), [marker.clone(), rows("production"), rows("production")].concat()),
+            (
+                "chat/bot/production/traces".to_owned(),
+                [marker.clone(), rows("production"), rows("production")].concat()
+            ),
             ("chat/bot/staging/traces".to_owned(), [marker, rows("staging"), rows("staging again")].concat()),
         ]
     );

@@ -117,7 +117,8 @@ impl Service {
         let (progress, done) = watch::channel(0);
         let (running, stopped) = watch::channel(true);
         let acknowledged = Arc::<Mutex<Vec<String>>>::default();
-        let (mut connection, log, name) = (Connection::open(form, address).await, Arc::clone(&acknowledged), name.to_owned());
+        let (mut connection, log, name) =
+            (Connection::open(form, address).await, Arc::clone(&acknowledged), name.to_owned());
         let task = tokio::spawn(async move {
             let mut number = 0;
             while *stopped.borrow() {
