@@ -3,6 +3,7 @@
 mod forms;
 mod hostile;
 mod lost;
+mod people;
 
 use std::sync::Arc;
 
