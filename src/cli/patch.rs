@@ -33,11 +33,14 @@ impl Patch {
             Some(version) => version,
             None => read().await?,
         };
-        client.patch(path, self, Some(version)).await.map_err(|failure| match failure.is(VERSION_CONFLICT) {
-            true => failure.hint(format!(
-                "nothing was changed: somebody was faster than version {version}; look at what is there now, then edit again"
-            )),
-            false => failure,
+        client.patch(path, self, Some(version)).await.map_err(|failure| {
+            if failure.is(VERSION_CONFLICT) {
+                failure.hint(format!(
+                    "nothing was changed: somebody was faster than version {version}; look at what is there now, then edit again"
+                ))
+            } else {
+                failure
+            }
         })
     }
 }

@@ -13,6 +13,7 @@ use crate::cli::patch::{Patch, VERSION_CONFLICT, list, text};
 use crate::cli::{Failure, Terminal};
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(super) struct Edit {
     #[command(flatten)]
     one: One,

@@ -145,15 +145,14 @@ fn columns(head: &Record) -> Result<Vec<(&'static str, Cell)>, Failure> {
     let mut columns: Vec<(&'static str, Cell)> = Vec::new();
     for name in &head.cells {
         let found = COLUMNS.iter().find(|(known, _)| known == name);
-        match found.filter(|(known, _)| columns.iter().all(|(other, _)| other != known)) {
-            Some(column) => columns.push(*column),
-            None => {
-                let what = if found.is_some() { "it is there twice" } else { "there is no such column" };
-                let names = COLUMNS.map(|(name, _)| name).join(", ");
-                return Err(Failure::new(Exit::Usage, format!("--file: column \"{}\": {what}", inert(name)))
-                    .hint(format!("each of {names} at most once, in the first line")));
-            }
+        if let Some(column) = found.filter(|(known, _)| columns.iter().all(|(other, _)| other != known)) {
+            columns.push(*column);
+            continue;
         }
+        let what = if found.is_some() { "it is there twice" } else { "there is no such column" };
+        let names = COLUMNS.map(|(name, _)| name).join(", ");
+        return Err(Failure::new(Exit::Usage, format!("--file: column \"{}\": {what}", inert(name)))
+            .hint(format!("each of {names} at most once, in the first line")));
     }
     Ok(columns)
 }

@@ -95,7 +95,7 @@ fn problem(status: StatusCode, code: &str) -> Value {
         "code": code, "request_id": "r1"})
 }
 
-async fn issued(server: &Server) -> Value {
+fn issued(server: &Server) -> Value {
     let id = json!("key_7Hq2mZxK9wPa");
     json!({"key": ingest_view(server, &id, "shop", "checkout"), "token": "ggi_prd_shown"})
 }
@@ -109,7 +109,7 @@ async fn a_lost_answer_is_asked_for_again_under_the_same_key() {
         Fate::Refused(StatusCode::CONFLICT, "idempotency_in_flight"),
         Fate::Refused(StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
     ] {
-        let fated = Fated::with(vec![lost.clone(), lost, Fate::Answered(issued(&server).await)]).await;
+        let fated = Fated::with(vec![lost.clone(), lost, Fate::Answered(issued(&server))]).await;
         let ended = fated.shell(&server).run(CREATE).await;
         assert_eq!((ended.exit, ended.out.as_str()), (Exit::Done, "ggi_prd_shown\n"), "{}", ended.err);
         let requests = fated.requests();
@@ -127,7 +127,7 @@ async fn it_is_given_up_in_the_end_and_can_be_taken_up_again() {
     let server = Server::start().await;
     let down = Fate::Refused(StatusCode::SERVICE_UNAVAILABLE, "catalog_unavailable");
     let fated =
-        Fated::with(vec![down.clone(), down.clone(), down.clone(), down, Fate::Answered(issued(&server).await)]).await;
+        Fated::with(vec![down.clone(), down.clone(), down.clone(), down, Fate::Answered(issued(&server))]).await;
     let shell = fated.shell(&server);
     let ended = shell.run(CREATE).await;
     assert_eq!((ended.exit, ended.out.as_str()), (Exit::Unreachable, ""));
@@ -143,7 +143,7 @@ async fn it_is_given_up_in_the_end_and_can_be_taken_up_again() {
 #[tokio::test]
 async fn two_runs_are_two_requests() {
     let server = Server::start().await;
-    let answer = Fate::Answered(issued(&server).await);
+    let answer = Fate::Answered(issued(&server));
     let fated = Fated::with(vec![answer.clone(), answer]).await;
     for _ in 0..2 {
         assert_eq!(fated.shell(&server).run(CREATE).await.exit, Exit::Done);

@@ -61,9 +61,9 @@ async fn a_rotation_under_load_loses_no_export() {
     each_exports(&mut fleet).await;
 
     // Deployed to one service after the other; all go on exporting meanwhile.
-    for number in 0..SERVICES {
-        fleet[number].deploy(&rotated.token);
-        fleet[number].exports().await;
+    for service in &mut fleet {
+        service.deploy(&rotated.token);
+        service.exports().await;
     }
     each_exports(&mut fleet).await;
 
