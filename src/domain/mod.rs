@@ -10,6 +10,7 @@ pub mod clock;
 pub mod credential;
 pub mod encoding;
 pub mod environment;
+pub mod hygiene;
 pub mod id;
 pub mod key;
 pub mod permission;
