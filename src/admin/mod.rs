@@ -66,6 +66,8 @@ pub fn router(state: AdminState) -> Router {
         .route("/projects/{project}", get(projects::show::handler))
         .route("/projects/{project}/grids", get(grids::list::handler).post(grids::create::handler))
         .route("/keys", get(keys::list::handler).post(keys::create::handler))
+        .route("/keys/review", get(keys::quarter::handler))
+        .route("/keys/{id}/review", post(keys::review::handler))
         .route("/keys/{id}", get(keys::show::handler))
         .route("/keys/{id}/disable", post(keys::disable::handler))
         .route("/keys/{id}/enable", post(keys::enable::handler))

@@ -19,7 +19,7 @@ mod store;
 mod webhooks;
 
 pub use audit::EntryHash;
-pub use keys::{KeyFilter, Keys};
+pub use keys::{Hygiene, KeyFilter, Keys, Notice, Review};
 pub use open::{CatalogSettings, OpenError, connect, migrate};
 pub use projects::{Grid, Project, Projects};
 pub use webhooks::{Deliveries, Happened, MAX_WEBHOOKS, Subscriber, Webhooks};
@@ -120,7 +120,7 @@ impl std::fmt::Display for Entity {
 ///
 /// [`Actor`]: crate::domain::Actor
 #[async_trait]
-pub trait Catalog: Projects + Keys + Webhooks + Deliveries + Send + Sync + 'static {
+pub trait Catalog: Projects + Keys + Hygiene + Webhooks + Deliveries + Send + Sync + 'static {
     /// Asks the database for an answer, for readiness.
     async fn ping(&self) -> Result<(), CatalogError>;
 }

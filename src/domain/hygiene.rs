@@ -219,7 +219,11 @@ impl FromStr for Quarter {
         }
         let number = |text: &str| text.parse::<i64>().map_err(|_| QuarterError);
         let (year, quarter) = (number(year)?, number(quarter)?);
-        if (1970..=9999).contains(&year) && (1..=4).contains(&quarter) { Ok(Self { year, quarter }) } else { Err(QuarterError) }
+        if (1970..=9999).contains(&year) && (1..=4).contains(&quarter) {
+            Ok(Self { year, quarter })
+        } else {
+            Err(QuarterError)
+        }
     }
 }
 
@@ -346,7 +350,10 @@ mod tests {
             ("2026-Q4", "2026-10-01T00:00:00Z", "2027-01-01T00:00:00Z"),
         ] {
             let quarter: Quarter = text.parse().expect(text);
-            assert_eq!((quarter.begin(), quarter.end()), (begin.parse().expect("an instant"), end.parse().expect("one")));
+            assert_eq!(
+                (quarter.begin(), quarter.end()),
+                (begin.parse().expect("an instant"), end.parse().expect("one"))
+            );
             assert_eq!((Quarter::of(quarter.begin()), quarter.to_string()), (quarter, text.to_owned()));
             assert_eq!(Quarter::of(quarter.end().before(Duration::from_micros(1))), quarter);
             assert_ne!(Quarter::of(quarter.end()), quarter);

@@ -41,6 +41,7 @@ pub use crate::storage::lock::FolderLock;
 use crate::storage::log::Committer;
 use crate::storage::open::Storage;
 pub use crate::storage::quarantine::{Quarantine, SetAside};
+use crate::upkeep::hygiene::Inspector;
 use crate::upkeep::webhooks::courier::Courier;
 use connections::Connections;
 use listeners::{IngestListener, Listeners, check_environments};
@@ -70,7 +71,7 @@ pub struct Server {
     committer: Committer,
     deliverer: Deliverer,
     forwarders: Vec<Forwarder>,
-    courier: Courier,
+    upkeep: (Courier, Inspector),
     connections: Connections,
     listeners: Listeners,
     stop: CancellationToken,
@@ -160,6 +161,12 @@ impl Server {
         let sender = Arc::new(webhook_sender(&config, &peppers, &clock)?);
         let courier =
             Courier::new(Arc::clone(&catalog), Arc::clone(&sender), Arc::clone(&random), metrics.webhooks.clone());
+        let inspector = Inspector {
+            catalog: Arc::clone(&catalog),
+            clock: Arc::clone(&clock),
+            random: Arc::clone(&random),
+            metrics: metrics.hygiene.clone(),
+        };
         let admin = AdminState {
             catalog: Arc::clone(&catalog),
             clock,
@@ -177,7 +184,7 @@ impl Server {
             committer,
             deliverer,
             forwarders,
-            courier,
+            upkeep: (courier, inspector),
             connections,
             listeners,
             stop,
@@ -239,7 +246,7 @@ impl Server {
             committer,
             mut deliverer,
             forwarders,
-            courier,
+            upkeep: (courier, inspector),
             connections,
             listeners,
             stop,
@@ -264,6 +271,8 @@ impl Server {
         let (told, failed) = (upkeep_stop.clone(), crashed.clone());
         let mut upkeep = JoinSet::new();
         upkeep.spawn(essential("webhooks", failed, async move { courier.run(&told).await }));
+        let (told, failed) = (upkeep_stop.clone(), crashed.clone());
+        upkeep.spawn(essential("hygiene", failed, async move { inspector.run(&told).await }));
 
         let Listeners { ingest, admin: admin_port, certificates } = listeners;
         let _reloading = AbortOnDropHandle::new(tokio::spawn(certificates.reload(config.clone())));

@@ -4,6 +4,8 @@ pub mod create;
 pub(super) mod disable;
 pub(super) mod enable;
 pub(super) mod list;
+pub mod quarter;
+pub(super) mod review;
 pub(super) mod revoke;
 pub(super) mod show;
 

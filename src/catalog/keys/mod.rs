@@ -1,5 +1,6 @@
 //! Keys and their secrets.
 
+mod hygiene;
 mod read;
 mod write;
 
@@ -12,6 +13,7 @@ use super::store::Store;
 use super::{CatalogError, Page, Paging, cursor, rows};
 use crate::domain::audit::{Action, Target, TargetKind};
 use crate::domain::{Actor, Binding, Changed, Key, KeyChange, KeyId, KeyStatus, Slug, Timestamp, TokenKind};
+pub use hygiene::{Hygiene, Notice, Review};
 use read::{read_key, select_keys};
 pub(super) use write::{HMAC_SHA_256, SHA_256};
 

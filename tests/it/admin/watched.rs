@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use gridgate::catalog::{
-    Catalog, CatalogError, Deliveries, Grid, Happened, KeyFilter, Keys, Page, Paging, Project, Projects, Subscriber,
-    Webhooks,
+    Catalog, CatalogError, Deliveries, Grid, Happened, Hygiene, KeyFilter, Keys, Notice, Page, Paging, Project,
+    Projects, Review, Subscriber, Webhooks,
 };
 use gridgate::domain::audit::{Action, Actor};
+use gridgate::domain::hygiene::{Flag, RotationPolicy};
 use gridgate::domain::webhook::{Attempt, Delivery, DeliveryState, Webhook, WebhookChange, WebhookId};
 use gridgate::domain::{Changed, Environment, Key, KeyChange, KeyId, Slug, Timestamp};
 use tokio::sync::Semaphore;
@@ -211,5 +212,39 @@ impl Deliveries for Watched {
 
     async fn forget_deliveries(&self, before: Timestamp, limit: u32) -> Result<u64, CatalogError> {
         self.inner()?.forget_deliveries(before, limit).await
+    }
+}
+
+#[async_trait]
+impl Hygiene for Watched {
+    async fn rotation_policy(&self) -> Result<RotationPolicy, CatalogError> {
+        self.inner()?.rotation_policy().await
+    }
+
+    async fn living_keys(&self, project: Option<&Slug>, paging: &Paging) -> Result<Page<Key>, CatalogError> {
+        self.inner()?.living_keys(project, paging).await
+    }
+
+    async fn reviews(
+        &self,
+        project: Option<&Slug>,
+        paging: &Paging,
+        begin: Timestamp,
+        end: Timestamp,
+    ) -> Result<Vec<Review>, CatalogError> {
+        self.inner()?.reviews(project, paging, begin, end).await
+    }
+
+    async fn notices(&self, after: Option<&KeyId>, until: Option<&KeyId>) -> Result<Vec<(KeyId, Flag)>, CatalogError> {
+        self.inner()?.notices(after, until).await
+    }
+
+    async fn write_notices(
+        &self,
+        given: &[Notice],
+        gone: &[(KeyId, Flag)],
+        now: Timestamp,
+    ) -> Result<(), CatalogError> {
+        self.inner()?.write_notices(given, gone, now).await
     }
 }

@@ -1,0 +1,21 @@
+//! `POST /keys/{id}/review`
+
+use axum::Json;
+use axum::extract::State;
+
+use super::{KeyView, change};
+use crate::admin::AdminState;
+use crate::admin::body::KeyPath;
+use crate::admin::caller::Caller;
+use crate::admin::problem::Problem;
+use crate::domain::key::SecretMark;
+use crate::domain::{KeyChange, Permission};
+
+/// Writes down that somebody has looked at a key and found that it is still needed.
+pub(in crate::admin) async fn handler(
+    State(state): State<AdminState>,
+    caller: Caller,
+    KeyPath(id): KeyPath,
+) -> Result<Json<KeyView>, Problem> {
+    change(state, caller, id, KeyChange::Mark(SecretMark::Reviewed), Permission::KeyUpdate).await
+}
