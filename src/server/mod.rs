@@ -22,11 +22,16 @@ use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::service::TowerToHyperService;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
+use crate::admin::limits::Limits;
+use crate::admin::request::Peer;
 use crate::admin::{self, AdminState};
 use crate::catalog::{self, Catalog};
 use crate::config::{Config, pepper};
@@ -48,8 +53,8 @@ use listeners::{IngestListener, Listeners, check_environments};
 use refused::Refused;
 pub use settings::catalog_settings;
 use settings::{
-    connection_limits, cors, credential_headers, export_limits, forwarding, key_cache_settings, storage_settings,
-    webhook_sender,
+    admin_limits, connection_limits, cors, credential_headers, export_limits, forwarding, key_cache_settings,
+    storage_settings, webhook_sender,
 };
 use slots::Slots;
 
@@ -167,7 +172,9 @@ impl Server {
             random: Arc::clone(&random),
             metrics: metrics.hygiene.clone(),
         };
+        let limits = Arc::new(Limits::new(admin_limits(&config), &clock));
         let admin = AdminState {
+            limits,
             catalog: Arc::clone(&catalog),
             clock,
             random,
@@ -282,14 +289,20 @@ impl Server {
             listeners.spawn(listener.serve(connections.clone(), Arc::clone(&gate), others.clone()));
         }
         let router = admin::router(admin).merge(health::router(health::Health { gate: Arc::clone(&gate), catalog }));
-        let admin_service = TowerToHyperService::new(router);
+        let admin_service = move |peer| {
+            let router = TowerToHyperService::new(router.clone());
+            service_fn(move |mut request: Request<Incoming>| {
+                request.extensions_mut().insert(Peer(peer));
+                router.call(request)
+            })
+        };
         // Health, metrics and revocations are served until exports are finished and delivered.
         let admin_stop = CancellationToken::new();
         let (limits, refused) = (connection_limits(&config), Refused::new(Arc::clone(&gate.metrics)));
         let memory = Budget::new(ADMIN_CONNECTIONS as u64 * u64::from(limits.connection_window));
         let slots = Slots::new(ADMIN_CONNECTIONS, ADMIN_CONNECTIONS);
         let admin_connections = Connections::new(limits, slots, refused, memory, admin_stop.clone());
-        let administering = tokio::spawn(admin_connections.clone().accept(admin_port, move |_| admin_service.clone()));
+        let administering = tokio::spawn(admin_connections.clone().accept(admin_port, admin_service));
         descriptors::tell(config.limits.connections, config.catalog.connections);
         tracing::info!("serving");
 

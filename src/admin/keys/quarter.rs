@@ -3,10 +3,12 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::admin::AdminState;
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
+use crate::admin::openapi::schemas::{self, PageQuery, ReviewQuery};
 use crate::admin::page::{PageView, Parameters, parameter};
 use crate::admin::problem::Problem;
 use crate::admin::projects;
@@ -15,43 +17,61 @@ use crate::domain::hygiene::{Quarter, RotationPolicy, attention};
 use crate::domain::{Binding, Key, Permission, Slug, Timestamp};
 
 /// A key on the list that is gone through every quarter.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ReviewView {
     /// The key's public id.
+    #[schema(value_type = schemas::KeyId)]
     pub id: String,
     /// `ingest` or `admin`.
+    #[schema(value_type = schemas::KeyKind)]
     pub kind: String,
     /// Free text for people.
     pub name: String,
     /// The customer or owner that it is for.
     pub owner: Option<String>,
     /// The project it belongs to.
+    #[schema(value_type = Option<schemas::Slug>)]
     pub project: Option<String>,
     /// The grid of an ingest key.
+    #[schema(value_type = Option<schemas::Slug>)]
     pub grid: Option<String>,
     /// The environment of an ingest key.
+    #[schema(value_type = Option<schemas::Slug>)]
     pub environment: Option<String>,
     /// `expired`, `disabled` or `active`.
+    #[schema(value_type = schemas::KeyStatus)]
     pub status: String,
     /// When it was created.
+    #[schema(value_type = schemas::Instant)]
     pub created_at: String,
     /// Its age, in whole days.
     pub age_days: u64,
     /// The age of its current secret, in whole days.
     pub secret_age_days: Option<u64>,
     /// When it was last used.
+    #[schema(value_type = Option<schemas::Instant>)]
     pub last_used_at: Option<String>,
     /// Why it needs attention.
+    #[schema(value_type = Vec<schemas::Flag>)]
     pub attention: Vec<String>,
     /// The quarter that the list is of.
+    #[schema(value_type = schemas::Quarter)]
     pub quarter: String,
     /// When somebody last confirmed in that quarter that it is needed.
+    #[schema(value_type = Option<schemas::Instant>)]
     pub reviewed_at: Option<String>,
     /// The admin key that did so.
+    #[schema(value_type = Option<schemas::KeyId>)]
     pub reviewed_by: Option<String>,
 }
 
 /// Every key that is not revoked, by id, and whether somebody has confirmed in a quarter that it is still needed.
+#[utoipa::path(
+    get, path = "/keys/review", tag = "keys", operation_id = "list_keys_to_review",
+    security(("bearer" = ["api.key.view"])),
+    params(ReviewQuery, PageQuery),
+    responses((status = 200, body = PageView<ReviewView>), (status = 404, description = "project_not_found")),
+)]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,

@@ -7,11 +7,22 @@ use super::{KeyView, change};
 use crate::admin::AdminState;
 use crate::admin::body::KeyPath;
 use crate::admin::caller::Caller;
+use crate::admin::openapi::schemas;
 use crate::admin::problem::Problem;
 use crate::domain::key::SecretMark;
 use crate::domain::{KeyChange, Permission};
 
 /// Writes down that somebody has looked at a key and found that it is still needed.
+#[utoipa::path(
+    post, path = "/keys/{id}/review", tag = "keys", operation_id = "review_key",
+    security(("bearer" = ["api.key.update"])),
+    params(("id" = schemas::KeyId, Path)),
+    responses(
+        (status = 200, body = KeyView),
+        (status = 404, description = "key_not_found"),
+        (status = 409, description = "key_revoked"),
+    ),
+)]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,

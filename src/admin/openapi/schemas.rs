@@ -1,0 +1,233 @@
+//! The values that bodies, parameters and answers are made of, as the description has them: each is told once and referred to.
+//!
+//! Fields are text in the code, because the checks tell more of a fault than types do; `value_type` puts these in their place.
+//! What a value may be is in the domain and in the checks; schemathesis holds both against these.
+
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::openapi::RefOr;
+use utoipa::{IntoParams, PartialSchema, ToSchema};
+
+use crate::domain::hygiene;
+use crate::domain::webhook::EventKind;
+
+/// 1 to 40 characters of `a-z`, `0-9` and single `-` between them. Immutable.
+#[derive(ToSchema)]
+#[schema(value_type = String, min_length = 1, max_length = 40, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$")]
+pub struct Slug(pub String);
+
+/// Text for people: 1 to 100 characters without control characters. White space around it is cut off.
+#[derive(ToSchema)]
+#[schema(
+    value_type = String,
+    min_length = 1,
+    max_length = 100,
+    pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$"
+)]
+pub struct Name(pub String);
+
+/// An RFC 3339 instant. Answers have it in UTC with microseconds.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = DateTime)]
+pub struct Instant(pub String);
+
+/// The public id of a key, safe to log.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = "^key_[0-9A-Za-z]{12}$")]
+pub struct KeyId(pub String);
+
+/// A token in the clear. It is shown once and kept nowhere.
+#[derive(ToSchema)]
+#[schema(value_type = String)]
+pub struct Token(pub String);
+
+/// What a key is for: to export telemetry, or to administer.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum KeyKind {
+    /// It exports telemetry.
+    Ingest,
+    /// It calls this API.
+    Admin,
+}
+
+/// The first that holds.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum KeyStatus {
+    /// For ever.
+    Revoked,
+    /// Its time is over.
+    Expired,
+    /// Until it is enabled.
+    Disabled,
+    /// It is let in.
+    Active,
+}
+
+/// Whether a secret is let in.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum SecretState {
+    /// It is.
+    Current,
+    /// It is until `retires_at`.
+    Retiring,
+    /// It is not.
+    Retired,
+}
+
+/// The parameters of every list with pages.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// The most rows of the page; 50 unless told otherwise.
+    #[param(minimum = 1, maximum = 200)]
+    pub limit: Option<u32>,
+    /// The `next_cursor` of the page before, unchanged.
+    #[param(nullable = false)]
+    pub cursor: Option<String>,
+}
+
+/// The filters of the list of keys.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct KeyQuery {
+    /// Only keys of this project.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub project: Option<String>,
+    /// Only ingest keys of this grid.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub grid: Option<String>,
+    /// Only ingest keys of this environment.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub environment: Option<String>,
+    /// Only keys of this kind.
+    #[param(value_type = Option<KeyKind>, nullable = false)]
+    pub kind: Option<String>,
+    /// `all`, or statuses separated by commas; all but `revoked` unless told otherwise.
+    #[param(
+        pattern = "^(all|(active|disabled|expired|revoked)(,(active|disabled|expired|revoked))*)$",
+        nullable = false
+    )]
+    pub status: Option<String>,
+}
+
+/// The public id of a webhook.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = "^whk_[0-9A-Za-z]{12}$")]
+pub struct WebhookId(pub String);
+
+/// Free text for people: at most 1000 characters, without control characters but line feeds.
+#[derive(ToSchema)]
+#[schema(value_type = String, max_length = 1000, pattern = "^[^\\u0000-\\u0009\\u000b-\\u001f\\u007f-\\u009f]*$")]
+pub struct WebhookNote(pub String);
+
+/// Where messages are sent: an https URL of a public host, without credentials and fragment.
+#[derive(ToSchema)]
+#[schema(value_type = String, max_length = 2048, pattern = "^https?://[^\\s#@]+$")]
+pub struct WebhookUrl(pub String);
+
+/// Whether a webhook is told of events.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum WebhookStatus {
+    /// It is.
+    Active,
+    /// It is not.
+    Disabled,
+}
+
+/// Why a webhook is told of nothing.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum WebhookDisabled {
+    /// Somebody asked for it.
+    Asked,
+    /// Nothing arrived for days.
+    Failing,
+    /// The receiver answered 410.
+    Gone,
+}
+
+/// Where a message is on its way.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum DeliveryState {
+    /// It is sent, again or for the first time.
+    Pending,
+    /// The receiver has it.
+    Delivered,
+    /// Every attempt failed.
+    Failed,
+}
+
+/// Declares a schema of the names that the domain has.
+macro_rules! named {
+    ($(#[$doc:meta])* $schema:ident = $words:ty) => {
+        $(#[$doc])*
+        pub struct $schema;
+
+        impl PartialSchema for $schema {
+            fn schema() -> RefOr<Schema> {
+                let names = <$words>::ALL.iter().map(|word| word.as_str());
+                ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).build().into()
+            }
+        }
+
+        impl ToSchema for $schema {}
+    };
+}
+
+named! {
+    /// What a webhook can be told of.
+    Event = EventKind
+}
+
+named! {
+    /// Why a key needs attention.
+    Flag = hygiene::Flag
+}
+
+/// A quarter of a year, in UTC.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = "^[0-9]{4}-Q[1-4]$")]
+pub struct Quarter(pub String);
+
+/// The filter of the list of webhooks.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct WebhookQuery {
+    /// Only webhooks of this project.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub project: Option<String>,
+}
+
+/// The quarter and the filter of the list of keys to review.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ReviewQuery {
+    /// A quarter that has begun; the present one unless told otherwise.
+    #[param(value_type = Option<Quarter>, nullable = false)]
+    pub quarter: Option<String>,
+    /// Only keys of this project.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub project: Option<String>,
+}
+
+/// The version that a change is meant for.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct IfMatch {
+    /// The `etag` of what is to be changed, or `*`.
+    #[param(rename = "If-Match", nullable = false)]
+    pub if_match: Option<String>,
+}
+
+/// The version that a change is meant for, where it has to be named.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct RequiredIfMatch {
+    /// The `etag` of what is to be changed, or `*`.
+    #[param(rename = "If-Match")]
+    pub if_match: String,
+}
