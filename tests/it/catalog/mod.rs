@@ -3,6 +3,7 @@
 //! PostgreSQL is required: without `GRIDGATE_TEST_POSTGRES_URL` its half of the tests fails.
 
 mod damage;
+mod hygiene;
 mod keys;
 mod names;
 mod opening;

@@ -29,6 +29,7 @@ mod success;
 mod tls;
 mod told;
 mod unread;
+mod upkeep;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
