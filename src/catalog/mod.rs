@@ -11,23 +11,29 @@ mod audit;
 mod cursor;
 mod dialect;
 mod error;
+mod guard;
 mod keys;
 mod open;
 mod projects;
+mod roles;
 mod rows;
+mod secrets;
 mod store;
 mod webhooks;
 
-pub use audit::EntryHash;
+pub use audit::{Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Broken, EntryHash};
 pub use keys::{Hygiene, KeyFilter, Keys, Notice, Review};
 pub use open::{CatalogSettings, OpenError, connect, migrate};
-pub use projects::{Grid, Project, Projects};
+pub use projects::{EnvironmentEdit, Grid, Project, ProjectEdit, Projects};
+pub use roles::Roles;
+pub use secrets::Secrets;
 pub use webhooks::{Deliveries, Happened, MAX_WEBHOOKS, Subscriber, Webhooks};
 
 pub mod issue;
 
 use async_trait::async_trait;
 
+use crate::domain::authority::AuthorityError;
 use crate::domain::key::ChangeRefused;
 
 /// One page of a list.
@@ -64,6 +70,18 @@ pub enum CatalogError {
         /// The version that it is at.
         current: u64,
     },
+    /// Keys have the role.
+    #[error("keys have the role; give them another one, or revoke them, first")]
+    RoleInUse,
+    /// The change would leave no owner.
+    #[error("it is the last owner that neither expires nor is disabled; make another one first")]
+    LastOwner,
+    /// The actor's rights do not reach so far.
+    #[error(transparent)]
+    Refused(#[from] AuthorityError),
+    /// The actor's key was revoked or disabled, or expired, before the change was made.
+    #[error("the admin key that asks for it is no longer active")]
+    ActorGone,
     /// The change is refused from the key's present status.
     #[error(transparent)]
     ChangeRefused(#[from] ChangeRefused),
@@ -120,7 +138,9 @@ impl std::fmt::Display for Entity {
 ///
 /// [`Actor`]: crate::domain::Actor
 #[async_trait]
-pub trait Catalog: Projects + Keys + Hygiene + Webhooks + Deliveries + Send + Sync + 'static {
+pub trait Catalog:
+    Projects + Keys + Hygiene + Secrets + Roles + Audit + Webhooks + Deliveries + Send + Sync + 'static
+{
     /// Asks the database for an answer, for readiness.
     async fn ping(&self) -> Result<(), CatalogError>;
 }

@@ -103,6 +103,10 @@ pub struct KeysConfig {
     pub lookup_time: Span,
     /// Look-ups under way at the most.
     pub lookups: usize,
+    /// How long after a use it is written down when a key was last used.
+    pub last_used_interval: Span,
+    /// Secrets whose last use waits to be written down, at the most.
+    pub last_used_entries: usize,
 }
 
 /// `[admin]`
@@ -231,6 +235,8 @@ impl Default for KeysConfig {
             unknown_keys: 10_000,
             lookup_time: Span::millis(250),
             lookups: 32,
+            last_used_interval: Span::seconds(60),
+            last_used_entries: 100_000,
         }
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::key::SecretFormat;
 use super::webhook::EventKind;
-use super::{Binding, Key, KeyStatus, Slug, Timestamp};
+use super::{Binding, Environment, Key, KeyStatus, Slug, Timestamp};
 
 /// Declares [`Flag`] with its names in one table.
 macro_rules! flags {
@@ -129,10 +129,10 @@ impl Flag {
 pub struct RotationPolicy(BTreeMap<Slug, u32>);
 
 impl RotationPolicy {
-    /// The policy of environments and their `rotation_days`.
+    /// What these environments say.
     #[must_use]
-    pub fn new(days: impl IntoIterator<Item = (Slug, u32)>) -> Self {
-        Self(days.into_iter().collect())
+    pub fn new(environments: &[Environment]) -> Self {
+        Self(environments.iter().filter_map(|one| Some((one.slug.clone(), one.rotation_days?))).collect())
     }
 
     /// How old the current secret of `key` may become; `None`: as old as it likes.
@@ -264,8 +264,15 @@ mod tests {
     }
 
     fn policy() -> RotationPolicy {
-        let days = [("production", 90), ("development", 180)];
-        RotationPolicy::new(days.map(|(slug, days)| (slug.parse().expect("a slug"), days)))
+        let environment = |slug: &str, rotation_days| Environment {
+            slug: slug.parse().expect("a slug"),
+            code: "abc".parse().expect("a code"),
+            name: slug.to_owned(),
+            rotation_days,
+            created_at: START,
+        };
+        let days = [("production", Some(90)), ("development", Some(180)), ("load", None)];
+        RotationPolicy::new(&days.map(|(slug, days)| environment(slug, days)))
     }
 
     fn used(key: &mut Key, at: Timestamp) {

@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod audit;
+pub mod authority;
 mod base62;
 pub mod budget;
 pub mod clock;
@@ -12,7 +13,9 @@ pub mod encoding;
 pub mod environment;
 pub mod hygiene;
 pub mod id;
+pub mod judge;
 pub mod key;
+pub mod legacy;
 pub mod permission;
 pub mod random;
 pub mod reach;
@@ -24,6 +27,7 @@ pub mod slug;
 pub mod tags;
 pub mod tenant;
 pub mod token;
+pub mod uses;
 pub mod webhook;
 
 pub use address::AllowedAddresses;
@@ -34,6 +38,7 @@ pub use encoding::Encoding;
 pub use environment::{Environment, EnvironmentCode};
 pub use id::{KeyId, RecordId};
 pub use key::{Binding, Changed, Key, KeyChange, KeyStatus, Secret, SecretState};
+pub use legacy::LegacyToken;
 pub use permission::{Permission, Permissions};
 pub use random::{OsRandom, Random};
 pub use refusal::{Reason, Refusal};

@@ -140,6 +140,11 @@ impl Peppers {
         &self.0[self.0.len() - 1]
     }
 
+    /// The peppers, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Pepper> {
+        self.0.iter()
+    }
+
     /// The pepper of `version`.
     #[must_use]
     pub fn get(&self, version: u32) -> Option<&Pepper> {

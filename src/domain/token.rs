@@ -49,6 +49,18 @@ impl Token {
         Ok(Self::assemble(environment, id, &secret))
     }
 
+    /// Mints a UUID of version 4, for senders that take nothing else. No key's id and no checksum is in it.
+    ///
+    /// # Errors
+    /// Where `random` gives no bytes.
+    pub fn mint_uuid(random: &dyn Random) -> Result<Self, RandomError> {
+        let mut bytes = Zeroizing::new([0; 16]);
+        random.fill(&mut *bytes)?;
+        let uuid = uuid::Builder::from_random_bytes(*bytes).into_uuid();
+        let mut text = Zeroizing::new([0; uuid::fmt::Hyphenated::LENGTH]);
+        Ok(Self(Zeroizing::new(uuid.hyphenated().encode_lower(&mut *text).to_owned())))
+    }
+
     fn assemble(environment: Option<&EnvironmentCode>, id: KeyId, secret: &[u8; SECRET_LENGTH]) -> Self {
         // Reserved whole, so that no half-built copy is left behind by a reallocation.
         let mut text = Zeroizing::new(String::with_capacity(MAX_TOKEN_LENGTH));
@@ -61,6 +73,13 @@ impl Token {
         let checksum = checksum(&text);
         text.extend(checksum.iter().map(|&byte| char::from(byte)));
         Self(text)
+    }
+
+    /// What may be shown of a token of the key `id` at any time: everything before its secret.
+    #[must_use]
+    pub fn masked(environment: Option<&EnvironmentCode>, id: &KeyId) -> String {
+        let id = id.bare();
+        environment.map_or_else(|| format!("gga_{id}_…"), |code| format!("ggi_{code}_{id}_…"))
     }
 
     /// The token's text, to be shown once.
@@ -210,8 +229,8 @@ fn checksum(body: &str) -> [u8; CHECKSUM_LENGTH] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Pepper;
     use crate::domain::random::SeededRandom;
+    use crate::domain::{LegacyToken, Pepper};
     use proptest::prelude::*;
 
     fn token(environment: Option<&str>) -> Token {
@@ -249,6 +268,27 @@ mod tests {
         let admin = Token::mint(None, id, &random).expect("a token");
         let read = PresentedToken::parse(admin.reveal()).expect("it is well-formed");
         assert_eq!((read.kind, read.environment, read.id), (TokenKind::Admin, None, id));
+    }
+
+    #[test]
+    fn a_minted_uuid_is_a_strong_legacy_token() {
+        let random = SeededRandom::new(1);
+        let (one, two) = (Token::mint_uuid(&random).expect("a UUID"), Token::mint_uuid(&random).expect("a UUID"));
+        let read = LegacyToken::parse(one.reveal()).expect("it is well-formed");
+        assert!(!read.is_weak() && read.text() == one.reveal() && one.reveal() != two.reveal());
+    }
+
+    #[test]
+    fn a_masked_token_ends_before_the_secret() {
+        let id = KeyId::from_bare("7Hq2mZxK9wPa").expect("an id");
+        for environment in [Some("prd"), None] {
+            let code = environment.map(|code| code.parse().expect("a code"));
+            let masked = Token::masked(code.as_ref(), &id);
+            let (shown, rest) = masked.split_at(masked.len() - "…".len());
+            assert_eq!(rest, "…");
+            let token = token(environment);
+            assert_eq!(token.reveal().strip_prefix(shown).map(str::len), Some(SECRET_LENGTH + CHECKSUM_LENGTH));
+        }
     }
 
     #[test]

@@ -24,17 +24,18 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use http::Request;
 use hyper::body::Incoming;
-use hyper::service::{Service as _, service_fn};
 use hyper_util::service::TowerToHyperService;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use tower::ServiceExt as _;
 
 use crate::admin::limits::Limits;
 use crate::admin::request::Peer;
 use crate::admin::{self, AdminState};
 use crate::catalog::{self, Catalog};
 use crate::config::{Config, pepper};
+use crate::domain::uses::Uses;
 use crate::domain::{Budget, Clock, Random};
 use crate::ingest::Gate;
 use crate::ingest::key_cache::KeyCache;
@@ -47,6 +48,7 @@ use crate::storage::log::Committer;
 use crate::storage::open::Storage;
 pub use crate::storage::quarantine::{Quarantine, SetAside};
 use crate::upkeep::hygiene::Inspector;
+use crate::upkeep::uses::UseKeeper;
 use crate::upkeep::webhooks::courier::Courier;
 use connections::Connections;
 use listeners::{IngestListener, Listeners, check_environments};
@@ -142,9 +144,11 @@ impl Server {
             stop.clone(),
         );
         let keys = Arc::new(KeyCache::new(Arc::clone(&catalog), Arc::clone(&clock), key_cache_settings(&config)));
+        let uses = Arc::new(Uses::new(config.keys.last_used_entries));
         let gate = Arc::new(Gate {
             keys: Arc::clone(&keys),
             peppers: Arc::clone(&peppers),
+            uses: Arc::clone(&uses),
             credential_headers: credential_headers(&config)?,
             cors: cors(&config)?,
             log,
@@ -161,7 +165,11 @@ impl Server {
         metrics.gauge("connection_memory_bytes", "Memory reserved by connections", move || connection_memory.used());
         metrics.gauge("connections", "Open connections to the ingest listeners", move || open.count() as u64);
         let cached = Arc::clone(&keys);
+        let all_keys = Arc::clone(&keys);
         metrics.gauge("cached_keys", "Keys in the cache", move || cached.len());
+        let unwritten = Arc::clone(&uses);
+        metrics
+            .gauge("unwritten_uses", "Secrets whose last use is not written down yet", move || unwritten.len() as u64);
 
         let sender = Arc::new(webhook_sender(&config, &peppers, &clock)?);
         let courier =
@@ -179,8 +187,10 @@ impl Server {
             clock,
             random,
             peppers,
+            uses,
             key_changed: Arc::new(move |id| keys.forget(&id)),
             webhooks: Arc::clone(&sender),
+            all_keys_changed: Arc::new(move || all_keys.forget_all()),
         };
         let listeners = Listeners::bind(&config, &gate.clock, &metrics).await?;
         Ok(Self {
@@ -283,6 +293,16 @@ impl Server {
 
         let Listeners { ingest, admin: admin_port, certificates } = listeners;
         let _reloading = AbortOnDropHandle::new(tokio::spawn(certificates.reload(config.clone())));
+        let use_keeper = UseKeeper {
+            uses: Arc::clone(&gate.uses),
+            catalog: Arc::clone(&catalog),
+            clock: Arc::clone(&gate.clock),
+            key_changed: Arc::clone(&admin.key_changed),
+            interval: config.keys.last_used_interval.0,
+        };
+        let (keeper, uses_closed) = (use_keeper.clone(), CancellationToken::new());
+        let (told, failed) = (uses_closed.clone(), crashed.clone());
+        let keeping = tokio::spawn(essential("uses", failed, async move { keeper.run(&told).await }));
         let listeners = TaskTracker::new();
         let (health, others) = others::services()?;
         for listener in ingest {
@@ -290,11 +310,10 @@ impl Server {
         }
         let router = admin::router(admin).merge(health::router(health::Health { gate: Arc::clone(&gate), catalog }));
         let admin_service = move |peer| {
-            let router = TowerToHyperService::new(router.clone());
-            service_fn(move |mut request: Request<Incoming>| {
+            TowerToHyperService::new(router.clone().map_request(move |mut request: Request<Incoming>| {
                 request.extensions_mut().insert(Peer(peer));
-                router.call(request)
-            })
+                request
+            }))
         };
         // Health, metrics and revocations are served until exports are finished and delivered.
         let admin_stop = CancellationToken::new();
@@ -349,7 +368,15 @@ impl Server {
         admin_stop.cancel();
         let administered = administering.await;
         let _ = tokio::time::timeout(ADMIN_GRACE, admin_connections.closed()).await;
-        if by_itself || committed.is_err() || administered.is_err() {
+        // Nobody uses a key any more.
+        uses_closed.cancel();
+        let kept = keeping.await;
+        match tokio::time::timeout(USES_GRACE, use_keeper.flush()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "when keys were last used is not written down"),
+            Err(_) => tracing::warn!("when keys were last used is not written down: the catalog takes too long"),
+        }
+        if by_itself || committed.is_err() || administered.is_err() || kept.is_err() {
             bail!("a task that the gate cannot do without has ended by itself");
         }
         Ok(())
@@ -361,6 +388,9 @@ const ADMIN_CONNECTIONS: usize = 64;
 
 /// How long requests to the admin listener may take to finish at the very end.
 const ADMIN_GRACE: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// How long it may take at the very end to write down when keys were last used.
+const USES_GRACE: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// What delivery does, in the metrics.
 #[derive(Debug)]

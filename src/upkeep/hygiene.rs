@@ -74,7 +74,7 @@ impl Inspector {
     /// Where the catalog fails or there are no random bytes. Notices that were given until then stay given.
     pub async fn inspect(&self, breath: Duration) -> Result<(), UpkeepError> {
         let mut walk = Walk {
-            policy: self.catalog.rotation_policy().await?,
+            policy: RotationPolicy::new(&self.catalog.environments().await?),
             subscribers: self.catalog.subscribers().await?,
             ..Walk::default()
         };

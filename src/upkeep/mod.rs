@@ -1,6 +1,7 @@
-//! Work over the catalog that nobody waits for: keys are looked through, and webhooks are sent.
+//! Work over the catalog that nobody waits for: uses of keys are written down, keys are looked through, and webhooks are sent.
 
 pub mod hygiene;
+pub mod uses;
 pub mod webhooks;
 
 use crate::catalog::CatalogError;

@@ -50,8 +50,19 @@ mod tests {
     ];
 
     /// The libraries that `domain` may use: computation, and the operating system's random numbers.
-    const DOMAIN_LIBRARIES: &[&str] =
-        &["bytes", "crc32fast", "getrandom", "hmac", "ipnet", "serde", "sha2", "subtle", "thiserror", "zeroize"];
+    const DOMAIN_LIBRARIES: &[&str] = &[
+        "bytes",
+        "crc32fast",
+        "getrandom",
+        "hmac",
+        "ipnet",
+        "serde",
+        "sha2",
+        "subtle",
+        "thiserror",
+        "uuid",
+        "zeroize",
+    ];
 
     /// The parts of the standard library that do I/O, which `domain` may not use.
     const IO: &[&[&str]] = &[

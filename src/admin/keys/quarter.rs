@@ -84,7 +84,7 @@ pub(in crate::admin) async fn handler(
         Some(project) => drop(projects::visible(&state, &caller, project).await?),
         None => project = caller.binding.project().cloned(),
     }
-    let policy = state.catalog.rotation_policy().await?;
+    let policy = RotationPolicy::new(&state.catalog.environments().await?);
     let page = state.catalog.living_keys(project.as_ref(), &paging).await?;
     let reviews = state.catalog.reviews(project.as_ref(), &paging, quarter.begin(), quarter.end()).await?;
     Ok(Json(PageView::new(page, |key| {

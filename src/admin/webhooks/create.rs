@@ -7,7 +7,7 @@ use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{WebhookWithSecret, events, note, url};
+use super::{WebhookWithSecret, events, url};
 use crate::admin::AdminState;
 use crate::admin::body;
 use crate::admin::caller::Caller;
@@ -33,7 +33,7 @@ pub struct NewWebhook {
     #[schema(value_type = Option<schemas::Slug>)]
     pub project: Option<String>,
     /// Free text for people.
-    #[schema(value_type = Option<schemas::WebhookNote>)]
+    #[schema(value_type = Option<schemas::Note>)]
     pub note: Option<String>,
     /// Whether nothing is sent until it is enabled.
     pub disabled: Option<bool>,
@@ -82,7 +82,7 @@ async fn read(new: &NewWebhook, caller: &Caller, state: &AdminState) -> Result<W
             None
         }
     };
-    let note = note(&mut check, new.note.as_deref().unwrap_or_default());
+    let note = check.note(Place::field("note"), Some(new.note.as_deref().unwrap_or_default()));
     let url = match &new.url {
         Some(text) => url(&mut check, state, text).await,
         None => {

@@ -5,7 +5,7 @@ use http::StatusCode;
 
 use super::visible;
 use crate::admin::AdminState;
-use crate::admin::body::WebhookPath;
+use crate::admin::body::{Empty, WebhookPath};
 use crate::admin::caller::Caller;
 use crate::admin::openapi::schemas;
 use crate::admin::precondition::IfMatch;
@@ -28,10 +28,11 @@ pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,
     WebhookPath(id): WebhookPath,
-    IfMatch(expected): IfMatch,
+    if_match: IfMatch,
+    _: Empty,
 ) -> Result<StatusCode, Problem> {
     caller.require(Permission::WebhookDelete)?;
-    visible(&state, &caller, &id).await?;
+    let expected = if_match.expected(visible(&state, &caller, &id).await?.version)?;
     let deleted = state.catalog.delete_webhook(&id, expected, &caller.actor).await?;
     if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found(Entity::Webhook)) }
 }

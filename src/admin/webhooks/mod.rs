@@ -196,24 +196,6 @@ fn events(check: &mut Check, names: &[String]) -> Option<BTreeSet<EventKind>> {
     good.then_some(events)
 }
 
-/// The longest note, in characters.
-const MAX_NOTE: usize = 1000;
-
-/// A note for people, which may have several lines.
-fn note(check: &mut Check, text: &str) -> Option<String> {
-    let fix = "at most 1000 characters, without control characters but line feeds";
-    let control = text.chars().position(|c| c.is_control() && c != '\n');
-    if text.chars().count() > MAX_NOTE {
-        check.refuse(Place::field("note"), "the note has more than 1000 characters", fix);
-    } else if let Some(position) = control {
-        let detail = format!("character {} of the note is a control character", position + 1);
-        check.refuse(Place::field("note"), detail, fix);
-    } else {
-        return Some(text.to_owned());
-    }
-    None
-}
-
 /// Whether messages can be sent to `url`; if not, `check` is told.
 async fn url(check: &mut Check, state: &AdminState, url: &str) -> Option<String> {
     match state.webhooks.check(url).await {

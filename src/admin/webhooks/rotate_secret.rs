@@ -6,7 +6,7 @@ use axum::response::IntoResponse;
 
 use super::{WebhookWithSecret, visible};
 use crate::admin::AdminState;
-use crate::admin::body::WebhookPath;
+use crate::admin::body::{Empty, WebhookPath};
 use crate::admin::caller::Caller;
 use crate::admin::openapi::schemas;
 use crate::admin::precondition::{IfMatch, etag};
@@ -30,10 +30,11 @@ pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,
     WebhookPath(id): WebhookPath,
-    IfMatch(expected): IfMatch,
+    if_match: IfMatch,
+    _: Empty,
 ) -> Result<impl IntoResponse, Problem> {
     caller.require(Permission::WebhookUpdate)?;
-    visible(&state, &caller, &id).await?;
+    let expected = if_match.expected(visible(&state, &caller, &id).await?.version)?;
     let change = WebhookChange::RotateSecret { pepper: state.peppers.newest().version() };
     let changed = state.catalog.change_webhook(&id, &change, expected, &caller.actor).await?;
     let (webhook, _) = changed.ok_or_else(|| Problem::not_found(Entity::Webhook))?;

@@ -1,4 +1,4 @@
-//! Rotation hygiene: policies, reviews, and which notices about a key have been given.
+//! Rotation hygiene: reviews, and which notices about a key have been given.
 
 use async_trait::async_trait;
 use sqlx::any::AnyRow;
@@ -9,16 +9,13 @@ use crate::catalog::rows::{self, Reader};
 use crate::catalog::store::{Store, collect, wrote_one};
 use crate::catalog::webhooks::insert_delivery;
 use crate::catalog::{CatalogError, Page, Paging, cursor};
-use crate::domain::hygiene::{Flag, RotationPolicy};
+use crate::domain::hygiene::Flag;
 use crate::domain::webhook::Delivery;
 use crate::domain::{Key, KeyId, Slug, Timestamp};
 
 /// What the catalog keeps for keys to stay in good order.
 #[async_trait]
 pub trait Hygiene {
-    /// How old current secrets may become, by environment.
-    async fn rotation_policy(&self) -> Result<RotationPolicy, CatalogError>;
-
     /// Keys of `project` (`None`: all) that are not revoked, with their secrets, by id. [`CatalogError::Cursor`] for a bad position.
     async fn living_keys(&self, project: Option<&Slug>, paging: &Paging) -> Result<Page<Key>, CatalogError>;
 
@@ -95,18 +92,6 @@ macro_rules! select_reviews {
 
 #[async_trait]
 impl Hygiene for Store {
-    async fn rotation_policy(&self) -> Result<RotationPolicy, CatalogError> {
-        let select = query("SELECT slug, rotation_days FROM environments WHERE rotation_days IS NOT NULL");
-        self.bounded(async {
-            let days = |row: &AnyRow| {
-                let row = Reader::new(row, "environments", &["slug"]);
-                Ok((row.parsed("slug")?, row.number("rotation_days")?))
-            };
-            Ok(RotationPolicy::new(collect(&select.fetch_all(&self.pool).await?, days)?))
-        })
-        .await
-    }
-
     async fn living_keys(&self, project: Option<&Slug>, paging: &Paging) -> Result<Page<Key>, CatalogError> {
         let select = match project {
             None => query(select_keys!(living!())),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gridgate::catalog::{Catalog, CatalogError, Notice, Paging};
 use gridgate::domain::audit::Action;
-use gridgate::domain::hygiene::{ADMIN_ROTATION, Flag};
+use gridgate::domain::hygiene::{ADMIN_ROTATION, Flag, RotationPolicy};
 use gridgate::domain::key::SecretMark;
 use gridgate::domain::webhook::{Delivery, DeliveryState, EventId, EventKind, SigningSecret, Webhook};
 use gridgate::domain::{Binding, KeyChange, KeyId, OsRandom};
@@ -37,7 +37,7 @@ async fn with_keys(fresh: &Fresh) -> Arc<dyn Catalog> {
 async fn each_environment_has_its_policy(fresh: Arc<Fresh>) {
     let catalog = with_grids(&fresh).await;
     fresh.execute("UPDATE environments SET rotation_days = NULL WHERE slug = 'staging'").await;
-    let policy = catalog.rotation_policy().await.expect("a policy");
+    let policy = RotationPolicy::new(&catalog.environments().await.expect("environments"));
     let of = |environment: &str| policy.of(&key(1, tenant("shop", "web", environment)));
     let days = |days: u64| Some(Duration::from_secs(days * 24 * 3600));
     assert_eq!([of("production"), of("staging"), of("development")], [days(90), None, days(180)]);
