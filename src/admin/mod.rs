@@ -121,6 +121,8 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(keys::list::handler, keys::create::handler))
         .routes(routes!(keys::quarter::handler))
         .routes(routes!(keys::review::handler))
+        .route("/keys/diagnose", post(keys::diagnose::handler))
+        .route("/keys/verify", post(keys::verify::handler))
         .routes(routes!(keys::show::handler, keys::edit::handler, keys::delete::handler))
         .routes(routes!(keys::secrets::handler))
         .routes(routes!(keys::disable::handler))

@@ -7,6 +7,7 @@ mod client;
 mod compression;
 mod cors;
 mod credentials;
+mod doctor;
 mod examples;
 mod floods;
 mod forward;
@@ -34,6 +35,7 @@ mod tls;
 mod told;
 mod unread;
 mod upkeep;
+mod whoami;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
