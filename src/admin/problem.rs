@@ -5,6 +5,7 @@ use std::fmt;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::catalog::{CatalogError, Entity};
 use crate::domain::key::ChangeRefused;
@@ -105,6 +106,8 @@ codes! {
     KeyRevoked = "key_revoked", CONFLICT, "Key is revoked";
     /// The key has expired.
     KeyExpired = "key_expired", CONFLICT, "Key has expired";
+    /// The caller, or its address, asks more than it may.
+    RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests";
     /// The body is not JSON.
     BodyMalformed = "body_malformed", BAD_REQUEST, "Malformed JSON";
     /// The body did not arrive whole.
@@ -122,11 +125,12 @@ codes! {
 }
 
 impl Code {
-    /// After how many seconds the same request can succeed; `None`: not without a change.
+    /// After how many seconds the same request can succeed, where nothing else is known; `None`: not without a change.
     #[must_use]
     pub const fn retry_after(self) -> Option<u32> {
         match self {
             Self::CatalogUnavailable => Some(5),
+            Self::RateLimited => Some(1),
             _ => None,
         }
     }
@@ -157,7 +161,7 @@ pub struct Problem {
 }
 
 /// One thing that is wrong with a request.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct FieldError {
     /// Where.
     #[serde(flatten)]
@@ -169,7 +173,7 @@ pub struct FieldError {
 }
 
 /// A place in a request.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Place {
     /// A JSON pointer (RFC 6901) into the body.
@@ -197,7 +201,8 @@ impl fmt::Display for Place {
 }
 
 /// The JSON form of a problem.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Problem)]
 pub struct ProblemView {
     /// `urn:gridgate:problem:` and the code.
     pub r#type: String,
@@ -348,7 +353,8 @@ mod tests {
         for code in Code::ALL {
             assert!(code.status().is_client_error() || code.status().is_server_error(), "{code:?}");
             assert_eq!(code.challenge().is_some(), code.status() == StatusCode::UNAUTHORIZED, "{code:?}");
-            assert_eq!(code.retry_after().is_some(), code.status() == StatusCode::SERVICE_UNAVAILABLE, "{code:?}");
+            let later = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS].contains(&code.status());
+            assert_eq!(code.retry_after().is_some(), later, "{code:?}");
         }
     }
 

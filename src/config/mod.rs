@@ -33,6 +33,8 @@ pub struct Config {
     pub catalog: CatalogConfig,
     /// Keys and their cache.
     pub keys: KeysConfig,
+    /// How much clients of the admin API may ask.
+    pub admin: AdminConfig,
     /// Where it listens.
     pub listen: ListenConfig,
     /// Which web pages may export.
@@ -101,6 +103,18 @@ pub struct KeysConfig {
     pub last_used_interval: Span,
     /// Secrets whose last use waits to be written down, at the most.
     pub last_used_entries: usize,
+}
+
+/// `[admin]`
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdminConfig {
+    /// Requests of one admin key in a second, in the long run.
+    pub requests_per_second: u32,
+    /// Requests of one admin key at once.
+    pub burst: u32,
+    /// Requests of one address without a good key, in a minute.
+    pub unauthenticated_per_minute: u32,
 }
 
 /// `[limits]`
@@ -220,6 +234,12 @@ impl Default for KeysConfig {
             last_used_interval: Span::seconds(60),
             last_used_entries: 100_000,
         }
+    }
+}
+
+impl Default for AdminConfig {
+    fn default() -> Self {
+        Self { requests_per_second: 50, burst: 100, unauthenticated_per_minute: 60 }
     }
 }
 

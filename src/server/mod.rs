@@ -24,12 +24,13 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use http::Request;
 use hyper::body::Incoming;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::service::TowerToHyperService;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
-use tower::ServiceExt as _;
 
+use crate::admin::limits::Limits;
 use crate::admin::request::Peer;
 use crate::admin::{self, AdminState};
 use crate::catalog::{self, Catalog};
@@ -52,7 +53,8 @@ use listeners::{IngestListener, Listeners, check_environments};
 use refused::Refused;
 pub use settings::catalog_settings;
 use settings::{
-    connection_limits, cors, credential_headers, export_limits, forwarding, key_cache_settings, storage_settings,
+    admin_limits, connection_limits, cors, credential_headers, export_limits, forwarding, key_cache_settings,
+    storage_settings,
 };
 use slots::Slots;
 
@@ -165,7 +167,9 @@ impl Server {
         metrics
             .gauge("unwritten_uses", "Secrets whose last use is not written down yet", move || unwritten.len() as u64);
 
+        let limits = Arc::new(Limits::new(admin_limits(&config), &clock));
         let admin = AdminState {
+            limits,
             catalog: Arc::clone(&catalog),
             clock,
             random,
@@ -282,10 +286,11 @@ impl Server {
         }
         let router = admin::router(admin).merge(health::router(health::Health { gate: Arc::clone(&gate), catalog }));
         let admin_service = move |peer| {
-            TowerToHyperService::new(router.clone().map_request(move |mut request: Request<Incoming>| {
+            let router = TowerToHyperService::new(router.clone());
+            service_fn(move |mut request: Request<Incoming>| {
                 request.extensions_mut().insert(Peer(peer));
-                request
-            }))
+                router.call(request)
+            })
         };
         // Health, metrics and revocations are served until exports are finished and delivered.
         let admin_stop = CancellationToken::new();

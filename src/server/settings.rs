@@ -1,5 +1,6 @@
 //! What each part of the gate is told, from the configuration.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use http::HeaderName;
 
 use super::World;
 use super::connections::ConnectionLimits;
+use crate::admin::limits::LimitSettings;
 use crate::catalog::CatalogSettings;
 use crate::config::{Config, ForwardConfig};
 use crate::ingest::ExportLimits;
@@ -30,6 +32,16 @@ pub fn catalog_settings(config: &Config) -> CatalogSettings {
         max_connections: config.catalog.connections,
         connect_timeout: config.catalog.connect_time.0,
         statement_timeout: config.catalog.statement_time.0,
+    }
+}
+
+/// How much clients of the admin API may ask. The configuration has been checked: nothing is zero.
+pub(super) fn admin_limits(config: &Config) -> LimitSettings {
+    let count = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+    LimitSettings {
+        requests_per_second: count(config.admin.requests_per_second),
+        burst: count(config.admin.burst),
+        unauthenticated_per_minute: count(config.admin.unauthenticated_per_minute),
     }
 }
 

@@ -5,16 +5,21 @@ mod commit;
 mod input;
 mod isolation;
 mod keys;
+mod limits;
 mod permissions;
 mod projects;
 mod secrecy;
 pub(crate) mod watched;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
+use axum::body::Body;
 use bytes::Bytes;
+use gridgate::admin::limits::{LimitSettings, Limits};
+use gridgate::admin::request::Peer;
 use gridgate::admin::{AdminState, router};
 use gridgate::catalog::Catalog;
 use gridgate::catalog::issue::{NewKey, issue_key};
@@ -31,6 +36,7 @@ use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tower::ServiceExt as _;
 
 use crate::catalog::{Fresh, slug};
 use watched::Watched;
@@ -39,6 +45,13 @@ use watched::Watched;
 pub(crate) const START: Timestamp = Timestamp::from_micros(1_795_256_520_000_000);
 /// The same as the API shows it.
 pub(crate) const START_TEXT: &str = "2026-11-21T10:22:00.000000Z";
+
+/// More than any test asks at one instant.
+const PLENTY: LimitSettings = LimitSettings {
+    requests_per_second: NonZeroU32::MAX,
+    burst: NonZeroU32::MAX,
+    unauthenticated_per_minute: NonZeroU32::MAX,
+};
 
 /// What happened in which order: commits, announcements, answers.
 pub(crate) type Events = Arc<Mutex<Vec<String>>>;
@@ -71,6 +84,11 @@ pub(crate) struct Answer {
 
 impl Server {
     pub(crate) async fn start() -> Self {
+        Self::start_with(PLENTY).await
+    }
+
+    /// One whose clients may not ask more than this.
+    pub(crate) async fn start_with(limits: LimitSettings) -> Self {
         let fresh = Fresh::sqlite();
         let events = Events::default();
         let watched = Arc::new(Watched::new(fresh.migrated().await, Arc::clone(&events)));
@@ -85,6 +103,7 @@ impl Server {
             random,
             peppers,
             uses: Arc::new(Uses::new(100)),
+            limits: Arc::new(Limits::new(limits, &(Arc::clone(&clock) as _))),
             key_changed: Arc::new(move |id| announced.lock().expect("events").push(format!("announced {id}"))),
         };
         let owner = issue(&state, "owner", Binding::Installation, Permissions::owner()).await;
@@ -139,6 +158,12 @@ impl Server {
     /// The beginning of a request under `/api/v1`.
     pub(crate) fn request(&self, method: Method, path: &str) -> http::request::Builder {
         Request::builder().method(method).uri(format!("http://{}/api/v1{path}", self.address))
+    }
+
+    /// The status of the answer to a request from `peer`.
+    pub(crate) async fn status_from(&self, peer: IpAddr, request: http::request::Builder) -> u16 {
+        let request = request.extension(Peer(peer)).body(Body::empty()).expect("a request");
+        router(self.state.clone()).oneshot(request).await.expect("an answer").status().as_u16()
     }
 
     pub(crate) async fn send(&self, request: http::request::Builder, body: impl Into<Bytes>) -> Answer {
