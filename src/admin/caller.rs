@@ -1,7 +1,5 @@
 //! Who calls: the extractor that stands first in every handler, so that nothing of a request is read before.
 
-use std::net::IpAddr;
-
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
@@ -14,7 +12,9 @@ use crate::domain::audit::{Actor, Via};
 use crate::domain::credential::{self, CredentialError};
 use crate::domain::token::PresentedToken;
 use crate::domain::uses::Used;
-use crate::domain::{Binding, Key, KeyId, KeyStatus, Permission, Permissions, SecretState, Slug, Timestamp, TokenKind};
+use crate::domain::{
+    Binding, Key, KeyId, KeyStatus, Permission, Permissions, Secret, SecretState, Slug, Timestamp, TokenKind,
+};
 
 /// The admin key behind a request: possession of its secret is proved, and the key is active.
 #[derive(Clone, Debug)]
@@ -65,21 +65,32 @@ impl FromRequestParts<AdminState> for Caller {
         state.limits.before(parts, token.as_ref().ok().map(|token| &token.id)).await?;
         let token = token?;
         let now = state.clock.now();
-        let key = match authenticate(state, parts, &token, now).await {
-            Ok(key) => key,
+        let (key, secret) = match authenticate(state, &token, now).await {
+            Ok(found) => found,
             Err(problem) if problem.code.status() == StatusCode::UNAUTHORIZED => {
                 state.limits.failed(parts, &token.id).await?;
                 return Err(problem);
             }
             Err(problem) => return Err(problem),
         };
+        let address = parts.extensions.get::<Peer>().map(|peer| peer.0.to_canonical());
+        if !address.map_or(key.allowed.is_any(), |address| key.allowed.contains(address)) {
+            let from = address.map_or_else(|| "nowhere that is known".to_owned(), |address| address.to_string());
+            let detail = format!("{} may not be used from {from}", key.id);
+            return Err(Problem::new(Code::IpNotAllowed, detail));
+        }
         state.limits.succeeded(parts, &key.id).await?;
+        if let Some(address) = address {
+            let agent = parts.headers.get(header::USER_AGENT).map_or(&b""[..], |agent| agent.as_bytes());
+            let used = Used { key: key.id, version: secret.version, at: now, address, agent };
+            state.uses.record(&used, || credential::renewal(&secret, token.text, &state.peppers));
+        }
         let actor = Actor {
             at: now,
             key: Some(key.id),
             name: key.name,
             via: Via::Api,
-            address: address(parts),
+            address,
             user_agent: user_agent(&parts.headers),
             request_id: parts.extensions.get::<RequestId>().map(|id| id.0.clone()),
         };
@@ -87,13 +98,12 @@ impl FromRequestParts<AdminState> for Caller {
     }
 }
 
-/// The admin key whose token this is, if it is let in at `now`.
+/// The admin key whose token this is, if it is let in at `now`, and the secret that was presented.
 async fn authenticate(
     state: &AdminState,
-    parts: &Parts,
     token: &PresentedToken<'_>,
     now: Timestamp,
-) -> Result<Key, Problem> {
+) -> Result<(Key, Secret), Problem> {
     let key = match state.catalog.key(&token.id).await {
         Ok(key) => key.filter(|key| key.binding.kind() == TokenKind::Admin),
         // A damaged row is never permission. It is logged here, because the caller is not told.
@@ -125,22 +135,7 @@ async fn authenticate(
         let detail = format!("this secret of {} was replaced; use the newer one", key.id);
         return Err(Problem::new(Code::CredentialsRetired, detail));
     }
-    let address = address(parts);
-    if !address.map_or(key.allowed.is_any(), |address| key.allowed.contains(address)) {
-        let from = address.map_or_else(|| "nowhere that is known".to_owned(), |address| address.to_string());
-        return Err(Problem::new(Code::IpNotAllowed, format!("{} may not be used from {from}", key.id)));
-    }
-    if let Some(address) = address {
-        let agent = parts.headers.get(header::USER_AGENT).map_or(&b""[..], |agent| agent.as_bytes());
-        let used = Used { key: key.id, version: secret.version, at: now, address, agent };
-        state.uses.record(&used, || credential::renewal(&secret, token.text, &state.peppers));
-    }
-    Ok(key)
-}
-
-/// Where a request comes from.
-fn address(parts: &Parts) -> Option<IpAddr> {
-    parts.extensions.get::<Peer>().map(|peer| peer.0.to_canonical())
+    Ok((key, secret))
 }
 
 /// The longest user agent that is kept, in characters.

@@ -35,9 +35,11 @@ pub mod keys;
 pub mod limits;
 pub mod openapi;
 pub mod page;
+mod precondition;
 pub mod problem;
 pub mod projects;
 pub mod request;
+pub mod webhooks;
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -47,7 +49,7 @@ use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::any;
+use axum::routing::{any, get, post};
 use http::{HeaderValue, header};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -56,6 +58,7 @@ use crate::catalog::Catalog;
 use crate::domain::secret::Peppers;
 use crate::domain::uses::Uses;
 use crate::domain::{Clock, KeyId, Random};
+use crate::upkeep::webhooks::send::Sender;
 use limits::{Anyone, Limits, Standing};
 use problem::{Code, Problem};
 use request::RequestId;
@@ -78,6 +81,8 @@ pub struct AdminState {
     pub key_changed: Arc<dyn Fn(KeyId) + Send + Sync>,
     /// How much clients may ask.
     pub limits: Arc<Limits>,
+    /// Checks where webhooks lead, and tests them.
+    pub webhooks: Arc<Sender>,
 }
 
 /// The largest body of a request, in bytes.
@@ -111,6 +116,14 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(keys::disable::handler))
         .routes(routes!(keys::enable::handler))
         .routes(routes!(keys::revoke::handler))
+        .route("/webhooks", get(webhooks::list::handler).post(webhooks::create::handler))
+        .route(
+            "/webhooks/{id}",
+            get(webhooks::show::handler).patch(webhooks::edit::handler).delete(webhooks::delete::handler),
+        )
+        .route("/webhooks/{id}/rotate-secret", post(webhooks::rotate_secret::handler))
+        .route("/webhooks/{id}/test", post(webhooks::test::handler))
+        .route("/webhooks/{id}/deliveries", get(webhooks::deliveries::handler))
 }
 
 async fn path_unknown(_: Anyone) -> Problem {

@@ -82,6 +82,8 @@ codes! {
     GridNotFound = "grid_not_found", NOT_FOUND, "Grid not found";
     /// No such environment.
     EnvironmentNotFound = "environment_not_found", NOT_FOUND, "Environment not found";
+    /// No such webhook, or none that the caller may see.
+    WebhookNotFound = "webhook_not_found", NOT_FOUND, "Webhook not found";
     /// No such key, or none that the caller may see.
     KeyNotFound = "key_not_found", NOT_FOUND, "Key not found";
     /// The project's slug is taken.
@@ -98,6 +100,10 @@ codes! {
     RoleExists = "role_exists", CONFLICT, "Role exists already";
     /// The thing is at another version than the one that the change was meant for.
     VersionConflict = "version_conflict", PRECONDITION_FAILED, "Changed meanwhile";
+    /// The request has to say which version it is meant for.
+    PreconditionRequired = "precondition_required", PRECONDITION_REQUIRED, "If-Match required";
+    /// There are as many webhooks as there can be.
+    WebhookLimitReached = "webhook_limit_reached", CONFLICT, "Too many webhooks";
     /// The key is disabled.
     KeyDisabled = "key_disabled", CONFLICT, "Key is disabled";
     /// Two secrets of the key are good already.
@@ -296,6 +302,9 @@ impl From<CatalogError> for Problem {
             CatalogError::Exists(Entity::Environment) => Self::new(Code::EnvironmentExists, detail),
             CatalogError::Exists(Entity::Key) => Self::new(Code::KeyExists, detail),
             CatalogError::Exists(Entity::Role) => Self::new(Code::RoleExists, detail),
+            // Ids are random.
+            CatalogError::Exists(Entity::Webhook) => Self::internal(detail),
+            CatalogError::TooManyWebhooks => Self::new(Code::WebhookLimitReached, detail),
             CatalogError::VersionConflict { .. } => Self::new(Code::VersionConflict, detail),
             CatalogError::ChangeRefused(refused) => match refused {
                 ChangeRefused::Revoked => Self::new(Code::KeyRevoked, detail),
@@ -329,6 +338,7 @@ impl Problem {
             Entity::Project => Self::new(Code::ProjectNotFound, "there is no such project that this key may see"),
             Entity::Grid => Self::new(Code::GridNotFound, "there is no such grid in the project"),
             Entity::Environment => Self::new(Code::EnvironmentNotFound, "there is no such environment"),
+            Entity::Webhook => Self::new(Code::WebhookNotFound, "there is no such webhook that this key may see"),
             Entity::Key => Self::new(Code::KeyNotFound, "there is no such key that this key may see"),
             Entity::Role => Self::new(Code::RoleNotFound, "there is no such role that this key may see"),
         }

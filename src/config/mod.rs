@@ -9,11 +9,13 @@ mod listen;
 mod load;
 pub mod pepper;
 mod units;
+mod webhooks;
 
 pub use forward::ForwardConfig;
 pub use listen::{Admitted, CorsConfig, ListenConfig, ListenerConfig, Prefix, Serves, TlsConfig};
 pub use load::ConfigError;
 pub use units::{Bytes, Span};
+pub use webhooks::WebhooksConfig;
 
 use std::path::PathBuf;
 
@@ -49,6 +51,8 @@ pub struct Config {
     pub forward: Vec<ForwardConfig>,
     /// Which records go where; the first that matches decides.
     pub route: Vec<Route>,
+    /// What is told to others of what happens to keys.
+    pub webhooks: WebhooksConfig,
     /// Logs of the gate itself.
     pub observe: ObserveConfig,
     /// The end of the process.

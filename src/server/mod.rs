@@ -24,11 +24,11 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use http::Request;
 use hyper::body::Incoming;
-use hyper::service::{Service as _, service_fn};
 use hyper_util::service::TowerToHyperService;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use tower::ServiceExt as _;
 
 use crate::admin::limits::Limits;
 use crate::admin::request::Peer;
@@ -48,13 +48,14 @@ use crate::storage::log::Committer;
 use crate::storage::open::Storage;
 pub use crate::storage::quarantine::{Quarantine, SetAside};
 use crate::upkeep::uses::UseKeeper;
+use crate::upkeep::webhooks::courier::Courier;
 use connections::Connections;
 use listeners::{IngestListener, Listeners, check_environments};
 use refused::Refused;
 pub use settings::catalog_settings;
 use settings::{
     admin_limits, connection_limits, cors, credential_headers, export_limits, forwarding, key_cache_settings,
-    storage_settings,
+    storage_settings, webhook_sender,
 };
 use slots::Slots;
 
@@ -76,6 +77,7 @@ pub struct Server {
     committer: Committer,
     deliverer: Deliverer,
     forwarders: Vec<Forwarder>,
+    courier: Courier,
     connections: Connections,
     listeners: Listeners,
     stop: CancellationToken,
@@ -168,6 +170,9 @@ impl Server {
             .gauge("unwritten_uses", "Secrets whose last use is not written down yet", move || unwritten.len() as u64);
 
         let limits = Arc::new(Limits::new(admin_limits(&config), &clock));
+        let sender = Arc::new(webhook_sender(&config, &peppers, &clock)?);
+        let courier =
+            Courier::new(Arc::clone(&catalog), Arc::clone(&sender), Arc::clone(&random), metrics.webhooks.clone());
         let admin = AdminState {
             limits,
             catalog: Arc::clone(&catalog),
@@ -176,6 +181,7 @@ impl Server {
             peppers,
             uses,
             key_changed: Arc::new(move |id| keys.forget(&id)),
+            webhooks: Arc::clone(&sender),
         };
         let listeners = Listeners::bind(&config, &gate.clock, &metrics).await?;
         Ok(Self {
@@ -186,6 +192,7 @@ impl Server {
             committer,
             deliverer,
             forwarders,
+            courier,
             connections,
             listeners,
             stop,
@@ -247,6 +254,7 @@ impl Server {
             committer,
             mut deliverer,
             forwarders,
+            courier,
             connections,
             listeners,
             stop,
@@ -267,6 +275,11 @@ impl Server {
             forwarding.spawn(essential("forwarding", failed, async move { forwarder.run(&told).await }));
         }
 
+        let upkeep_stop = CancellationToken::new();
+        let (told, failed) = (upkeep_stop.clone(), crashed.clone());
+        let mut upkeep = JoinSet::new();
+        upkeep.spawn(essential("webhooks", failed, async move { courier.run(&told).await }));
+
         let Listeners { ingest, admin: admin_port, certificates } = listeners;
         let _reloading = AbortOnDropHandle::new(tokio::spawn(certificates.reload(config.clone())));
         let use_keeper = UseKeeper {
@@ -286,11 +299,10 @@ impl Server {
         }
         let router = admin::router(admin).merge(health::router(health::Health { gate: Arc::clone(&gate), catalog }));
         let admin_service = move |peer| {
-            let router = TowerToHyperService::new(router.clone());
-            service_fn(move |mut request: Request<Incoming>| {
+            TowerToHyperService::new(router.clone().map_request(move |mut request: Request<Incoming>| {
                 request.extensions_mut().insert(Peer(peer));
-                router.call(request)
-            })
+                request
+            }))
         };
         // Health, metrics and revocations are served until exports are finished and delivered.
         let admin_stop = CancellationToken::new();
@@ -332,6 +344,14 @@ impl Server {
             forwarding.shutdown().await;
             tracing::warn!(
                 "what is still being sent on at the end of the grace period is sent again at the next start"
+            );
+        }
+        upkeep_stop.cancel();
+        let finish = async { while upkeep.join_next().await.is_some() {} };
+        if tokio::time::timeout_at(grace, finish).await.is_err() {
+            upkeep.shutdown().await;
+            tracing::warn!(
+                "messages of webhooks under way at the end of the grace period are sent again at the next start"
             );
         }
         admin_stop.cancel();

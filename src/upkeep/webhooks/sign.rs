@@ -6,9 +6,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use crate::domain::Timestamp;
 use crate::domain::secret::Peppers;
 use crate::domain::webhook::{SigningSecret, WebhookId};
-use crate::domain::Timestamp;
 
 /// A webhook's signing secret in the clear. It is derived from a pepper whenever it is needed.
 pub struct Signer(Zeroizing<[u8; 32]>);
@@ -61,8 +61,13 @@ mod tests {
     use crate::domain::Pepper;
 
     fn signer(version: u32, pepper: u32) -> Option<Signer> {
-        let peppers = Peppers::new(vec![Pepper::new(1, Zeroizing::new([1; 32])), Pepper::new(2, Zeroizing::new([2; 32]))]);
-        Signer::new("whk_7Hq2mZxK9wPa".parse().expect("an id"), SigningSecret { version, pepper }, &peppers.expect("a ring"))
+        let peppers =
+            Peppers::new(vec![Pepper::new(1, Zeroizing::new([1; 32])), Pepper::new(2, Zeroizing::new([2; 32]))]);
+        Signer::new(
+            "whk_7Hq2mZxK9wPa".parse().expect("an id"),
+            SigningSecret { version, pepper },
+            &peppers.expect("a ring"),
+        )
     }
 
     /// `printf '%s' 'evt_1.1614265330.{"test": 2432232314}' | openssl dgst -sha256 -mac HMAC -macopt hexkey:0909… -binary | base64`

@@ -108,7 +108,13 @@ impl Target {
         let host = authority.host().trim_matches(['[', ']']).to_owned();
         let port = match authority.port() {
             Some(port) => port.as_u16(),
-            None if authority.as_str().ends_with(authority.host()) => if is_secure { 443 } else { 80 },
+            None if authority.as_str().ends_with(authority.host()) => {
+                if is_secure {
+                    443
+                } else {
+                    80
+                }
+            }
             // A colon with something else than a port behind it.
             None => return Err(TargetError::Form),
         };

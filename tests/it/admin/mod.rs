@@ -28,6 +28,8 @@ use gridgate::domain::random::SeededRandom;
 use gridgate::domain::secret::Peppers;
 use gridgate::domain::uses::Uses;
 use gridgate::domain::{Actor, Binding, Key, Pepper, Permissions, Timestamp};
+use gridgate::observe::webhooks::WebhookMetrics;
+use gridgate::upkeep::webhooks::courier::Courier;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
@@ -39,6 +41,7 @@ use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 
 use crate::catalog::{Fresh, slug};
+use crate::webhooks::{Names, sender};
 use watched::Watched;
 
 /// 2026-11-21T10:22:00Z, where every test's clock begins.
@@ -62,7 +65,8 @@ pub(crate) struct Server {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) owner: Admin,
     pub(crate) events: Events,
-    watched: Arc<Watched>,
+    pub(crate) watched: Arc<Watched>,
+    pub(crate) names: Arc<Names>,
     state: AdminState,
     _fresh: Fresh,
 }
@@ -96,14 +100,16 @@ impl Server {
         let random = Arc::new(SeededRandom::new(7));
         let pepper = Pepper::random(1, &*random).expect("a pepper");
         let peppers = Arc::new(Peppers::new(vec![pepper]).expect("a ring"));
+        let names = Arc::new(Names::default());
         let announced = Arc::clone(&events);
         let state = AdminState {
             catalog: Arc::clone(&watched) as Arc<dyn Catalog>,
             clock: Arc::clone(&clock) as _,
             random,
+            webhooks: Arc::new(sender(&names, &peppers, Arc::clone(&clock) as _)),
             peppers,
-            uses: Arc::new(Uses::new(100)),
             limits: Arc::new(Limits::new(limits, &(Arc::clone(&clock) as _))),
+            uses: Arc::new(Uses::new(100)),
             key_changed: Arc::new(move |id| announced.lock().expect("events").push(format!("announced {id}"))),
         };
         let owner = issue(&state, "owner", Binding::Installation, Permissions::owner()).await;
@@ -111,7 +117,7 @@ impl Server {
         let address = listener.local_addr().expect("an address");
         tokio::spawn(serve(listener, router(state.clone())));
         events.lock().expect("events").clear();
-        Self { address, clock, owner, events, watched, state, _fresh: fresh }
+        Self { address, clock, owner, events, watched, names, state, _fresh: fresh }
     }
 
     /// The same with the projects `shop` and `bank`, each with the grid `web`.
@@ -133,6 +139,24 @@ impl Server {
     /// An ingest key of the grid `web` in production, made by the owner through the API: its answer's JSON.
     pub(crate) async fn ingest_key(&self, project: &str, name: &str) -> Value {
         self.post("/keys", &ingest(project, name)).await.expect(201)
+    }
+
+    /// A change in the form of a merge patch, meant for the version that `if_match` names.
+    pub(crate) async fn patch(&self, path: &str, if_match: &str, body: &Value) -> Answer {
+        let request = self.request(Method::PATCH, path).header("authorization", format!("Bearer {}", self.owner.token));
+        let request = request.header("content-type", "application/merge-patch+json").header("if-match", if_match);
+        self.send(request, body.to_string()).await
+    }
+
+    /// What the API works with.
+    pub(crate) const fn state(&self) -> &AdminState {
+        &self.state
+    }
+
+    /// A courier over the same catalog.
+    pub(crate) fn courier(&self) -> Courier {
+        let AdminState { catalog, webhooks, random, .. } = self.state.clone();
+        Courier::new(catalog, webhooks, random, WebhookMetrics::default())
     }
 
     /// From now on every call of the catalog fails.
