@@ -88,13 +88,11 @@ impl KeyCache {
                 // As it may be stored: under any of the peppers, or as it was imported.
                 let mut stored: Vec<_> = peppers.iter().map(|pepper| pepper.digest(token.text())).collect();
                 stored.push(Digest::sha_256(token.text()));
-                match self.ask(stamp.at, None, self.catalog.key_of_digest(&stored)).await? {
-                    Some(id) => Ok(Op::Put(id)),
-                    None => {
-                        self.digests.unknown.insert(digest, stamp).await;
-                        Ok(Op::Nop)
-                    }
+                if let Some(id) = self.ask(stamp.at, None, self.catalog.key_of_digest(&stored)).await? {
+                    return Ok(Op::Put(id));
                 }
+                self.digests.unknown.insert(digest, stamp).await;
+                Ok(Op::Nop)
             })
             .await?;
         Ok(match found {

@@ -33,8 +33,11 @@ enum Step {
 
 use Step::{Edit, Post, Wait};
 
-/// What is done, and what the sender is then told: reason, HTTP status and the beginning of the detail.
-const CHANGES: [(&[Step], Option<(&str, u16, &str)>); 14] = [
+/// What a sender is told: reason, HTTP status and the beginning of the detail.
+type Refused = (&'static str, u16, &'static str);
+
+/// What is done, and what the sender is then told.
+const CHANGES: [(&[Step], Option<Refused>); 14] = [
     (&[Post("revoke")], Some(("key_revoked", 401, ""))),
     (&[Post("disable")], Some(("key_disabled", 401, ""))),
     (&[Post("disable"), Post("enable")], None),
@@ -148,7 +151,7 @@ async fn a_changed_key_is_judged_anew_on_open_connections() {
 #[tokio::test]
 async fn a_key_changed_while_it_is_looked_up() {
     let server = Gate::start().await;
-    let (now, later) = (server.clock.now(), server.clock.now().after(Duration::from_secs(3600)));
+    let (now, later) = (server.clock.now(), server.clock.now().after(Duration::from_hours(1)));
     let secret = || NewSecret {
         digest: Digest::from_bytes([7; 32]),
         algorithm: DigestAlgorithm::HmacSha256 { pepper: 1 },
