@@ -6,13 +6,17 @@ mod write;
 use async_trait::async_trait;
 use sqlx::query;
 
-use super::audit::{changed, of_key};
+use super::audit::{self, of_key};
 use super::projects::{ensure_tenant, require_project};
 use super::store::Store;
-use super::{CatalogError, Page, Paging, cursor, rows};
+use super::{CatalogError, Page, Paging, cursor, guard, rows};
 use crate::domain::audit::{Action, Target, TargetKind};
-use crate::domain::{Actor, Binding, Changed, Key, KeyChange, KeyId, KeyStatus, Slug, Timestamp, TokenKind};
-use read::{read_key, select_keys};
+use crate::domain::authority::is_standing_owner;
+use crate::domain::{
+    Actor, Binding, Changed, Key, KeyChange, KeyId, KeyStatus, Permissions, Slug, Timestamp, TokenKind,
+};
+pub(super) use read::read_key;
+use read::select_keys;
 pub(super) use write::{HMAC_SHA_256, SHA_256};
 
 /// Which keys to list. Absent means: all.
@@ -26,6 +30,8 @@ pub struct KeyFilter {
     pub environment: Option<Slug>,
     /// Only keys of this kind.
     pub kind: Option<TokenKind>,
+    /// Only keys that are people's (`true`), or that are not.
+    pub member: Option<bool>,
     /// Only keys with one of these statuses; empty: any.
     pub statuses: Vec<KeyStatus>,
 }
@@ -34,8 +40,8 @@ pub struct KeyFilter {
 #[async_trait]
 pub trait Keys {
     /// Adds a key with its secrets, and its tenant where it is the tenant's first key; all or nothing. `action` says how it came.
-    /// [`CatalogError::Missing`] without its project, grid or environment; [`CatalogError::Exists`] where the id is taken, or the
-    /// name among the living keys with the same binding.
+    /// [`CatalogError::Missing`] without its project, grid, environment or role; [`CatalogError::Exists`] where the id is taken, or the
+    /// name among the living keys with the same binding; [`CatalogError::Refused`] where the actor lacks what the key may do.
     async fn create_key(&self, key: &Key, action: Action, by: &Actor) -> Result<(), CatalogError>;
 
     /// One key with its secrets, whatever its status. [`CatalogError::Damaged`] where the row cannot be read.
@@ -48,7 +54,8 @@ pub trait Keys {
     /// Makes a change at the actor's instant, guarded against a concurrent one, and returns the key as it is then, with what the
     /// change did. `expected` is the version that the change is meant for; `None`: any. `None` without such a key;
     /// [`CatalogError::VersionConflict`] at another version, [`CatalogError::ChangeRefused`] where it is not possible,
-    /// [`CatalogError::Exists`] where a new name is taken.
+    /// [`CatalogError::Exists`] where a new name is taken, [`CatalogError::Missing`] without its new role, [`CatalogError::Refused`]
+    /// where the actor lacks what the key may do or could do then, [`CatalogError::LastOwner`] where no owner would be left.
     async fn change_key(
         &self,
         id: &KeyId,
@@ -68,6 +75,8 @@ impl Keys for Store {
                 Binding::Project(project) => require_project(writing.connection(), project).await?,
                 Binding::Installation => {}
             }
+            let wanted = guard::permissions(writing.connection(), key).await?;
+            writing.granter().map_or(Ok(()), |granter| granter.may_grant(&Permissions::default(), &wanted))?;
             write::require_free_name(writing.connection(), key, by.at).await?;
             write::insert(writing.connection(), key).await?;
             writing.append(action, &target(key), None, Some(of_key(key))).await?;
@@ -96,8 +105,9 @@ impl Keys for Store {
                      WHEN disabled_at IS NOT NULL THEN 'disabled'
                      ELSE 'active'
                  END IN ($8, $9, $10, $11)
+                 AND ($12 IS NULL OR member = $12)
              ORDER BY created_at DESC, id
-             LIMIT $12"
+             LIMIT $13"
         ))
         .bind(created_at)
         .bind(id)
@@ -110,7 +120,7 @@ impl Keys for Store {
             let wanted = filter.statuses.is_empty() || filter.statuses.contains(&status);
             select = select.bind(wanted.then_some(status.as_str()));
         }
-        let select = select.bind(cursor::rows_to_read(paging));
+        let select = select.bind(filter.member.map(i64::from)).bind(cursor::rows_to_read(paging));
         self.bounded(async {
             let keys = rows::keys(&select.fetch_all(&self.pool).await?)?;
             Ok(cursor::page(keys, paging, cursor::of_key))
@@ -132,15 +142,23 @@ impl Keys for Store {
                 return Err(CatalogError::VersionConflict { current: before.version });
             }
             let mut key = before.clone();
-            if key.apply(change, by.at)? == Changed::Already {
+            let changed = key.apply(change, by.at)?;
+            if key.grant() != before.grant() {
+                key.permissions = guard::permissions(writing.connection(), &key).await?;
+            }
+            writing.granter().map_or(Ok(()), |granter| granter.may_change(&before, change, &key))?;
+            if changed == Changed::Already {
                 return Ok(Some((key, Changed::Already)));
             }
             // A name is also taken anew by a key that had expired.
             if key.revoked_at.is_none() {
                 write::require_free_name(writing.connection(), &key, by.at).await?;
             }
+            let ends_owner = is_standing_owner(&before) && !is_standing_owner(&key);
+            let had_owner = ends_owner && writing.has_owner().await?;
             write::update(writing.connection(), &before, &key).await?;
-            let (old, new) = changed(of_key(&before), of_key(&key));
+            writing.keep_owner(had_owner).await?;
+            let (old, new) = audit::changed(of_key(&before), of_key(&key));
             writing.append(change.action(&before, by.at), &target(&key), Some(old), Some(new)).await?;
             writing.commit().await?;
             Ok(Some((key, Changed::Yes)))

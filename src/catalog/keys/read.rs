@@ -59,7 +59,10 @@ macro_rules! select_keys {
 pub(super) use select_keys;
 
 /// The key `id`.
-pub(super) async fn read_key(connection: &mut AnyConnection, id: &KeyId) -> Result<Option<Key>, CatalogError> {
+pub(in crate::catalog) async fn read_key(
+    connection: &mut AnyConnection,
+    id: &KeyId,
+) -> Result<Option<Key>, CatalogError> {
     let select = query(select_keys!("SELECT * FROM keys WHERE id = $1")).bind(id.to_string());
     Ok(rows::keys(&select.fetch_all(connection).await?)?.pop())
 }

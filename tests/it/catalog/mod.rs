@@ -2,10 +2,12 @@
 //!
 //! PostgreSQL is required: without `GRIDGATE_TEST_POSTGRES_URL` its half of the tests fails.
 
+mod audit;
 mod damage;
 mod keys;
 mod names;
 mod opening;
+mod roles;
 mod secrets;
 mod webhooks;
 
@@ -158,7 +160,7 @@ pub(crate) fn slug(text: &str) -> Slug {
 }
 
 pub(crate) fn project(text: &str) -> Project {
-    Project { slug: slug(text), name: format!("The {text}"), created_at: at(1) }
+    Project::new(slug(text), format!("The {text}"), at(1))
 }
 
 pub(crate) fn grid(of: &str, text: &str) -> Grid {
