@@ -42,6 +42,13 @@ pub struct Target {
     trust: Trust,
 }
 
+impl Target {
+    /// Whether somebody gave an admin key.
+    pub(super) const fn has_key(&self, terminal: &Terminal<'_>) -> bool {
+        self.admin_key_file.is_some() || terminal.admin_key.is_some()
+    }
+}
+
 /// Longer answers are none of the admin API's.
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 /// From the first byte sent to the last received.
@@ -201,7 +208,7 @@ fn admin_key(target: &Target, terminal: &Terminal<'_>) -> Result<Zeroizing<Strin
 }
 
 /// An error with its causes: the outermost says little («client error (Connect)»).
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

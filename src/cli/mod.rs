@@ -4,6 +4,7 @@
 
 mod bootstrap;
 mod client;
+mod doctor;
 mod grids;
 mod https;
 mod keys;
@@ -48,6 +49,8 @@ pub enum Command {
     Grids(grids::Grids),
     /// Create, list, show, disable, enable and revoke keys.
     Keys(keys::Keys),
+    /// Find out why telemetry does not arrive.
+    Doctor(doctor::Doctor),
     /// List, show, remove and send again what no destination takes.
     Quarantine(quarantine::Quarantined),
 }
@@ -103,6 +106,7 @@ pub async fn run(command: Command, terminal: &mut Terminal<'_>) -> Exit {
         Command::Projects(projects) => projects.run(terminal).await,
         Command::Grids(grids) => grids.run(terminal).await,
         Command::Keys(keys) => keys.run(terminal).await,
+        Command::Doctor(doctor) => doctor.run(terminal).await,
         Command::Quarantine(quarantined) => quarantined.run(terminal).await,
     };
     match ended {

@@ -142,6 +142,8 @@ async fn command_to(shown: bool, data: &Path, line: &str) -> (Exit, String, Stri
         interactive: false,
         shown,
         admin_key: None,
+        token: None,
+        exporter: Vec::new(),
     };
     let exit = run(cli.command, &mut terminal).await;
     drop(terminal);
