@@ -7,6 +7,7 @@ use super::AuditView;
 use crate::admin::AdminState;
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
+use crate::admin::openapi::schemas;
 use crate::admin::page::{PageView, Parameters, parameter};
 use crate::admin::problem::Problem;
 use crate::admin::projects;
@@ -15,6 +16,12 @@ use crate::domain::audit::{Action, TargetKind};
 use crate::domain::{Permission, Timestamp};
 
 /// What was done to things that the caller may see, newest first.
+#[utoipa::path(
+    get, path = "/audit-events", tag = "audit", operation_id = "list_audit_events",
+    security(("bearer" = ["audit.view"])),
+    params(schemas::AuditQuery, schemas::PageQuery),
+    responses((status = 200, body = PageView<AuditView>), (status = 404, description = "project_not_found")),
+)]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,

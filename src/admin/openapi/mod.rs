@@ -26,6 +26,9 @@ use super::problem::ProblemView;
     tags(
         (name = "projects", description = "Projects, their grids, and environments"),
         (name = "keys", description = "Keys and their whole life"),
+        (name = "members", description = "People"),
+        (name = "roles", description = "Named sets of permissions"),
+        (name = "audit", description = "Who did what"),
         (name = "description", description = "This description"),
     ),
 )]
