@@ -1,10 +1,12 @@
 //! What a command reads from and writes to: the process's own, or a test's.
 
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
 use super::Failure;
+use crate::domain::{Clock, SystemClock};
 
 /// Standard streams and the one secret of the environment.
 pub struct Terminal<'a> {
@@ -20,6 +22,8 @@ pub struct Terminal<'a> {
     pub shown: bool,
     /// The value of `GRIDGATE_ADMIN_KEY`.
     pub admin_key: Option<Zeroizing<String>>,
+    /// What «in 90 days» is counted from.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Terminal<'static> {
@@ -33,6 +37,7 @@ impl Terminal<'static> {
             interactive: io::stdin().is_terminal() && io::stderr().is_terminal(),
             shown: io::stdout().is_terminal(),
             admin_key: std::env::var("GRIDGATE_ADMIN_KEY").ok().map(Zeroizing::new),
+            clock: Arc::new(SystemClock),
         }
     }
 }
