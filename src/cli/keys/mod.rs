@@ -6,7 +6,6 @@ mod edit;
 mod events;
 mod import;
 mod list;
-mod review;
 mod rotate;
 mod secrets;
 mod state;
@@ -62,8 +61,6 @@ enum Verb {
     Secrets(One),
     /// List what was done to a key, newest first.
     Events(events::Events),
-    /// List the keys that somebody should look at, and why.
-    Review(review::Review),
 }
 
 /// One key.
@@ -85,8 +82,8 @@ impl Keys {
             Verb::List(list) => list.run(&client, terminal).await,
             Verb::Show(one) => output::whole(terminal, one.output, &client.get::<KeyView>(&one.path("")?).await?),
             Verb::Edit(edit) => edit.run(&client, terminal).await,
-            Verb::Disable(one) => state::change(&one, "/disable", &client, terminal).await,
-            Verb::Enable(one) => state::change(&one, "/enable", &client, terminal).await,
+            Verb::Disable(one) => state::change(&one.path("/disable")?, one.output, &client, terminal).await,
+            Verb::Enable(one) => state::change(&one.path("/enable")?, one.output, &client, terminal).await,
             Verb::Regenerate(regenerate) => regenerate.run(&client, target, terminal).await,
             Verb::Rotate(rotate) => rotate.run(&client, target, terminal).await,
             Verb::CompleteRotation(end) => end.complete(&client, terminal).await,
@@ -96,7 +93,6 @@ impl Keys {
             Verb::Import(import) => import.run(&client, terminal).await,
             Verb::Secrets(one) => secrets::run(&one, &client, terminal).await,
             Verb::Events(events) => events.run(&client, terminal).await,
-            Verb::Review(review) => review.run(&client, terminal).await,
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{One, described, last_use};
 use crate::admin::keys::KeyView;
 use crate::cli::client::Client;
 use crate::cli::confirm::{Question, Sure};
-use crate::cli::output;
+use crate::cli::output::{self, Output};
 use crate::cli::{Failure, Terminal};
 
 #[derive(Debug, Args)]
@@ -30,16 +30,21 @@ pub(super) struct Purge {
 }
 
 /// `disable` and `enable`, which undo each other.
-pub(super) async fn change(one: &One, verb: &str, client: &Client, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-    let key: KeyView = client.command(&one.path(verb)?).await?;
+pub(super) async fn change(
+    path: &str,
+    output: Output,
+    client: &Client,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Failure> {
+    let key: KeyView = client.command(path).await?;
     terminal.say(&format!("{} is {}", described(&key), key.status));
-    output::one(terminal, one.output, &key)
+    output::one(terminal, output, &key)
 }
 
 impl Revoke {
     pub(super) async fn run(self, client: &Client, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         if self.temporary {
-            return change(&self.one, "/disable", client, terminal).await;
+            return change(&self.one.path("/disable")?, self.one.output, client, terminal).await;
         }
         let path = self.one.path("")?;
         let question = async || {
@@ -51,7 +56,7 @@ impl Revoke {
         };
         let instead = "use `keys disable`, which can be undone";
         self.sure.or_ask(terminal, Some(instead), question).await?;
-        change(&self.one, "/revoke", client, terminal).await
+        change(&self.one.path("/revoke")?, self.one.output, client, terminal).await
     }
 }
 
