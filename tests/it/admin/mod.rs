@@ -71,7 +71,7 @@ pub(crate) struct Server {
     pub(crate) watched: Arc<Watched>,
     pub(crate) names: Arc<Names>,
     state: AdminState,
-    _fresh: Fresh,
+    fresh: Fresh,
 }
 
 /// An admin key with its token.
@@ -122,7 +122,7 @@ impl Server {
         let address = listener.local_addr().expect("an address");
         tokio::spawn(serve(listener, router(state.clone())));
         events.lock().expect("events").clear();
-        Self { address, clock, owner, events, watched, names, state, _fresh: fresh }
+        Self { address, clock, owner, events, watched, names, state, fresh }
     }
 
     /// The same with the projects `shop` and `bank`, each with the grid `web`.
@@ -160,6 +160,11 @@ impl Server {
     pub(crate) fn courier(&self) -> Courier {
         let AdminState { catalog, webhooks, random, .. } = self.state.clone();
         Courier::new(catalog, webhooks, random, WebhookMetrics::default())
+    }
+
+    /// Where the catalog is.
+    pub(crate) fn catalog_url(&self) -> &str {
+        &self.fresh.settings.url
     }
 
     /// From now on every call of the catalog fails.
