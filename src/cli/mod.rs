@@ -2,6 +2,7 @@
 //!
 //! stdout carries data, stderr carries talk. Exit codes say what kind of end it was, see [`Exit`].
 
+mod audit;
 mod bootstrap;
 mod client;
 mod completion;
@@ -70,6 +71,8 @@ pub enum Command {
     Members(members::Members),
     /// Show the admin key that the command line uses.
     Me(me::Me),
+    /// List and verify the audit log: who did what.
+    Audit(audit::Audit),
     /// List, create, change, delete and test webhooks, which are told what happens to keys.
     Webhooks(webhooks::Webhooks),
     /// List, show, remove and send again what no destination takes.
@@ -93,6 +96,7 @@ pub async fn run(command: Command, terminal: &mut Terminal<'_>) -> Exit {
         Command::Roles(roles) => roles.run(terminal).await,
         Command::Members(members) => members.run(terminal).await,
         Command::Me(me) => me.run(terminal).await,
+        Command::Audit(audit) => audit.run(terminal).await,
         Command::Webhooks(webhooks) => webhooks.run(terminal).await,
         Command::Quarantine(quarantined) => quarantined.run(terminal).await,
         Command::Completion(completion) => completion.run(terminal),

@@ -27,6 +27,11 @@ pub struct Installation {
 }
 
 impl Installation {
+    /// The installation with this configuration file and this data folder.
+    pub(super) const fn at(config: Option<PathBuf>, data: Option<PathBuf>) -> Self {
+        Self { config, data }
+    }
+
     /// The configuration: the file, then the environment, then the flags.
     pub(super) fn config(&self) -> Result<Config, ConfigError> {
         let data = self.data.iter().map(|folder| ("data.folder", folder.display().to_string())).collect::<Vec<_>>();

@@ -74,7 +74,7 @@ pub(crate) struct Server {
     watched: Arc<Watched>,
     pub(crate) names: Arc<Names>,
     state: AdminState,
-    _fresh: Fresh,
+    fresh: Fresh,
 }
 
 /// An admin key with its token.
@@ -125,7 +125,7 @@ impl Server {
         let address = listener.local_addr().expect("an address");
         tokio::spawn(serve(listener, router(state.clone())));
         events.lock().expect("events").clear();
-        Self { address, clock, owner, events, watched, names, state, _fresh: fresh }
+        Self { address, clock, owner, events, watched, names, state, fresh }
     }
 
     /// The same with the projects `shop` and `bank`, each with the grid `web`.
@@ -169,6 +169,11 @@ impl Server {
     pub(crate) fn inspector(&self) -> Inspector {
         let AdminState { catalog, clock, random, .. } = self.state.clone();
         Inspector { catalog, clock, random, metrics: Metrics::new().hygiene.clone() }
+    }
+
+    /// Where the catalog is.
+    pub(crate) fn catalog_url(&self) -> &str {
+        &self.fresh.settings.url
     }
 
     /// From now on every call of the catalog fails.

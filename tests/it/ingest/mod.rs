@@ -23,6 +23,7 @@ mod one_port;
 mod overtaken;
 mod prefix;
 mod reload;
+mod roles;
 mod secrecy;
 mod shutdown;
 mod slow;
