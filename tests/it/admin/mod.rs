@@ -2,13 +2,16 @@
 
 mod authentication;
 mod commit;
+mod edit;
 mod input;
 mod isolation;
 mod keys;
+mod lifecycle;
 mod limits;
 mod permissions;
 mod projects;
 mod secrecy;
+mod two_admins;
 pub(crate) mod watched;
 
 use std::net::{IpAddr, SocketAddr};
@@ -133,6 +136,11 @@ impl Server {
     /// An ingest key of the grid `web` in production, made by the owner through the API: its answer's JSON.
     pub(crate) async fn ingest_key(&self, project: &str, name: &str) -> Value {
         self.post("/keys", &ingest(project, name)).await.expect(201)
+    }
+
+    /// What the clock shows.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.state.clock.now()
     }
 
     /// From now on every call of the catalog fails.
