@@ -16,6 +16,7 @@ use super::check::Check;
 use super::problem::{Code, Problem};
 use super::strict;
 use crate::catalog::Entity;
+use crate::domain::webhook::WebhookId;
 use crate::domain::{KeyId, Slug};
 
 /// A JSON body. It must be an extractor's last place, so that everything else is decided before a byte of it is read.
@@ -174,6 +175,17 @@ impl FromRequestParts<AdminState> for KeyPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, Problem> {
         segment(parts, state).await.map(Self).ok_or_else(|| Problem::not_found(Entity::Key))
+    }
+}
+
+/// The webhook that a path names.
+pub(super) struct WebhookPath(pub(super) WebhookId);
+
+impl FromRequestParts<AdminState> for WebhookPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, Problem> {
+        segment(parts, state).await.map(Self).ok_or_else(|| Problem::not_found(Entity::Webhook))
     }
 }
 

@@ -44,6 +44,7 @@ pub mod projects;
 pub mod request;
 pub mod roles;
 mod strict;
+pub mod webhooks;
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -53,14 +54,16 @@ use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{any, get, patch};
+use axum::routing::{any, get, patch, post};
 use http::{HeaderValue, header};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::catalog::Catalog;
 use crate::domain::secret::Peppers;
+use crate::domain::uses::Uses;
 use crate::domain::{Clock, KeyId, Random};
+use crate::upkeep::webhooks::send::Sender;
 use limits::{Anyone, Limits, Standing};
 use problem::{Code, Problem};
 use request::RequestId;
@@ -76,6 +79,8 @@ pub struct AdminState {
     pub random: Arc<dyn Random>,
     /// What digests are taken under.
     pub peppers: Arc<Peppers>,
+    /// When keys were last used, until that is written down.
+    pub uses: Arc<Uses>,
     /// Called with each key that was made or changed: after the commit and before the answer, so that what the answer says
     /// already holds at the gate.
     pub key_changed: Arc<dyn Fn(KeyId) + Send + Sync>,
@@ -83,6 +88,8 @@ pub struct AdminState {
     pub all_keys_changed: Arc<dyn Fn() + Send + Sync>,
     /// How much clients may ask.
     pub limits: Arc<Limits>,
+    /// Checks where webhooks lead, and tests them.
+    pub webhooks: Arc<Sender>,
 }
 
 /// The largest body of a request, in bytes.
@@ -117,6 +124,14 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(keys::disable::handler))
         .routes(routes!(keys::enable::handler))
         .routes(routes!(keys::revoke::handler))
+        .route("/webhooks", get(webhooks::list::handler).post(webhooks::create::handler))
+        .route(
+            "/webhooks/{id}",
+            get(webhooks::show::handler).patch(webhooks::edit::handler).delete(webhooks::delete::handler),
+        )
+        .route("/webhooks/{id}/rotate-secret", post(webhooks::rotate_secret::handler))
+        .route("/webhooks/{id}/test", post(webhooks::test::handler))
+        .route("/webhooks/{id}/deliveries", get(webhooks::deliveries::handler))
         .routes(routes!(keys::regenerate::handler))
         .routes(routes!(keys::rotate::handler))
         .routes(routes!(keys::complete_rotation::handler))
@@ -124,7 +139,7 @@ fn routes() -> OpenApiRouter<AdminState> {
         .route("/audit-events", get(audit::list::handler))
         .route("/audit-events/head", get(audit::head::handler))
         .route("/audit-events/verify", get(audit::verify::handler))
-        .route("/environments", axum::routing::post(environments::create::handler))
+        .route("/environments", post(environments::create::handler))
         .route("/environments/{slug}", patch(environments::edit::handler))
         .route("/me", get(me::handler))
         .route("/members", get(members::list::handler).post(members::create::handler))

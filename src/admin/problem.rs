@@ -68,6 +68,8 @@ codes! {
     CredentialsExpired = "credentials_expired", UNAUTHORIZED, "Expired credentials";
     /// The caller's key is disabled.
     CredentialsDisabled = "credentials_disabled", UNAUTHORIZED, "Disabled credentials";
+    /// The caller's address is not on its key's list.
+    IpNotAllowed = "ip_not_allowed", FORBIDDEN, "Address not allowed";
     /// The caller's key lacks the permission for this.
     PermissionDenied = "permission_denied", FORBIDDEN, "Permission denied";
     /// Only keys of the whole installation may do this.
@@ -80,6 +82,8 @@ codes! {
     GridNotFound = "grid_not_found", NOT_FOUND, "Grid not found";
     /// No such environment.
     EnvironmentNotFound = "environment_not_found", NOT_FOUND, "Environment not found";
+    /// No such webhook, or none that the caller may see.
+    WebhookNotFound = "webhook_not_found", NOT_FOUND, "Webhook not found";
     /// No such key, or none that the caller may see.
     KeyNotFound = "key_not_found", NOT_FOUND, "Key not found";
     /// The project's slug is taken.
@@ -104,6 +108,8 @@ codes! {
     VersionConflict = "version_conflict", PRECONDITION_FAILED, "Changed meanwhile";
     /// The request has to say which version it is meant for.
     PreconditionRequired = "precondition_required", PRECONDITION_REQUIRED, "If-Match required";
+    /// There are as many webhooks as there can be.
+    WebhookLimitReached = "webhook_limit_reached", CONFLICT, "Too many webhooks";
     /// The key is disabled.
     KeyDisabled = "key_disabled", CONFLICT, "Key is disabled";
     /// Two secrets of the key are good already.
@@ -315,6 +321,9 @@ impl From<CatalogError> for Problem {
             CatalogError::Exists(Entity::Environment) => Self::new(Code::EnvironmentExists, detail),
             CatalogError::Exists(Entity::Key) => Self::new(Code::KeyExists, detail),
             CatalogError::Exists(Entity::Role) => Self::new(Code::RoleExists, detail),
+            // Ids are random.
+            CatalogError::Exists(Entity::Webhook) => Self::internal(detail),
+            CatalogError::TooManyWebhooks => Self::new(Code::WebhookLimitReached, detail),
             CatalogError::VersionConflict { current } => Self::version_conflict(current),
             CatalogError::RoleInUse => Self::new(Code::RoleInUse, detail),
             CatalogError::LastOwner => Self::new(Code::LastOwner, detail),
@@ -359,6 +368,7 @@ impl Problem {
             Entity::Project => Self::new(Code::ProjectNotFound, "there is no such project that this key may see"),
             Entity::Grid => Self::new(Code::GridNotFound, "there is no such grid in the project"),
             Entity::Environment => Self::new(Code::EnvironmentNotFound, "there is no such environment"),
+            Entity::Webhook => Self::new(Code::WebhookNotFound, "there is no such webhook that this key may see"),
             Entity::Key => Self::new(Code::KeyNotFound, "there is no such key that this key may see"),
             Entity::Role => Self::new(Code::RoleNotFound, "there is no such role that this key may see"),
         }

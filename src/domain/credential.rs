@@ -4,7 +4,9 @@ use std::hint::black_box;
 
 use super::key::DigestAlgorithm;
 use super::secret::Peppers;
-use super::{Digest, Key, Secret};
+use super::token::{PresentedToken, TokenError};
+use super::uses::Renewal;
+use super::{Digest, Key, LegacyToken, Secret};
 
 /// Why the headers of a request carry no single credential.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -51,6 +53,37 @@ fn bearer(value: &str) -> Result<&str, CredentialError> {
     }
 }
 
+/// A presented credential whose form is right. Possession of a valid secret is not proved by that.
+#[derive(Debug)]
+pub enum Presented<'a> {
+    /// A token of Gridgate's. It says which key it belongs to.
+    Token(PresentedToken<'a>),
+    /// A UUID, whose key only its digest finds.
+    Legacy(LegacyToken),
+}
+
+impl<'a> Presented<'a> {
+    /// Reads a credential. White space around it is ignored.
+    ///
+    /// # Errors
+    /// [`TokenError`] says what looks wrong.
+    pub fn parse(text: &'a str) -> Result<Self, TokenError> {
+        match LegacyToken::parse(text) {
+            Some(token) => Ok(Self::Legacy(token)),
+            None => PresentedToken::parse(text).map(Self::Token),
+        }
+    }
+
+    /// The text over which digests are taken.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Token(token) => token.text,
+            Self::Legacy(token) => token.text(),
+        }
+    }
+}
+
 /// The secret of `key` whose token is `text`, whatever its state.
 ///
 /// An absent key costs the same digest and comparison as one with a single secret, so that time does not tell which ids exist.
@@ -70,6 +103,19 @@ pub fn prove<'k>(key: Option<&'k Key>, text: &str, peppers: &Peppers) -> Option<
         }
         DigestAlgorithm::Sha256 => Digest::sha_256(text).matches(&secret.digest),
     })
+}
+
+/// What the digest of `secret`, which `text` has proved, is to be replaced by: imported digests become HMAC, and those under an
+/// older pepper such under the newest. `None` where it is so already.
+#[must_use]
+pub fn renewal(secret: &Secret, text: &str, peppers: &Peppers) -> Option<Renewal> {
+    let newest = peppers.newest();
+    match secret.algorithm {
+        DigestAlgorithm::HmacSha256 { pepper } if pepper >= newest.version() => None,
+        DigestAlgorithm::HmacSha256 { .. } | DigestAlgorithm::Sha256 => {
+            Some(Renewal { old: secret.digest, new: newest.digest(text), pepper: newest.version() })
+        }
+    }
 }
 
 #[cfg(test)]

@@ -229,8 +229,8 @@ fn checksum(body: &str) -> [u8; CHECKSUM_LENGTH] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Pepper;
     use crate::domain::random::SeededRandom;
+    use crate::domain::{LegacyToken, Pepper};
     use proptest::prelude::*;
 
     fn token(environment: Option<&str>) -> Token {
@@ -268,6 +268,14 @@ mod tests {
         let admin = Token::mint(None, id, &random).expect("a token");
         let read = PresentedToken::parse(admin.reveal()).expect("it is well-formed");
         assert_eq!((read.kind, read.environment, read.id), (TokenKind::Admin, None, id));
+    }
+
+    #[test]
+    fn a_minted_uuid_is_a_strong_legacy_token() {
+        let random = SeededRandom::new(1);
+        let (one, two) = (Token::mint_uuid(&random).expect("a UUID"), Token::mint_uuid(&random).expect("a UUID"));
+        let read = LegacyToken::parse(one.reveal()).expect("it is well-formed");
+        assert!(!read.is_weak() && read.text() == one.reveal() && one.reveal() != two.reveal());
     }
 
     #[test]

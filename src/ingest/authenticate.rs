@@ -7,9 +7,10 @@ use http::{HeaderMap, HeaderName, header};
 use super::Gate;
 use super::accept::Arrival;
 use super::key_cache::CachedKey;
-use crate::domain::credential::{self, CredentialError};
-use crate::domain::token::PresentedToken;
-use crate::domain::{Key, KeyStatus, Permission, Reason, Refusal, SecretState, Tenant, Timestamp, TokenKind};
+use crate::domain::credential::{self, CredentialError, Presented};
+use crate::domain::judge::Use;
+use crate::domain::uses::Used;
+use crate::domain::{Reason, Refusal, Tenant, Timestamp, TokenKind};
 
 /// An export whose sender has proved possession of a secret, and may send this signal here.
 #[derive(Debug)]
@@ -29,19 +30,25 @@ pub struct Authenticated<'a> {
 /// # Errors
 /// The refusal. Until possession of a secret is proved, an unknown id and a wrong secret are the same refusal.
 pub async fn authenticate<'a>(gate: &Gate, arrival: Arrival<'a>) -> Result<Authenticated<'a>, Refusal> {
-    let token = presented(arrival.headers, &gate.credential_headers)?;
-    let token = PresentedToken::parse(token).map_err(|error| Refusal::because(Reason::KeyMalformed, error))?;
-    if token.kind == TokenKind::Admin {
-        return Err(Refusal::because(Reason::KeyMalformed, "it is an admin token (gga_), which never exports"));
-    }
-    let cached = gate.keys.get(&token.id).await.map_err(|_| Refusal::new(Reason::CatalogUnavailable))?;
-    let proved = credential::prove(cached.as_ref().map(|cached| &cached.key), token.text, &gate.peppers);
+    let text = presented(arrival.headers, &gate.credential_headers)?;
+    let presented = Presented::parse(text).map_err(|error| Refusal::because(Reason::KeyMalformed, error))?;
+    let found = match &presented {
+        Presented::Token(token) if token.kind == TokenKind::Admin => {
+            return Err(Refusal::because(Reason::KeyMalformed, "it is an admin token (gga_), which never exports"));
+        }
+        Presented::Token(token) => gate.keys.get(&token.id).await,
+        Presented::Legacy(token) => gate.keys.find(token, &gate.peppers).await,
+    };
+    let cached = found.map_err(|_| Refusal::new(Reason::CatalogUnavailable))?;
+    let proved = credential::prove(cached.as_ref().map(|cached| &cached.key), presented.text(), &gate.peppers);
     let Some(secret_version) = proved.map(|secret| secret.version) else { return Err(Reason::KeyInvalid.into()) };
     let Some((cached, tenant)) = cached.and_then(|cached| cached.tenant.clone().map(|tenant| (cached, tenant))) else {
         return Err(Reason::KeyInvalid.into());
     };
     let authenticated = Authenticated { arrival, tenant, cached, secret_version };
-    judge(&authenticated, arrival.at)?;
+    let used = used(&authenticated, arrival.at);
+    used.judge_export(arrival.signal)?;
+    remember(gate, &arrival, &used, presented.text());
     Ok(authenticated)
 }
 
@@ -57,7 +64,7 @@ pub async fn confirm<'a>(gate: &Gate, mut authenticated: Authenticated<'a>) -> R
         let found = gate.keys.get(&id).await.map_err(|_| Refusal::new(Reason::CatalogUnavailable).of_key(id))?;
         authenticated.cached = found.ok_or(Refusal::new(Reason::KeyInvalid))?;
     }
-    judge(&authenticated, gate.clock.now())?;
+    used(&authenticated, gate.clock.now()).judge_export(authenticated.arrival.signal)?;
     Ok(authenticated)
 }
 
@@ -72,32 +79,22 @@ fn presented<'a>(headers: &'a HeaderMap, accepted: &[HeaderName]) -> Result<&'a 
     })
 }
 
-/// The checks after possession is proved, in the order of the answer table. The reason is then safe to tell.
-fn judge(authenticated: &Authenticated<'_>, now: Timestamp) -> Result<(), Refusal> {
-    let Authenticated { arrival, tenant, cached, secret_version } = authenticated;
-    let key = &cached.key;
-    let refuse = |reason| Err(Refusal::new(reason).of_key(key.id));
-    match (key.status(now), is_retired(key, *secret_version, now)) {
-        (KeyStatus::Revoked, _) => return refuse(Reason::KeyRevoked),
-        (_, true) => return refuse(Reason::SecretRetired),
-        (KeyStatus::Expired, false) => return refuse(Reason::KeyExpired),
-        (KeyStatus::Disabled, false) => return refuse(Reason::KeyDisabled),
-        (KeyStatus::Active, false) => {}
+/// What is judged, after possession is proved.
+fn used<'a>(authenticated: &'a Authenticated<'_>, at: Timestamp) -> Use<'a> {
+    let Authenticated { arrival, cached, secret_version, .. } = authenticated;
+    Use {
+        key: &cached.key,
+        secret_version: *secret_version,
+        environment: arrival.entrance.environment.as_ref(),
+        address: arrival.peer,
+        at,
     }
-    if let Some(environment) = &arrival.entrance.environment
-        && *environment != tenant.environment
-    {
-        let detail = format!("this endpoint is for {environment}, the key for {}", tenant.environment);
-        return Err(Refusal::because(Reason::EnvironmentMismatch, detail).of_key(key.id));
-    }
-    if !key.permissions.contains(Permission::write(arrival.signal)) {
-        let detail = format!("the key lacks {}", Permission::write(arrival.signal));
-        return Err(Refusal::because(Reason::PermissionDenied, detail).of_key(key.id));
-    }
-    Ok(())
 }
 
-fn is_retired(key: &Key, version: u32, now: Timestamp) -> bool {
-    let secret = key.secrets.iter().find(|secret| secret.version == version);
-    secret.is_none_or(|secret| secret.state(now) == SecretState::Retired)
+/// An export by a good key counts as its use, whatever becomes of the export.
+fn remember(gate: &Gate, arrival: &Arrival<'_>, used: &Use<'_>, text: &str) {
+    let agent = arrival.headers.get(header::USER_AGENT).map_or(&b""[..], |agent| agent.as_bytes());
+    let (key, version) = (used.key.id, used.secret_version);
+    let used_by = Used { key, version, at: arrival.at, address: arrival.peer.to_canonical(), agent };
+    gate.uses.record(&used_by, || credential::renewal(used.secret()?, text, &gate.peppers));
 }

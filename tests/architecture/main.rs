@@ -26,7 +26,8 @@ mod tests {
         // The settings that are words of another module, such as the durability of the log.
         ("config", Edges::Only(&["domain", "observe", "storage"])),
         ("ingest", Edges::Only(&["domain", "otlp", "observe", "catalog", "storage"])),
-        ("admin", Edges::Only(&["domain", "observe", "catalog"])),
+        ("upkeep", Edges::Only(&["domain", "observe", "catalog"])),
+        ("admin", Edges::Only(&["domain", "observe", "catalog", "upkeep"])),
         ("cli", Edges::Only(&["domain", "observe", "config", "catalog", "admin", "server", "shutdown"])),
         ("shutdown", Edges::All),
         ("server", Edges::All),
@@ -49,8 +50,19 @@ mod tests {
     ];
 
     /// The libraries that `domain` may use: computation, and the operating system's random numbers.
-    const DOMAIN_LIBRARIES: &[&str] =
-        &["bytes", "crc32fast", "getrandom", "hmac", "ipnet", "serde", "sha2", "subtle", "thiserror", "zeroize"];
+    const DOMAIN_LIBRARIES: &[&str] = &[
+        "bytes",
+        "crc32fast",
+        "getrandom",
+        "hmac",
+        "ipnet",
+        "serde",
+        "sha2",
+        "subtle",
+        "thiserror",
+        "uuid",
+        "zeroize",
+    ];
 
     /// The parts of the standard library that do I/O, which `domain` may not use.
     const IO: &[&[&str]] = &[

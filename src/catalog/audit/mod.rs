@@ -53,6 +53,11 @@ impl<'a> Writing<'a> {
         &mut self.transaction
     }
 
+    /// The place of the newest entry.
+    pub(super) const fn position(&self) -> i64 {
+        self.seq
+    }
+
     /// The one whose rights count in this transaction; `None`: everything is allowed.
     pub(super) fn granter(&self) -> Option<Granter<'_>> {
         self.guard.granter()

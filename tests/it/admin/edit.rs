@@ -48,7 +48,7 @@ async fn fields_are_set_and_removed() {
         ),
     ] {
         server.clock.advance(Duration::from_secs(1));
-        let answer = server.patch(&id, &format!("\"{version}\""), &body).await;
+        let answer = server.patch_key(&id, &format!("\"{version}\""), &body).await;
         version += 1;
         for (field, value) in changed.as_object().expect("fields") {
             view[field] = value.clone();
@@ -60,7 +60,7 @@ async fn fields_are_set_and_removed() {
     }
     // Nothing new is nothing.
     for body in [json!({}), json!({"name": "basket", "owner": null}), json!({"role": null})] {
-        assert_eq!(server.patch(&id, &format!("\"{version}\""), &body).await.expect(200), view, "{body}");
+        assert_eq!(server.patch_key(&id, &format!("\"{version}\""), &body).await.expect(200), view, "{body}");
     }
 }
 
@@ -123,11 +123,11 @@ async fn what_is_fixed_is_told_to_be() {
     let view = server.get(&format!("/keys/{id}")).await.expect(200);
     let editable = ["name", "note", "tags", "owner", "role", "permissions", "allowed_addresses", "expires_at"];
     for (field, value) in view.as_object().expect("fields") {
-        let answer = server.patch(&id, "*", &json!({field: value})).await;
+        let answer = server.patch_key(&id, "*", &json!({field: value})).await;
         if editable.contains(&field.as_str()) {
             // The role's permissions are not the key's own, and what is not there is removed.
             answer.expect(200);
-            server.patch(&id, "*", &json!({"role": view["role"]})).await.expect(200);
+            server.patch_key(&id, "*", &json!({"role": view["role"]})).await.expect(200);
             continue;
         }
         let problem = answer.problem(422, "invalid");
@@ -136,7 +136,7 @@ async fn what_is_fixed_is_told_to_be() {
     }
     let body =
         json!({"id": "key_000000000000", "project": "bank", "nme": "x", "name": "\u{2028}x\u{2029}y", "tags": 5});
-    let problem = server.patch(&id, "*", &body).await.problem(422, "invalid");
+    let problem = server.patch_key(&id, "*", &body).await.problem(422, "invalid");
     let mut places: Vec<_> = problem["errors"].as_array().expect("errors").iter().map(|one| &one["pointer"]).collect();
     places.sort_by_key(ToString::to_string);
     assert_eq!(places, ["/id", "/name", "/nme", "/project", "/tags"]);
@@ -157,15 +157,15 @@ async fn what_cannot_be_is_refused() {
         (json!({"expires_at": START.to_string()}), "/expires_at"),
         (json!({"owner": ""}), "/owner"),
     ] {
-        let problem = server.patch(&id, "*", &body).await.problem(422, "invalid");
+        let problem = server.patch_key(&id, "*", &body).await.problem(422, "invalid");
         assert_eq!(problem["errors"][0]["pointer"], place, "{body}");
     }
-    server.patch(&id, "*", &json!({"permissions": ["customer.read"]})).await.expect(200);
-    let problem = server.patch(&id, "*", &json!({"permissions": null})).await.problem(422, "invalid");
+    server.patch_key(&id, "*", &json!({"permissions": ["customer.read"]})).await.expect(200);
+    let problem = server.patch_key(&id, "*", &json!({"permissions": null})).await.problem(422, "invalid");
     assert_eq!(problem["errors"][0]["pointer"], "/permissions");
-    let problem = server.patch(&id, "*", &json!({"name": "basket"})).await.problem(409, "key_exists");
+    let problem = server.patch_key(&id, "*", &json!({"name": "basket"})).await.problem(409, "key_exists");
     assert_eq!(problem["errors"][0]["pointer"], "/name");
-    let problem = server.patch(&id, "*", &json!({"role": "viewer"})).await.problem(404, "role_not_found");
+    let problem = server.patch_key(&id, "*", &json!({"role": "viewer"})).await.problem(404, "role_not_found");
     assert_eq!(problem["errors"][0]["pointer"], "/role");
     let request = server.request(Method::PATCH, &format!("/keys/{id}")).header("x-api-key", &server.owner.token);
     let request = request.header("if-match", "*").header("content-type", "application/json-patch+json");
@@ -181,9 +181,9 @@ async fn an_expired_key_is_renewed() {
     let id = server.post("/keys", &body).await.expect(201)["key"]["id"].as_str().expect("an id").to_owned();
     server.clock.advance(Duration::from_secs(1));
     let other = server.ingest_key("shop", "checkout").await["key"]["id"].as_str().expect("an id").to_owned();
-    server.patch(&id, "*", &json!({"expires_at": null})).await.problem(409, "key_exists");
+    server.patch_key(&id, "*", &json!({"expires_at": null})).await.problem(409, "key_exists");
     server.post(&format!("/keys/{other}/revoke"), &json!({})).await.expect(200);
-    assert_eq!(server.patch(&id, "*", &json!({"expires_at": null})).await.expect(200)["status"], "active");
+    assert_eq!(server.patch_key(&id, "*", &json!({"expires_at": null})).await.expect(200)["status"], "active");
     let events = server.get(&format!("/keys/{id}/events")).await.expect(200);
     assert_eq!(events["data"][0]["action"], "key.renewed");
 }

@@ -30,8 +30,8 @@ async fn key(server: &Server, name: &str, status: &str) -> String {
 
 async fn call(server: &Server, id: &str, verb: &str) -> Answer {
     match verb {
-        "edit" => server.patch(id, "*", &json!({"note": "changed"})).await,
-        "renew" => server.patch(id, "*", &json!({"expires_at": null})).await,
+        "edit" => server.patch_key(id, "*", &json!({"note": "changed"})).await,
+        "renew" => server.patch_key(id, "*", &json!({"expires_at": null})).await,
         "DELETE" => server.call(&server.owner, Method::DELETE, &format!("/keys/{id}"), None).await,
         _ => server.post(&format!("/keys/{id}/{verb}"), &json!({})).await,
     }

@@ -1,5 +1,6 @@
 //! The admin API over real sockets on a real SQLite catalog, with time and randomness under control.
 
+mod audit;
 mod authentication;
 mod commit;
 mod edit;
@@ -8,8 +9,10 @@ mod isolation;
 mod keys;
 mod lifecycle;
 mod limits;
+mod members;
 mod permissions;
 mod projects;
+mod roles;
 mod secrecy;
 mod two_admins;
 pub(crate) mod watched;
@@ -29,7 +32,10 @@ use gridgate::catalog::issue::{NewKey, issue_key};
 use gridgate::domain::clock::ManualClock;
 use gridgate::domain::random::SeededRandom;
 use gridgate::domain::secret::Peppers;
+use gridgate::domain::uses::Uses;
 use gridgate::domain::{Actor, Binding, Key, Pepper, Permissions, Timestamp};
+use gridgate::observe::webhooks::WebhookMetrics;
+use gridgate::upkeep::webhooks::courier::Courier;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
@@ -41,6 +47,7 @@ use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 
 use crate::catalog::{Fresh, slug};
+use crate::webhooks::{Names, sender};
 use watched::Watched;
 
 /// 2026-11-21T10:22:00Z, where every test's clock begins.
@@ -64,7 +71,8 @@ pub(crate) struct Server {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) owner: Admin,
     pub(crate) events: Events,
-    watched: Arc<Watched>,
+    pub(crate) watched: Arc<Watched>,
+    pub(crate) names: Arc<Names>,
     state: AdminState,
     _fresh: Fresh,
 }
@@ -98,14 +106,17 @@ impl Server {
         let random = Arc::new(SeededRandom::new(7));
         let pepper = Pepper::random(1, &*random).expect("a pepper");
         let peppers = Arc::new(Peppers::new(vec![pepper]).expect("a ring"));
+        let names = Arc::new(Names::default());
         let announced = Arc::clone(&events);
         let all_announced = Arc::clone(&events);
         let state = AdminState {
             catalog: Arc::clone(&watched) as Arc<dyn Catalog>,
             clock: Arc::clone(&clock) as _,
             random,
+            webhooks: Arc::new(sender(&names, &peppers, Arc::clone(&clock) as _)),
             peppers,
             limits: Arc::new(Limits::new(limits, &(Arc::clone(&clock) as _))),
+            uses: Arc::new(Uses::new(100)),
             all_keys_changed: Arc::new(move || all_announced.lock().expect("events").push("announced all".to_owned())),
             key_changed: Arc::new(move |id| announced.lock().expect("events").push(format!("announced {id}"))),
         };
@@ -114,7 +125,7 @@ impl Server {
         let address = listener.local_addr().expect("an address");
         tokio::spawn(serve(listener, router(state.clone())));
         events.lock().expect("events").clear();
-        Self { address, clock, owner, events, watched, state, _fresh: fresh }
+        Self { address, clock, owner, events, watched, names, state, _fresh: fresh }
     }
 
     /// The same with the projects `shop` and `bank`, each with the grid `web`.
@@ -143,6 +154,22 @@ impl Server {
         self.state.clock.now()
     }
 
+    /// A change in the form of a merge patch, meant for the version that `if_match` names.
+    pub(crate) async fn patch(&self, path: &str, if_match: &str, body: &Value) -> Answer {
+        self.edit(&self.owner, path, if_match, body).await
+    }
+
+    /// What the API works with.
+    pub(crate) const fn state(&self) -> &AdminState {
+        &self.state
+    }
+
+    /// A courier over the same catalog.
+    pub(crate) fn courier(&self) -> Courier {
+        let AdminState { catalog, webhooks, random, .. } = self.state.clone();
+        Courier::new(catalog, webhooks, random, WebhookMetrics::default())
+    }
+
     /// From now on every call of the catalog fails.
     pub(crate) fn take_database_away(&self) {
         self.watched.down.store(true, Ordering::SeqCst);
@@ -163,11 +190,16 @@ impl Server {
         self.send(request, body.map(Value::to_string).unwrap_or_default()).await
     }
 
-    /// The owner's merge patch of the key `id`, meant for the version `tag`.
-    pub(crate) async fn patch(&self, id: &str, tag: &str, body: &Value) -> Answer {
-        let request = self.request(Method::PATCH, &format!("/keys/{id}")).header("x-api-key", &self.owner.token);
-        let request = request.header("content-type", "application/merge-patch+json").header("if-match", tag);
+    /// A merge patch by `admin` for a version.
+    pub(crate) async fn edit(&self, admin: &Admin, path: &str, if_match: &str, body: &Value) -> Answer {
+        let request = self.request(Method::PATCH, path).header("authorization", format!("Bearer {}", admin.token));
+        let request = request.header("content-type", "application/merge-patch+json").header("if-match", if_match);
         self.send(request, body.to_string()).await
+    }
+
+    /// The owner's merge patch of the key `id`.
+    pub(crate) async fn patch_key(&self, id: &str, if_match: &str, body: &Value) -> Answer {
+        self.patch(&format!("/keys/{id}"), if_match, body).await
     }
 
     /// The beginning of a request under `/api/v1`.

@@ -17,7 +17,7 @@ async fn at_once(server: &Arc<Server>, id: &str, tag: &str, bodies: Vec<Value>) 
     let mut patches = JoinSet::new();
     for body in bodies {
         let (server, id, tag) = (Arc::clone(server), id.to_owned(), tag.to_owned());
-        patches.spawn(async move { server.patch(&id, &tag, &body).await });
+        patches.spawn(async move { server.patch_key(&id, &tag, &body).await });
     }
     patches.join_all().await
 }
@@ -56,7 +56,7 @@ async fn no_update_is_lost() {
                     let mut tags = shown.expect(200)["tags"].clone();
                     tags.as_array_mut().expect("a list").push(json!(format!("{admin}-{tag}")));
                     let version = shown.header("etag").expect("a tag");
-                    let answer = server.patch(&id, version, &json!({"tags": tags})).await;
+                    let answer = server.patch_key(&id, version, &json!({"tags": tags})).await;
                     if answer.status == 200 {
                         break;
                     }

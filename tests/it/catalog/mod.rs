@@ -8,6 +8,8 @@ mod keys;
 mod names;
 mod opening;
 mod roles;
+mod secrets;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
