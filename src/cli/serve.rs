@@ -16,6 +16,7 @@ use crate::shutdown;
 
 /// Which installation to open.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Installation")]
 pub struct Installation {
     /// The configuration file; every option is in config/gridgate.toml, with its default.
     #[arg(long, global = true, env = "GRIDGATE_CONFIG", value_name = "FILE")]
