@@ -4,15 +4,19 @@ mod audit;
 mod authentication;
 mod commit;
 mod diagnose;
+mod edit;
+mod hostile;
 mod input;
 mod isolation;
 mod keys;
+mod lifecycle;
 mod limits;
 mod members;
 mod permissions;
 mod projects;
 mod roles;
 mod secrecy;
+mod two_admins;
 pub(crate) mod watched;
 
 use std::net::{IpAddr, SocketAddr};
@@ -149,6 +153,11 @@ impl Server {
         self.post("/keys", &ingest(project, name)).await.expect(201)
     }
 
+    /// What the clock shows.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.state.clock.now()
+    }
+
     /// A change in the form of a merge patch, meant for the version that `if_match` names.
     pub(crate) async fn patch(&self, path: &str, if_match: &str, body: &Value) -> Answer {
         self.edit(&self.owner, path, if_match, body).await
@@ -206,6 +215,11 @@ impl Server {
         let request = self.request(Method::PATCH, path).header("authorization", format!("Bearer {}", admin.token));
         let request = request.header("content-type", "application/merge-patch+json").header("if-match", if_match);
         self.send(request, body.to_string()).await
+    }
+
+    /// The owner's merge patch of the key `id`.
+    pub(crate) async fn patch_key(&self, id: &str, if_match: &str, body: &Value) -> Answer {
+        self.patch(&format!("/keys/{id}"), if_match, body).await
     }
 
     /// The beginning of a request under `/api/v1`.
