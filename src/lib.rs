@@ -39,7 +39,7 @@
 //! # Around it
 //!
 //! [`admin`] makes and changes keys; a change makes the key cache forget the key before it is answered. [`cli`] is a client of
-//! the admin API, and opens installations. [`config`] says what can be set. [`observe`] is how the gate is watched.
+//! the admin API, and opens installations. [`upkeep`] tells others what happens to keys. [`config`] says what can be set. [`observe`] is how the gate is watched.
 //!
 //! [`Arrival`]: ingest::accept::Arrival
 //! [`Record`]: storage::record::Record
@@ -54,6 +54,7 @@ pub mod storage;
 
 pub mod admin;
 pub mod catalog;
+pub mod upkeep;
 
 pub mod cli;
 pub mod config;

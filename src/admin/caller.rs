@@ -11,7 +11,10 @@ use crate::catalog::{CatalogError, Entity};
 use crate::domain::audit::{Actor, Via};
 use crate::domain::credential::{self, CredentialError};
 use crate::domain::token::PresentedToken;
-use crate::domain::{Binding, Key, KeyId, KeyStatus, Permission, Permissions, SecretState, Slug, Timestamp, TokenKind};
+use crate::domain::uses::Used;
+use crate::domain::{
+    Binding, Key, KeyId, KeyStatus, Permission, Permissions, Secret, SecretState, Slug, Timestamp, TokenKind,
+};
 
 /// The admin key behind a request: possession of its secret is proved, and the key is active.
 #[derive(Clone, Debug)]
@@ -62,21 +65,32 @@ impl FromRequestParts<AdminState> for Caller {
         state.limits.before(parts, token.as_ref().ok().map(|token| &token.id)).await?;
         let token = token?;
         let now = state.clock.now();
-        let key = match authenticate(state, &token, now).await {
-            Ok(key) => key,
+        let (key, secret) = match authenticate(state, &token, now).await {
+            Ok(found) => found,
             Err(problem) if problem.code.status() == StatusCode::UNAUTHORIZED => {
                 state.limits.failed(parts, &token.id).await?;
                 return Err(problem);
             }
             Err(problem) => return Err(problem),
         };
+        let address = parts.extensions.get::<Peer>().map(|peer| peer.0.to_canonical());
+        if !address.map_or(key.allowed.is_any(), |address| key.allowed.contains(address)) {
+            let from = address.map_or_else(|| "nowhere that is known".to_owned(), |address| address.to_string());
+            let detail = format!("{} may not be used from {from}", key.id);
+            return Err(Problem::new(Code::IpNotAllowed, detail));
+        }
         state.limits.succeeded(parts, &key.id).await?;
+        if let Some(address) = address {
+            let agent = parts.headers.get(header::USER_AGENT).map_or(&b""[..], |agent| agent.as_bytes());
+            let used = Used { key: key.id, version: secret.version, at: now, address, agent };
+            state.uses.record(&used, || credential::renewal(&secret, token.text, &state.peppers));
+        }
         let actor = Actor {
             at: now,
             key: Some(key.id),
             name: key.name,
             via: Via::Api,
-            address: parts.extensions.get::<Peer>().map(|peer| peer.0.to_canonical()),
+            address,
             user_agent: user_agent(&parts.headers),
             request_id: parts.extensions.get::<RequestId>().map(|id| id.0.clone()),
         };
@@ -84,8 +98,12 @@ impl FromRequestParts<AdminState> for Caller {
     }
 }
 
-/// The admin key whose token this is, if it is let in at `now`.
-async fn authenticate(state: &AdminState, token: &PresentedToken<'_>, now: Timestamp) -> Result<Key, Problem> {
+/// The admin key whose token this is, if it is let in at `now`, and the secret that was presented.
+async fn authenticate(
+    state: &AdminState,
+    token: &PresentedToken<'_>,
+    now: Timestamp,
+) -> Result<(Key, Secret), Problem> {
     let key = match state.catalog.key(&token.id).await {
         Ok(key) => key.filter(|key| key.binding.kind() == TokenKind::Admin),
         // A damaged row is never permission. It is logged here, because the caller is not told.
@@ -95,7 +113,7 @@ async fn authenticate(state: &AdminState, token: &PresentedToken<'_>, now: Times
         }
         Err(error) => return Err(error.into()),
     };
-    let proved = credential::prove(key.as_ref(), token.text, &state.peppers).map(|secret| secret.state(now));
+    let proved = credential::prove(key.as_ref(), token.text, &state.peppers).cloned();
     let Some((key, secret)) = key.zip(proved) else {
         let detail = "no admin key has this token; check that it belongs to this installation and is the newest";
         return Err(Problem::new(Code::CredentialsInvalid, detail));
@@ -113,11 +131,11 @@ async fn authenticate(state: &AdminState, token: &PresentedToken<'_>, now: Times
             return Err(Problem::new(Code::CredentialsDisabled, format!("{} is disabled", key.id)));
         }
     }
-    if secret == SecretState::Retired {
+    if secret.state(now) == SecretState::Retired {
         let detail = format!("this secret of {} was replaced; use the newer one", key.id);
         return Err(Problem::new(Code::CredentialsRetired, detail));
     }
-    Ok(key)
+    Ok((key, secret))
 }
 
 /// The longest user agent that is kept, in characters.

@@ -25,6 +25,7 @@
 //! `#[schema(value_type = schemas::Slug)]` and the like from [`openapi::schemas`], those that must be there without `Option`, so that
 //! the description allows what the checks allow. `GRIDGATE_REGENERATE=1 cargo test --test generated` writes `docs/openapi.json` anew.
 
+pub mod audit;
 mod body;
 mod caller;
 mod check;
@@ -33,11 +34,17 @@ mod grant;
 pub mod grids;
 pub mod keys;
 pub mod limits;
+mod me;
+pub mod members;
 pub mod openapi;
 pub mod page;
+mod precondition;
 pub mod problem;
 pub mod projects;
 pub mod request;
+pub mod roles;
+mod strict;
+pub mod webhooks;
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -47,14 +54,16 @@ use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::any;
+use axum::routing::{any, get, patch, post};
 use http::{HeaderValue, header};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::catalog::Catalog;
 use crate::domain::secret::Peppers;
+use crate::domain::uses::Uses;
 use crate::domain::{Clock, KeyId, Random};
+use crate::upkeep::webhooks::send::Sender;
 use limits::{Anyone, Limits, Standing};
 use problem::{Code, Problem};
 use request::RequestId;
@@ -70,11 +79,17 @@ pub struct AdminState {
     pub random: Arc<dyn Random>,
     /// What digests are taken under.
     pub peppers: Arc<Peppers>,
+    /// When keys were last used, until that is written down.
+    pub uses: Arc<Uses>,
     /// Called with each key that was made or changed: after the commit and before the answer, so that what the answer says
     /// already holds at the gate.
     pub key_changed: Arc<dyn Fn(KeyId) + Send + Sync>,
+    /// Called in the same way where a role was changed, by which any key may have been.
+    pub all_keys_changed: Arc<dyn Fn() + Send + Sync>,
     /// How much clients may ask.
     pub limits: Arc<Limits>,
+    /// Checks where webhooks lead, and tests them.
+    pub webhooks: Arc<Sender>,
 }
 
 /// The largest body of a request, in bytes.
@@ -104,10 +119,38 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(projects::show::handler))
         .routes(routes!(grids::list::handler, grids::create::handler))
         .routes(routes!(keys::list::handler, keys::create::handler))
-        .routes(routes!(keys::show::handler))
+        .routes(routes!(keys::show::handler, keys::edit::handler, keys::delete::handler))
+        .routes(routes!(keys::secrets::handler))
         .routes(routes!(keys::disable::handler))
         .routes(routes!(keys::enable::handler))
         .routes(routes!(keys::revoke::handler))
+        .route("/webhooks", get(webhooks::list::handler).post(webhooks::create::handler))
+        .route(
+            "/webhooks/{id}",
+            get(webhooks::show::handler).patch(webhooks::edit::handler).delete(webhooks::delete::handler),
+        )
+        .route("/webhooks/{id}/rotate-secret", post(webhooks::rotate_secret::handler))
+        .route("/webhooks/{id}/test", post(webhooks::test::handler))
+        .route("/webhooks/{id}/deliveries", get(webhooks::deliveries::handler))
+        .routes(routes!(keys::regenerate::handler))
+        .routes(routes!(keys::rotate::handler))
+        .routes(routes!(keys::complete_rotation::handler))
+        .routes(routes!(keys::cancel_rotation::handler))
+        .route("/audit-events", get(audit::list::handler))
+        .route("/audit-events/head", get(audit::head::handler))
+        .route("/audit-events/verify", get(audit::verify::handler))
+        .route("/environments", post(environments::create::handler))
+        .route("/environments/{slug}", patch(environments::edit::handler))
+        .route("/me", get(me::handler))
+        .route("/members", get(members::list::handler).post(members::create::handler))
+        .route(
+            "/members/{id}",
+            get(members::show::handler).patch(members::edit::handler).delete(members::remove::handler),
+        )
+        .route("/projects/{project}", patch(projects::edit::handler))
+        .route("/keys/{id}/events", get(keys::events::handler))
+        .route("/roles", get(roles::list::handler).post(roles::create::handler))
+        .route("/roles/{slug}", get(roles::show::handler).patch(roles::edit::handler).delete(roles::delete::handler))
 }
 
 async fn path_unknown(_: Anyone) -> Problem {

@@ -68,6 +68,8 @@ codes! {
     CredentialsExpired = "credentials_expired", UNAUTHORIZED, "Expired credentials";
     /// The caller's key is disabled.
     CredentialsDisabled = "credentials_disabled", UNAUTHORIZED, "Disabled credentials";
+    /// The caller's address is not on its key's list.
+    IpNotAllowed = "ip_not_allowed", FORBIDDEN, "Address not allowed";
     /// The caller's key lacks the permission for this.
     PermissionDenied = "permission_denied", FORBIDDEN, "Permission denied";
     /// Only keys of the whole installation may do this.
@@ -80,6 +82,8 @@ codes! {
     GridNotFound = "grid_not_found", NOT_FOUND, "Grid not found";
     /// No such environment.
     EnvironmentNotFound = "environment_not_found", NOT_FOUND, "Environment not found";
+    /// No such webhook, or none that the caller may see.
+    WebhookNotFound = "webhook_not_found", NOT_FOUND, "Webhook not found";
     /// No such key, or none that the caller may see.
     KeyNotFound = "key_not_found", NOT_FOUND, "Key not found";
     /// The project's slug is taken.
@@ -94,8 +98,18 @@ codes! {
     RoleNotFound = "role_not_found", NOT_FOUND, "Role not found";
     /// The role's slug is taken.
     RoleExists = "role_exists", CONFLICT, "Role exists already";
+    /// The role is built in.
+    RoleBuiltIn = "role_built_in", CONFLICT, "Role is built in";
+    /// Keys have the role.
+    RoleInUse = "role_in_use", CONFLICT, "Role is in use";
+    /// Nobody would be left who may do everything.
+    LastOwner = "last_owner", CONFLICT, "Last owner";
     /// The thing is at another version than the one that the change was meant for.
     VersionConflict = "version_conflict", PRECONDITION_FAILED, "Changed meanwhile";
+    /// The request has to say which version it is meant for.
+    PreconditionRequired = "precondition_required", PRECONDITION_REQUIRED, "If-Match required";
+    /// There are as many webhooks as there can be.
+    WebhookLimitReached = "webhook_limit_reached", CONFLICT, "Too many webhooks";
     /// The key is disabled.
     KeyDisabled = "key_disabled", CONFLICT, "Key is disabled";
     /// Two secrets of the key are good already.
@@ -154,6 +168,8 @@ pub struct Problem {
     pub detail: String,
     /// What was wrong where.
     pub errors: Vec<FieldError>,
+    /// The version that the thing is at, where the request was meant for another one.
+    pub current_version: Option<u64>,
     /// For the log.
     pub cause: Option<String>,
 }
@@ -178,6 +194,8 @@ pub enum Place {
     Pointer(String),
     /// A parameter of the query.
     Parameter(String),
+    /// A header.
+    Header(String),
 }
 
 impl Place {
@@ -194,6 +212,7 @@ impl fmt::Display for Place {
             Self::Pointer(pointer) if pointer.is_empty() => f.write_str("the body"),
             Self::Pointer(pointer) => f.write_str(pointer),
             Self::Parameter(name) => write!(f, "?{name}"),
+            Self::Header(name) => write!(f, "the header {name}"),
         }
     }
 }
@@ -217,13 +236,16 @@ pub struct ProblemView {
     /// What was wrong where.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// The version that the thing is at, where the request was meant for another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current_version: Option<u64>,
 }
 
 impl Problem {
     /// A problem with `code`; `detail` says what was wrong.
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), cause: None }
+        Self { code, detail: detail.into(), errors: Vec::new(), current_version: None, cause: None }
     }
 
     /// A request with `errors` in its fields or parameters.
@@ -263,6 +285,7 @@ impl Problem {
             code: self.code.as_str().to_owned(),
             request_id: request_id.to_owned(),
             errors: self.errors.clone(),
+            current_version: self.current_version,
         }
     }
 }
@@ -279,6 +302,10 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.code.retry_after() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        let tag = self.current_version.map(|version| HeaderValue::from_str(&format!("\"{version}\"")));
+        if let Some(Ok(tag)) = tag {
+            headers.insert(header::ETAG, tag);
+        }
         response.extensions_mut().insert(self);
         response
     }
@@ -294,7 +321,14 @@ impl From<CatalogError> for Problem {
             CatalogError::Exists(Entity::Environment) => Self::new(Code::EnvironmentExists, detail),
             CatalogError::Exists(Entity::Key) => Self::new(Code::KeyExists, detail),
             CatalogError::Exists(Entity::Role) => Self::new(Code::RoleExists, detail),
-            CatalogError::VersionConflict { .. } => Self::new(Code::VersionConflict, detail),
+            // Ids are random.
+            CatalogError::Exists(Entity::Webhook) => Self::internal(detail),
+            CatalogError::TooManyWebhooks => Self::new(Code::WebhookLimitReached, detail),
+            CatalogError::VersionConflict { current } => Self::version_conflict(current),
+            CatalogError::RoleInUse => Self::new(Code::RoleInUse, detail),
+            CatalogError::LastOwner => Self::new(Code::LastOwner, detail),
+            CatalogError::Refused(_) => Self::new(Code::GrantRefused, detail),
+            CatalogError::ActorGone => Self::new(Code::PermissionDenied, detail),
             CatalogError::ChangeRefused(refused) => match refused {
                 ChangeRefused::Revoked => Self::new(Code::KeyRevoked, detail),
                 ChangeRefused::Expired => Self::new(Code::KeyExpired, detail),
@@ -320,6 +354,13 @@ impl From<CatalogError> for Problem {
 }
 
 impl Problem {
+    /// A change that was meant for another version than the `current` one.
+    #[must_use]
+    pub fn version_conflict(current: u64) -> Self {
+        let detail = CatalogError::VersionConflict { current }.to_string();
+        Self { current_version: Some(current), ..Self::new(Code::VersionConflict, detail) }
+    }
+
     /// What does not exist, or what the caller may not see: both look the same.
     #[must_use]
     pub fn not_found(entity: Entity) -> Self {
@@ -327,6 +368,7 @@ impl Problem {
             Entity::Project => Self::new(Code::ProjectNotFound, "there is no such project that this key may see"),
             Entity::Grid => Self::new(Code::GridNotFound, "there is no such grid in the project"),
             Entity::Environment => Self::new(Code::EnvironmentNotFound, "there is no such environment"),
+            Entity::Webhook => Self::new(Code::WebhookNotFound, "there is no such webhook that this key may see"),
             Entity::Key => Self::new(Code::KeyNotFound, "there is no such key that this key may see"),
             Entity::Role => Self::new(Code::RoleNotFound, "there is no such role that this key may see"),
         }

@@ -33,6 +33,8 @@ pub struct NewKey {
     pub disabled: bool,
     /// From this instant on it is refused.
     pub expires_at: Option<Timestamp>,
+    /// The form of its first token; a UUID is for ingest keys alone.
+    pub format: SecretFormat,
 }
 
 impl NewKey {
@@ -50,6 +52,7 @@ impl NewKey {
             member: false,
             disabled: false,
             expires_at: None,
+            format: SecretFormat::Token,
         }
     }
 
@@ -97,7 +100,10 @@ pub async fn issue_key(
     by: &Actor,
 ) -> Result<(Key, Token), IssueError> {
     let id = KeyId::random(random)?;
-    let (NewSecret { digest, algorithm, format }, token) = mint(catalog, random, peppers, id, &new.binding).await?;
+    let (NewSecret { digest, algorithm, format }, token) = match new.format {
+        SecretFormat::Token => mint(catalog, random, peppers, id, &new.binding).await?,
+        SecretFormat::Uuid => hidden(Token::mint_uuid(random)?, SecretFormat::Uuid, peppers),
+    };
     let secret = Secret {
         version: 1,
         digest,
@@ -122,7 +128,8 @@ pub async fn issue_key(
         secrets: vec![secret],
         ..Key::new(id, new.binding, new.name, by.at)
     };
-    catalog.create_key(&key, Action::KeyCreated, by).await?;
+    let action = if key.member { Action::MemberInvited } else { Action::KeyCreated };
+    catalog.create_key(&key, action, by).await?;
     Ok((key, token))
 }
 
@@ -141,14 +148,14 @@ pub async fn mint(
         Binding::Tenant(tenant) => Some(environment_code(catalog, &tenant.environment).await?),
         Binding::Project(_) | Binding::Installation => None,
     };
-    let token = Token::mint(environment.as_ref(), id, random)?;
+    Ok(hidden(Token::mint(environment.as_ref(), id, random)?, SecretFormat::Token, peppers))
+}
+
+/// What is stored of a token, beside the token.
+fn hidden(token: Token, format: SecretFormat, peppers: &Peppers) -> (NewSecret, Token) {
     let pepper = peppers.newest();
-    let secret = NewSecret {
-        digest: pepper.digest(token.reveal()),
-        algorithm: DigestAlgorithm::HmacSha256 { pepper: pepper.version() },
-        format: SecretFormat::Token,
-    };
-    Ok((secret, token))
+    let algorithm = DigestAlgorithm::HmacSha256 { pepper: pepper.version() };
+    (NewSecret { digest: pepper.digest(token.reveal()), algorithm, format }, token)
 }
 
 async fn environment_code(catalog: &dyn Catalog, slug: &Slug) -> Result<EnvironmentCode, CatalogError> {

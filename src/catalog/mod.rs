@@ -11,21 +11,29 @@ mod audit;
 mod cursor;
 mod dialect;
 mod error;
+mod guard;
 pub mod keys;
 mod open;
 mod projects;
+mod roles;
 mod rows;
+mod secrets;
 mod store;
+mod webhooks;
 
-pub use audit::EntryHash;
+pub use audit::{Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Broken, EntryHash};
 pub use keys::{KeyFilter, Keys};
 pub use open::{CatalogSettings, OpenError, connect, migrate};
-pub use projects::{Grid, Project, Projects};
+pub use projects::{EnvironmentEdit, Grid, Project, ProjectEdit, Projects};
+pub use roles::Roles;
+pub use secrets::Secrets;
+pub use webhooks::{Deliveries, Happened, MAX_WEBHOOKS, Subscriber, Webhooks};
 
 pub mod issue;
 
 use async_trait::async_trait;
 
+use crate::domain::authority::AuthorityError;
 use crate::domain::key::ChangeRefused;
 
 /// One page of a list.
@@ -62,9 +70,24 @@ pub enum CatalogError {
         /// The version that it is at.
         current: u64,
     },
+    /// Keys have the role.
+    #[error("keys have the role; give them another one, or revoke them, first")]
+    RoleInUse,
+    /// The change would leave no owner.
+    #[error("it is the last owner that neither expires nor is disabled; make another one first")]
+    LastOwner,
+    /// The actor's rights do not reach so far.
+    #[error(transparent)]
+    Refused(#[from] AuthorityError),
+    /// The actor's key was revoked or disabled, or expired, before the change was made.
+    #[error("the admin key that asks for it is no longer active")]
+    ActorGone,
     /// The change is refused from the key's present status.
     #[error(transparent)]
     ChangeRefused(#[from] ChangeRefused),
+    /// The project, or the installation, has as many webhooks as it can have.
+    #[error("there are {MAX_WEBHOOKS} webhooks already, and no more are allowed")]
+    TooManyWebhooks,
     /// The position in a list is none that this catalog gave out.
     #[error("the cursor is none that a list gave out")]
     Cursor,
@@ -90,6 +113,8 @@ pub enum Entity {
     Key,
     /// A role, by its slug.
     Role,
+    /// A webhook, by id.
+    Webhook,
 }
 
 impl std::fmt::Display for Entity {
@@ -100,6 +125,7 @@ impl std::fmt::Display for Entity {
             Self::Environment => "the environment",
             Self::Key => "a key with this name",
             Self::Role => "the role",
+            Self::Webhook => "the webhook",
         })
     }
 }
@@ -112,7 +138,7 @@ impl std::fmt::Display for Entity {
 ///
 /// [`Actor`]: crate::domain::Actor
 #[async_trait]
-pub trait Catalog: Projects + Keys + Send + Sync + 'static {
+pub trait Catalog: Projects + Keys + Secrets + Roles + Audit + Webhooks + Deliveries + Send + Sync + 'static {
     /// Asks the database for an answer, for readiness.
     async fn ping(&self) -> Result<(), CatalogError>;
 }

@@ -1,6 +1,7 @@
 //! Values that can be read but not meant: each would panic, refuse every export, or let in what cannot be delivered.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use super::Config;
 
@@ -16,6 +17,10 @@ const DEEPEST: u64 = 32;
 /// A map of header fields holds no more.
 const MOST_FIELDS: u64 = 1 << 14;
 
+/// A secret that waits to be drained retires after five minutes without a use at the earliest: every node has to have written its own
+/// down by then.
+const LONGEST_INTERVAL: Duration = Duration::from_mins(1);
+
 /// More would be a slip of the keyboard.
 const MANY: u64 = 1_000_000;
 
@@ -23,13 +28,14 @@ const MANY: u64 = 1_000_000;
 pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
     let (keys, limits, log) = (&config.keys, &config.limits, &config.log);
     let count = |number: usize| number as u64;
-    let numbers: [(&str, u64, RangeInclusive<u64>); 19] = [
+    let numbers: [(&str, u64, RangeInclusive<u64>); 20] = [
         ("catalog.connections", config.catalog.connections.into(), 1..=MANY),
         ("keys.cache_keys", keys.cache_keys, 1..=u64::MAX),
         ("keys.lookups", count(keys.lookups), 1..=MANY),
         ("admin.requests_per_second", config.admin.requests_per_second.into(), 1..=MANY),
         ("admin.burst", config.admin.burst.into(), 1..=MANY),
         ("admin.unauthenticated_per_minute", config.admin.unauthenticated_per_minute.into(), 1..=MANY),
+        ("keys.last_used_entries", count(keys.last_used_entries), 1..=MANY),
         ("limits.wire_body", limits.wire_body.0, 1..=LARGEST_BODY),
         ("limits.body", limits.body.0, 1..=LARGEST_BODY),
         ("limits.items", limits.items, 1..=u64::MAX),
@@ -52,6 +58,7 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
         ("catalog.connect_time", config.catalog.connect_time),
         ("catalog.statement_time", config.catalog.statement_time),
         ("keys.lookup_time", keys.lookup_time),
+        ("keys.last_used_interval", keys.last_used_interval),
         ("limits.body_time", limits.body_time),
         ("limits.header_time", limits.header_time),
         ("limits.idle_time", limits.idle_time),
@@ -59,9 +66,12 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
         ("limits.stream_time", limits.stream_time),
         ("lake.interval", config.lake.interval),
         ("listen.reload", config.listen.reload),
+        ("webhooks.timeout", config.webhooks.timeout),
     ];
     let length = lengths.into_iter().find(|(_, length)| length.0.is_zero());
-    number.or_else(|| length.map(|(option, _)| (option, "it has to be longer than zero".to_owned())))
+    let late = keys.last_used_interval.0 > LONGEST_INTERVAL;
+    let late = late.then(|| ("keys.last_used_interval", "it has to be at most one minute".to_owned()));
+    number.or_else(|| length.map(|(option, _)| (option, "it has to be longer than zero".to_owned()))).or(late)
 }
 
 /// The first option that names a file of TLS without another that it needs.
@@ -94,6 +104,9 @@ mod tests {
             ("admin.requests_per_second", "0"),
             ("admin.burst", "0"),
             ("admin.unauthenticated_per_minute", "1000001"),
+            ("keys.last_used_interval", "61s"),
+            ("keys.last_used_interval", "0s"),
+            ("keys.last_used_entries", "0"),
             ("limits.wire_body", "20EiB"),
             ("limits.body", "129MiB"),
             ("limits.depth", "33"),
@@ -137,6 +150,7 @@ mod tests {
         for (option, value) in [
             ("limits.body", "128MiB"),
             ("limits.depth", "32"),
+            ("keys.last_used_interval", "1m"),
             ("limits.stream_window", "2147483647"),
             ("log.linger", "0s"),
             ("keys.cache_grace", "0s"),

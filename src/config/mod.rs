@@ -9,11 +9,13 @@ mod listen;
 mod load;
 pub mod pepper;
 mod units;
+mod webhooks;
 
 pub use forward::ForwardConfig;
 pub use listen::{Admitted, CorsConfig, ListenConfig, ListenerConfig, Prefix, Serves, TlsConfig};
 pub use load::ConfigError;
 pub use units::{Bytes, Span};
+pub use webhooks::WebhooksConfig;
 
 use std::path::PathBuf;
 
@@ -49,6 +51,8 @@ pub struct Config {
     pub forward: Vec<ForwardConfig>,
     /// Which records go where; the first that matches decides.
     pub route: Vec<Route>,
+    /// What is told to others of what happens to keys.
+    pub webhooks: WebhooksConfig,
     /// Logs of the gate itself.
     pub observe: ObserveConfig,
     /// The end of the process.
@@ -99,6 +103,10 @@ pub struct KeysConfig {
     pub lookup_time: Span,
     /// Look-ups under way at the most.
     pub lookups: usize,
+    /// How long after a use it is written down when a key was last used.
+    pub last_used_interval: Span,
+    /// Secrets whose last use waits to be written down, at the most.
+    pub last_used_entries: usize,
 }
 
 /// `[admin]`
@@ -227,6 +235,8 @@ impl Default for KeysConfig {
             unknown_keys: 10_000,
             lookup_time: Span::millis(250),
             lookups: 32,
+            last_used_interval: Span::seconds(60),
+            last_used_entries: 100_000,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::hint::black_box;
 use super::key::DigestAlgorithm;
 use super::secret::Peppers;
 use super::token::{PresentedToken, TokenError};
+use super::uses::Renewal;
 use super::{Digest, Key, LegacyToken, Secret};
 
 /// Why the headers of a request carry no single credential.
@@ -102,6 +103,19 @@ pub fn prove<'k>(key: Option<&'k Key>, text: &str, peppers: &Peppers) -> Option<
         }
         DigestAlgorithm::Sha256 => Digest::sha_256(text).matches(&secret.digest),
     })
+}
+
+/// What the digest of `secret`, which `text` has proved, is to be replaced by: imported digests become HMAC, and those under an
+/// older pepper such under the newest. `None` where it is so already.
+#[must_use]
+pub fn renewal(secret: &Secret, text: &str, peppers: &Peppers) -> Option<Renewal> {
+    let newest = peppers.newest();
+    match secret.algorithm {
+        DigestAlgorithm::HmacSha256 { pepper } if pepper >= newest.version() => None,
+        DigestAlgorithm::HmacSha256 { .. } | DigestAlgorithm::Sha256 => {
+            Some(Renewal { old: secret.digest, new: newest.digest(text), pepper: newest.version() })
+        }
+    }
 }
 
 #[cfg(test)]

@@ -24,7 +24,8 @@ pub struct Use<'a> {
 }
 
 impl<'a> Use<'a> {
-    /// Whether the key may be used here and now at all, in the order of the answer table: state, environment. Says whose it is.
+    /// Whether the key may be used here and now at all, in the order of the answer table: state, environment,
+    /// address. Says whose it is.
     ///
     /// # Errors
     /// The refusal.
@@ -40,13 +41,17 @@ impl<'a> Use<'a> {
         }
         // An admin key is none that the gate knows.
         let Binding::Tenant(tenant) = &key.binding else { return Err(Reason::KeyInvalid.into()) };
-        match self.environment {
-            Some(environment) if *environment != tenant.environment => {
-                let detail = format!("this endpoint is for {environment}, the key for {}", tenant.environment);
-                Err(Refusal::because(Reason::EnvironmentMismatch, detail).of_key(key.id))
-            }
-            _ => Ok(tenant),
+        if let Some(environment) = self.environment
+            && *environment != tenant.environment
+        {
+            let detail = format!("this endpoint is for {environment}, the key for {}", tenant.environment);
+            return Err(Refusal::because(Reason::EnvironmentMismatch, detail).of_key(key.id));
         }
+        if !key.allowed.contains(self.address) {
+            let detail = format!("it came from {}", self.address.to_canonical());
+            return Err(Refusal::because(Reason::IpNotAllowed, detail).of_key(key.id));
+        }
+        Ok(tenant)
     }
 
     /// Whether the key may export `signal` here and now.
@@ -76,6 +81,7 @@ impl<'a> Use<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::key::{DigestAlgorithm, SecretFormat};
     use crate::domain::{Digest, KeyId, Permissions};
 
     const NOW: Timestamp = Timestamp::from_micros(1_000_000);
@@ -86,21 +92,18 @@ mod tests {
         let secret = |version, retires_at| Secret {
             version,
             digest: Digest::from_bytes([0; 32]),
-            pepper: 1,
+            algorithm: DigestAlgorithm::HmacSha256 { pepper: 1 },
+            format: SecretFormat::Token,
             created_at: Timestamp::from_micros(0),
             retires_at,
+            drained_after: None,
+            used: None,
         };
+        let id = KeyId::from_bare("7Hq2mZxK9wPa").expect("an id");
         Key {
-            id: KeyId::from_bare("7Hq2mZxK9wPa").expect("an id"),
-            binding: Binding::Tenant(tenant),
-            name: "one".to_owned(),
             permissions: [Permission::TracesWrite].into_iter().collect(),
-            created_at: Timestamp::from_micros(0),
-            created_by: None,
-            expires_at: None,
-            disabled_at: None,
-            revoked_at: None,
             secrets: vec![secret(2, None), secret(1, Some(NOW))],
+            ..Key::new(id, Binding::Tenant(tenant), "one", Timestamp::from_micros(0))
         }
     }
 
@@ -111,7 +114,7 @@ mod tests {
         used.judge_export(signal).err().map(|refusal| refusal.reason)
     }
 
-    /// State, environment, permission.
+    /// State, environment, address, permission.
     #[test]
     fn the_first_reason_of_the_table_is_told() {
         let mut key = key();
@@ -119,6 +122,8 @@ mod tests {
         assert_eq!(judged(&key, 2, None, Signal::Traces), None);
         assert_eq!(judged(&key, 2, Some("production"), Signal::Traces), None);
         assert_eq!(judged(&key, 2, None, Signal::Logs), Some(Reason::PermissionDenied));
+        key.allowed = "192.0.2.0/24".parse().expect("ranges");
+        assert_eq!(judged(&key, 2, None, Signal::Logs), Some(Reason::IpNotAllowed));
         assert_eq!(worst(&key, 2), Some(Reason::EnvironmentMismatch));
         key.disabled_at = Some(NOW);
         assert_eq!(worst(&key, 2), Some(Reason::KeyDisabled));
@@ -128,6 +133,19 @@ mod tests {
         assert_eq!(worst(&key, 7), Some(Reason::SecretRetired));
         key.revoked_at = Some(NOW);
         assert_eq!(worst(&key, 1), Some(Reason::KeyRevoked));
+    }
+
+    #[test]
+    fn the_address_is_told_to_who_comes_from_it() {
+        let key = Key { allowed: "10.0.0.0/8".parse().expect("ranges"), ..key() };
+        let judge = |address: &str| {
+            let address = address.parse().expect("an address");
+            Use { key: &key, secret_version: 2, environment: None, address, at: NOW }.judge().map(|_| ())
+        };
+        assert_eq!((judge("10.1.2.3"), judge("::ffff:10.1.2.3")), (Ok(()), Ok(())));
+        let refusal = judge("::ffff:192.0.2.1").expect_err("a refusal");
+        assert_eq!((refusal.reason, refusal.key), (Reason::IpNotAllowed, Some(key.id)));
+        assert_eq!(refusal.detail.as_deref(), Some("it came from 192.0.2.1"));
     }
 
     #[test]

@@ -2,11 +2,8 @@
 
 use std::fmt;
 
-use sha2::{Digest as _, Sha256};
 use uuid::{Uuid, Variant, Version};
 use zeroize::Zeroizing;
-
-use super::Digest;
 
 const HYPHENATED: usize = 36;
 const PLAIN: usize = 32;
@@ -52,12 +49,6 @@ impl fmt::Debug for LegacyToken {
     }
 }
 
-/// The digest under which a product without a pepper hands its keys over.
-#[must_use]
-pub fn sha256(text: &str) -> Digest {
-    Digest::from_bytes(Sha256::digest(text.as_bytes()).into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,14 +92,6 @@ mod tests {
         ] {
             assert_eq!(LegacyToken::parse(text).expect("a UUID").is_weak(), weak, "{text}");
         }
-    }
-
-    /// `printf %s 6f1f7ffd-cd42-4f03-8a35-9ee3e5a04d42 | sha256sum`
-    #[test]
-    fn the_digest_is_that_of_the_plain_text() {
-        let expected = "521678d7df3462c4c588d50bb459d2fc8454183d5d5e0bfc36b58bb0bd5797d3";
-        let digest: Vec<_> = sha256(UUID).as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(digest.concat(), expected);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod audit;
+pub mod authority;
 mod base62;
 pub mod budget;
 pub mod clock;
@@ -16,6 +17,7 @@ pub mod key;
 pub mod legacy;
 pub mod permission;
 pub mod random;
+pub mod reach;
 pub mod refusal;
 pub mod role;
 pub mod secret;
@@ -25,6 +27,7 @@ pub mod tags;
 pub mod tenant;
 pub mod token;
 pub mod uses;
+pub mod webhook;
 
 pub use address::AllowedAddresses;
 pub use audit::Actor;

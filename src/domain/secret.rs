@@ -89,6 +89,20 @@ impl Pepper {
         &self.secret
     }
 
+    /// A secret of its own for `purpose` and `name`, the same every time. It tells nothing of the pepper, nor of what is derived
+    /// for anything else, nor of a digest.
+    #[must_use]
+    pub fn derive(&self, purpose: &str, name: &str) -> Zeroizing<[u8; 32]> {
+        let of_purpose = {
+            let mut mac = self.keyed.clone();
+            mac.update(purpose.as_bytes());
+            Zeroizing::new(<[u8; 32]>::from(mac.finalize().into_bytes()))
+        };
+        let mut mac = Self::new(self.version, of_purpose).keyed;
+        mac.update(name.as_bytes());
+        Zeroizing::new(mac.finalize().into_bytes().into())
+    }
+
     /// The digest of a token's whole text.
     #[must_use]
     pub fn digest(&self, token: &str) -> Digest {
@@ -126,6 +140,11 @@ impl Peppers {
         &self.0[self.0.len() - 1]
     }
 
+    /// The peppers, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Pepper> {
+        self.0.iter()
+    }
+
     /// The pepper of `version`.
     #[must_use]
     pub fn get(&self, version: u32) -> Option<&Pepper> {
@@ -157,6 +176,20 @@ mod tests {
         assert!(one.matches(&pepper(2, 1).digest("a")));
         assert!(!one.matches(&pepper(1, 1).digest("b")));
         assert!(!one.matches(&pepper(1, 2).digest("a")));
+    }
+
+    #[test]
+    fn what_is_derived_differs_by_pepper_purpose_and_name() {
+        let all = [
+            pepper(1, 1).derive("a", "b"),
+            pepper(1, 1).derive("a", "c"),
+            pepper(1, 1).derive("b", "b"),
+            pepper(1, 2).derive("a", "b"),
+            Zeroizing::new(*pepper(1, 1).digest("b").as_bytes()),
+        ];
+        let distinct: std::collections::HashSet<_> = all.iter().map(|secret| **secret).collect();
+        assert_eq!(distinct.len(), all.len());
+        assert_eq!(all[0], pepper(2, 1).derive("a", "b"), "it is not the same every time");
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub struct Renewal {
 /// The longest user agent that is kept, in characters.
 pub const MAX_USER_AGENT_LENGTH: usize = 200;
 
-/// The beginning of a `User-Agent` header. Its text form is printable ASCII, everything else escaped, and bounded.
+/// The beginning of a `User-Agent` header.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct UserAgent(Vec<u8>);
 
@@ -80,16 +80,16 @@ impl UserAgent {
         agent
     }
 
+    /// Its text: printable ASCII, everything else escaped, and bounded; `None` where there was no such header.
+    #[must_use]
+    pub fn text(&self) -> Option<String> {
+        let text = self.0.escape_ascii().map(char::from).take(MAX_USER_AGENT_LENGTH);
+        (!self.0.is_empty()).then(|| text.collect())
+    }
+
     fn set(&mut self, header: &[u8]) {
         self.0.clear();
         self.0.extend_from_slice(&header[..header.len().min(MAX_USER_AGENT_LENGTH)]);
-    }
-}
-
-impl fmt::Display for UserAgent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text: String = self.0.escape_ascii().map(char::from).take(MAX_USER_AGENT_LENGTH).collect();
-        f.write_str(&text)
     }
 }
 
@@ -177,6 +177,12 @@ impl Uses {
         }
     }
 
+    /// Whether there is something to write about a secret.
+    #[must_use]
+    pub fn holds(&self, key: &KeyId, version: u32) -> bool {
+        self.shard(key).contains_key(&(*key, version))
+    }
+
     /// When a use was last dropped for want of room: any secret may have been used then.
     #[must_use]
     pub fn dropped_at(&self) -> Option<Timestamp> {
@@ -228,9 +234,9 @@ mod tests {
         Used { key: id(key), version: 1, at: Timestamp::from_micros(second), address, agent }
     }
 
-    fn seen(last: &LastUse) -> (KeyId, i64, i64, String, String) {
+    fn seen(last: &LastUse) -> (KeyId, i64, i64, String, Option<String>) {
         let LastUse { key, first_at, last_at, address, agent, .. } = last;
-        (*key, first_at.micros(), last_at.micros(), address.to_string(), agent.to_string())
+        (*key, first_at.micros(), last_at.micros(), address.to_string(), agent.text())
     }
 
     fn renewal() -> Option<Renewal> {
@@ -248,7 +254,7 @@ mod tests {
         assert_eq!(uses.len(), 2);
         let taken: Vec<_> = uses.take().iter().map(seen).collect();
         let text = str::to_owned;
-        let expected = [(id(0), 3, 3, text("192.0.2.3"), text("")), (id(1), 2, 9, text("192.0.2.9"), text("nine"))];
+        let expected = [(id(0), 3, 3, text("192.0.2.3"), None), (id(1), 2, 9, text("192.0.2.9"), Some(text("nine")))];
         assert_eq!(taken, expected);
         assert!(uses.is_empty() && uses.take().is_empty());
     }
@@ -262,8 +268,8 @@ mod tests {
         uses.record(&used(1, 8, b"eight"), || None);
         uses.put_back(failed);
         let taken = uses.take();
-        assert_eq!(seen(&taken[0]), (id(1), 5, 8, "192.0.2.8".to_owned(), "eight".to_owned()));
-        assert_eq!(seen(&taken[1]), (id(2), 5, 5, "192.0.2.5".to_owned(), "five".to_owned()));
+        assert_eq!(seen(&taken[0]), (id(1), 5, 8, "192.0.2.8".to_owned(), Some("eight".to_owned())));
+        assert_eq!(seen(&taken[1]), (id(2), 5, 5, "192.0.2.5".to_owned(), Some("five".to_owned())));
         assert!(taken[0].renewal.is_some() && taken[1].renewal.is_none());
     }
 
@@ -303,10 +309,11 @@ mod tests {
 
     #[test]
     fn a_user_agent_is_inert_and_bounded() {
-        let text = |header: &[u8]| UserAgent::new(header).to_string();
+        let text = |header: &[u8]| UserAgent::new(header).text().expect("a text");
         assert_eq!(text(b"OTel-OTLP-Exporter-Python/1.27.0 (x; y)"), "OTel-OTLP-Exporter-Python/1.27.0 (x; y)");
         assert_eq!(text(b"a\tb\x1b[31m\xe2\x80\xae"), "a\\tb\\x1b[31m\\xe2\\x80\\xae");
         assert_eq!(text(&[b'a'; 5000]), "a".repeat(200));
         assert_eq!(text(&[0xff; 5000]).len(), 200);
+        assert_eq!(UserAgent::default().text(), None);
     }
 }

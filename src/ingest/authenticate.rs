@@ -7,9 +7,9 @@ use http::{HeaderMap, HeaderName, header};
 use super::Gate;
 use super::accept::Arrival;
 use super::key_cache::CachedKey;
-use crate::domain::credential::{self, CredentialError};
+use crate::domain::credential::{self, CredentialError, Presented};
 use crate::domain::judge::Use;
-use crate::domain::token::PresentedToken;
+use crate::domain::uses::Used;
 use crate::domain::{Reason, Refusal, Tenant, Timestamp, TokenKind};
 
 /// An export whose sender has proved possession of a secret, and may send this signal here.
@@ -30,19 +30,25 @@ pub struct Authenticated<'a> {
 /// # Errors
 /// The refusal. Until possession of a secret is proved, an unknown id and a wrong secret are the same refusal.
 pub async fn authenticate<'a>(gate: &Gate, arrival: Arrival<'a>) -> Result<Authenticated<'a>, Refusal> {
-    let token = presented(arrival.headers, &gate.credential_headers)?;
-    let token = PresentedToken::parse(token).map_err(|error| Refusal::because(Reason::KeyMalformed, error))?;
-    if token.kind == TokenKind::Admin {
-        return Err(Refusal::because(Reason::KeyMalformed, "it is an admin token (gga_), which never exports"));
-    }
-    let cached = gate.keys.get(&token.id).await.map_err(|_| Refusal::new(Reason::CatalogUnavailable))?;
-    let proved = credential::prove(cached.as_ref().map(|cached| &cached.key), token.text, &gate.peppers);
+    let text = presented(arrival.headers, &gate.credential_headers)?;
+    let presented = Presented::parse(text).map_err(|error| Refusal::because(Reason::KeyMalformed, error))?;
+    let found = match &presented {
+        Presented::Token(token) if token.kind == TokenKind::Admin => {
+            return Err(Refusal::because(Reason::KeyMalformed, "it is an admin token (gga_), which never exports"));
+        }
+        Presented::Token(token) => gate.keys.get(&token.id).await,
+        Presented::Legacy(token) => gate.keys.find(token, &gate.peppers).await,
+    };
+    let cached = found.map_err(|_| Refusal::new(Reason::CatalogUnavailable))?;
+    let proved = credential::prove(cached.as_ref().map(|cached| &cached.key), presented.text(), &gate.peppers);
     let Some(secret_version) = proved.map(|secret| secret.version) else { return Err(Reason::KeyInvalid.into()) };
     let Some((cached, tenant)) = cached.and_then(|cached| cached.tenant.clone().map(|tenant| (cached, tenant))) else {
         return Err(Reason::KeyInvalid.into());
     };
     let authenticated = Authenticated { arrival, tenant, cached, secret_version };
-    judge(&authenticated, arrival.at)?;
+    let used = used(&authenticated, arrival.at);
+    used.judge_export(arrival.signal)?;
+    remember(gate, &arrival, &used, presented.text());
     Ok(authenticated)
 }
 
@@ -58,7 +64,7 @@ pub async fn confirm<'a>(gate: &Gate, mut authenticated: Authenticated<'a>) -> R
         let found = gate.keys.get(&id).await.map_err(|_| Refusal::new(Reason::CatalogUnavailable).of_key(id))?;
         authenticated.cached = found.ok_or(Refusal::new(Reason::KeyInvalid))?;
     }
-    judge(&authenticated, gate.clock.now())?;
+    used(&authenticated, gate.clock.now()).judge_export(authenticated.arrival.signal)?;
     Ok(authenticated)
 }
 
@@ -73,15 +79,22 @@ fn presented<'a>(headers: &'a HeaderMap, accepted: &[HeaderName]) -> Result<&'a 
     })
 }
 
-/// The checks after possession is proved.
-fn judge(authenticated: &Authenticated<'_>, now: Timestamp) -> Result<(), Refusal> {
+/// What is judged, after possession is proved.
+fn used<'a>(authenticated: &'a Authenticated<'_>, at: Timestamp) -> Use<'a> {
     let Authenticated { arrival, cached, secret_version, .. } = authenticated;
-    let used = Use {
+    Use {
         key: &cached.key,
         secret_version: *secret_version,
         environment: arrival.entrance.environment.as_ref(),
         address: arrival.peer,
-        at: now,
-    };
-    used.judge_export(arrival.signal)
+        at,
+    }
+}
+
+/// An export by a good key counts as its use, whatever becomes of the export.
+fn remember(gate: &Gate, arrival: &Arrival<'_>, used: &Use<'_>, text: &str) {
+    let agent = arrival.headers.get(header::USER_AGENT).map_or(&b""[..], |agent| agent.as_bytes());
+    let (key, version) = (used.key.id, used.secret_version);
+    let used_by = Used { key, version, at: arrival.at, address: arrival.peer.to_canonical(), agent };
+    gate.uses.record(&used_by, || credential::renewal(used.secret()?, text, &gate.peppers));
 }

@@ -31,6 +31,7 @@ use http_body::Body;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::secret::Peppers;
+use crate::domain::uses::Uses;
 use crate::domain::{Budget, Clock, Random, Reason, Refusal};
 use crate::observe::metrics::{Metrics, Tally};
 use crate::otlp::scan::ScanLimits;
@@ -46,6 +47,8 @@ pub struct Gate {
     pub keys: Arc<KeyCache>,
     /// The pepper ring of the tokens' digests.
     pub peppers: Arc<Peppers>,
+    /// When keys were last used, until that is written down.
+    pub uses: Arc<Uses>,
     /// The headers that may carry a token, in order.
     pub credential_headers: Vec<HeaderName>,
     /// Which web pages may export; `None`: none.

@@ -24,17 +24,18 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use http::Request;
 use hyper::body::Incoming;
-use hyper::service::{Service as _, service_fn};
 use hyper_util::service::TowerToHyperService;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use tower::ServiceExt as _;
 
 use crate::admin::limits::Limits;
 use crate::admin::request::Peer;
 use crate::admin::{self, AdminState};
 use crate::catalog::{self, Catalog};
 use crate::config::{Config, pepper};
+use crate::domain::uses::Uses;
 use crate::domain::{Budget, Clock, Random};
 use crate::ingest::Gate;
 use crate::ingest::key_cache::KeyCache;
@@ -46,13 +47,15 @@ pub use crate::storage::lock::FolderLock;
 use crate::storage::log::Committer;
 use crate::storage::open::Storage;
 pub use crate::storage::quarantine::{Quarantine, SetAside};
+use crate::upkeep::uses::UseKeeper;
+use crate::upkeep::webhooks::courier::Courier;
 use connections::Connections;
 use listeners::{IngestListener, Listeners, check_environments};
 use refused::Refused;
 pub use settings::catalog_settings;
 use settings::{
     admin_limits, connection_limits, cors, credential_headers, export_limits, forwarding, key_cache_settings,
-    storage_settings,
+    storage_settings, webhook_sender,
 };
 use slots::Slots;
 
@@ -74,6 +77,7 @@ pub struct Server {
     committer: Committer,
     deliverer: Deliverer,
     forwarders: Vec<Forwarder>,
+    courier: Courier,
     connections: Connections,
     listeners: Listeners,
     stop: CancellationToken,
@@ -139,9 +143,11 @@ impl Server {
             stop.clone(),
         );
         let keys = Arc::new(KeyCache::new(Arc::clone(&catalog), Arc::clone(&clock), key_cache_settings(&config)));
+        let uses = Arc::new(Uses::new(config.keys.last_used_entries));
         let gate = Arc::new(Gate {
             keys: Arc::clone(&keys),
             peppers: Arc::clone(&peppers),
+            uses: Arc::clone(&uses),
             credential_headers: credential_headers(&config)?,
             cors: cors(&config)?,
             log,
@@ -158,16 +164,26 @@ impl Server {
         metrics.gauge("connection_memory_bytes", "Memory reserved by connections", move || connection_memory.used());
         metrics.gauge("connections", "Open connections to the ingest listeners", move || open.count() as u64);
         let cached = Arc::clone(&keys);
+        let all_keys = Arc::clone(&keys);
         metrics.gauge("cached_keys", "Keys in the cache", move || cached.len());
+        let unwritten = Arc::clone(&uses);
+        metrics
+            .gauge("unwritten_uses", "Secrets whose last use is not written down yet", move || unwritten.len() as u64);
 
         let limits = Arc::new(Limits::new(admin_limits(&config), &clock));
+        let sender = Arc::new(webhook_sender(&config, &peppers, &clock)?);
+        let courier =
+            Courier::new(Arc::clone(&catalog), Arc::clone(&sender), Arc::clone(&random), metrics.webhooks.clone());
         let admin = AdminState {
             limits,
             catalog: Arc::clone(&catalog),
             clock,
             random,
             peppers,
+            uses,
             key_changed: Arc::new(move |id| keys.forget(&id)),
+            webhooks: Arc::clone(&sender),
+            all_keys_changed: Arc::new(move || all_keys.forget_all()),
         };
         let listeners = Listeners::bind(&config, &gate.clock, &metrics).await?;
         Ok(Self {
@@ -178,6 +194,7 @@ impl Server {
             committer,
             deliverer,
             forwarders,
+            courier,
             connections,
             listeners,
             stop,
@@ -239,6 +256,7 @@ impl Server {
             committer,
             mut deliverer,
             forwarders,
+            courier,
             connections,
             listeners,
             stop,
@@ -259,8 +277,23 @@ impl Server {
             forwarding.spawn(essential("forwarding", failed, async move { forwarder.run(&told).await }));
         }
 
+        let upkeep_stop = CancellationToken::new();
+        let (told, failed) = (upkeep_stop.clone(), crashed.clone());
+        let mut upkeep = JoinSet::new();
+        upkeep.spawn(essential("webhooks", failed, async move { courier.run(&told).await }));
+
         let Listeners { ingest, admin: admin_port, certificates } = listeners;
         let _reloading = AbortOnDropHandle::new(tokio::spawn(certificates.reload(config.clone())));
+        let use_keeper = UseKeeper {
+            uses: Arc::clone(&gate.uses),
+            catalog: Arc::clone(&catalog),
+            clock: Arc::clone(&gate.clock),
+            key_changed: Arc::clone(&admin.key_changed),
+            interval: config.keys.last_used_interval.0,
+        };
+        let (keeper, uses_closed) = (use_keeper.clone(), CancellationToken::new());
+        let (told, failed) = (uses_closed.clone(), crashed.clone());
+        let keeping = tokio::spawn(essential("uses", failed, async move { keeper.run(&told).await }));
         let listeners = TaskTracker::new();
         let (health, others) = others::services()?;
         for listener in ingest {
@@ -268,11 +301,10 @@ impl Server {
         }
         let router = admin::router(admin).merge(health::router(health::Health { gate: Arc::clone(&gate), catalog }));
         let admin_service = move |peer| {
-            let router = TowerToHyperService::new(router.clone());
-            service_fn(move |mut request: Request<Incoming>| {
+            TowerToHyperService::new(router.clone().map_request(move |mut request: Request<Incoming>| {
                 request.extensions_mut().insert(Peer(peer));
-                router.call(request)
-            })
+                request
+            }))
         };
         // Health, metrics and revocations are served until exports are finished and delivered.
         let admin_stop = CancellationToken::new();
@@ -316,10 +348,26 @@ impl Server {
                 "what is still being sent on at the end of the grace period is sent again at the next start"
             );
         }
+        upkeep_stop.cancel();
+        let finish = async { while upkeep.join_next().await.is_some() {} };
+        if tokio::time::timeout_at(grace, finish).await.is_err() {
+            upkeep.shutdown().await;
+            tracing::warn!(
+                "messages of webhooks under way at the end of the grace period are sent again at the next start"
+            );
+        }
         admin_stop.cancel();
         let administered = administering.await;
         let _ = tokio::time::timeout(ADMIN_GRACE, admin_connections.closed()).await;
-        if by_itself || committed.is_err() || administered.is_err() {
+        // Nobody uses a key any more.
+        uses_closed.cancel();
+        let kept = keeping.await;
+        match tokio::time::timeout(USES_GRACE, use_keeper.flush()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "when keys were last used is not written down"),
+            Err(_) => tracing::warn!("when keys were last used is not written down: the catalog takes too long"),
+        }
+        if by_itself || committed.is_err() || administered.is_err() || kept.is_err() {
             bail!("a task that the gate cannot do without has ended by itself");
         }
         Ok(())
@@ -331,6 +379,9 @@ const ADMIN_CONNECTIONS: usize = 64;
 
 /// How long requests to the admin listener may take to finish at the very end.
 const ADMIN_GRACE: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// How long it may take at the very end to write down when keys were last used.
+const USES_GRACE: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// What delivery does, in the metrics.
 #[derive(Debug)]

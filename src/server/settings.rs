@@ -6,12 +6,18 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use http::HeaderName;
+use hyper_rustls::ConfigBuilderExt as _;
+use rustls::{ClientConfig, RootCertStore};
 
 use super::World;
 use super::connections::ConnectionLimits;
+use super::pem::read_authorities;
+use super::tls::provider;
 use crate::admin::limits::LimitSettings;
 use crate::catalog::CatalogSettings;
 use crate::config::{Config, ForwardConfig};
+use crate::domain::Clock;
+use crate::domain::secret::Peppers;
 use crate::ingest::ExportLimits;
 use crate::ingest::cors::Cors;
 use crate::ingest::key_cache::KeyCacheSettings;
@@ -23,6 +29,8 @@ use crate::storage::forward::{ForwardSettings, Forwarding};
 use crate::storage::log::LogSettings;
 use crate::storage::open::StorageSettings;
 use crate::storage::route::DestinationId;
+use crate::upkeep::webhooks::send::Sender;
+use crate::upkeep::webhooks::target::{Policy, SystemResolver};
 
 /// How the catalog is reached.
 #[must_use]
@@ -114,6 +122,29 @@ fn backend_settings(forward: &ForwardConfig) -> BackendSettings {
         stamp: forward.stamp,
         tls: BackendTls { ca: file(&forward.ca), certificate: file(&forward.certificate), key: file(&forward.key) },
     }
+}
+
+/// What sends the messages of webhooks.
+pub(super) fn webhook_sender(config: &Config, peppers: &Arc<Peppers>, clock: &Arc<dyn Clock>) -> Result<Sender> {
+    let webhooks = &config.webhooks;
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    let builder = if webhooks.ca.as_os_str().is_empty() {
+        // A machine without authorities can do without webhooks.
+        builder.clone().with_native_roots().unwrap_or_else(|error| {
+            tracing::warn!(%error, "the machine trusts no authority; webhooks need webhooks.ca");
+            builder.with_root_certificates(RootCertStore::empty())
+        })
+    } else {
+        builder.with_root_certificates(read_authorities(&webhooks.ca).context("webhooks.ca")?)
+    };
+    Ok(Sender {
+        policy: Policy { allow_http: webhooks.allow_http, allow_networks: webhooks.allow_networks.clone() },
+        resolver: Arc::new(SystemResolver),
+        tls: Arc::new(builder.with_no_client_auth()),
+        timeout: webhooks.timeout.0,
+        peppers: Arc::clone(peppers),
+        clock: Arc::clone(clock),
+    })
 }
 
 pub(super) fn key_cache_settings(config: &Config) -> KeyCacheSettings {

@@ -26,7 +26,8 @@ mod tests {
         // The settings that are words of another module, such as the durability of the log.
         ("config", Edges::Only(&["domain", "observe", "storage"])),
         ("ingest", Edges::Only(&["domain", "otlp", "observe", "catalog", "storage"])),
-        ("admin", Edges::Only(&["domain", "observe", "catalog"])),
+        ("upkeep", Edges::Only(&["domain", "observe", "catalog"])),
+        ("admin", Edges::Only(&["domain", "observe", "catalog", "upkeep"])),
         ("cli", Edges::Only(&["domain", "observe", "config", "catalog", "admin", "server", "shutdown"])),
         ("shutdown", Edges::All),
         ("server", Edges::All),

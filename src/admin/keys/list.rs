@@ -36,7 +36,8 @@ pub(in crate::admin) async fn handler(
     }
     let now = state.clock.now();
     let page = state.catalog.keys(&filter, now, &paging).await?;
-    Ok(Json(PageView::new(page, |key| KeyView::new(&key, now))))
+    let environments = state.catalog.environments().await?;
+    Ok(Json(PageView::new(page, |key| KeyView::new(&key, &environments, now))))
 }
 
 fn read(mut parameters: Parameters) -> Result<(KeyFilter, Paging), Problem> {
@@ -108,7 +109,7 @@ fn one_of<T: Copy>(check: &mut Check, name: &str, text: Option<&str>, all: &[(&s
     let found = all.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
     if found.is_none() {
         let names: Vec<_> = all.iter().map(|(name, _)| *name).collect();
-        check.refuse(parameter(name), "there is no such value", format!("one of {}", names.join(", ")));
+        check.refuse(parameter(name), format!("there is no such {name}"), names.join(" or "));
     }
     found
 }

@@ -9,16 +9,17 @@ use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe, query};
 
-use super::audit::{changed, of_key};
+use super::audit::{self, of_key};
 use super::projects::{ensure_tenant, require_project};
 use super::store::Store;
-use super::{CatalogError, Page, Paging, cursor, rows};
+use super::{CatalogError, Page, Paging, cursor, guard, rows};
 use crate::domain::audit::{Action, Target, TargetKind};
-use crate::domain::{Actor, Binding, Changed, Key, KeyChange, KeyId, Timestamp};
+use crate::domain::authority::is_standing_owner;
+use crate::domain::{Actor, Binding, Changed, Key, KeyChange, KeyId, Permissions, Timestamp};
 pub use list::KeyFilter;
 use list::{Statement, Value};
 pub use read::KEY_BY_ID;
-use read::read_key;
+pub(super) use read::read_key;
 pub use write::KEYS_OF_NAME;
 pub(super) use write::{HMAC_SHA_256, SHA_256};
 
@@ -26,8 +27,8 @@ pub(super) use write::{HMAC_SHA_256, SHA_256};
 #[async_trait]
 pub trait Keys {
     /// Adds a key with its secrets, and its tenant where it is the tenant's first key; all or nothing. `action` says how it came.
-    /// [`CatalogError::Missing`] without its project, grid or environment; [`CatalogError::Exists`] where the id is taken, or the
-    /// name among the living keys with the same binding.
+    /// [`CatalogError::Missing`] without its project, grid, environment or role; [`CatalogError::Exists`] where the id is taken, or the
+    /// name among the living keys with the same binding; [`CatalogError::Refused`] where the actor lacks what the key may do.
     async fn create_key(&self, key: &Key, action: Action, by: &Actor) -> Result<(), CatalogError>;
 
     /// One key with its secrets, whatever its status. [`CatalogError::Damaged`] where the row cannot be read.
@@ -40,7 +41,8 @@ pub trait Keys {
     /// Makes a change at the actor's instant, guarded against a concurrent one, and returns the key as it is then, with what the
     /// change did. `expected` is the version that the change is meant for; `None`: any. `None` without such a key;
     /// [`CatalogError::VersionConflict`] at another version, [`CatalogError::ChangeRefused`] where it is not possible,
-    /// [`CatalogError::Exists`] where a new name is taken.
+    /// [`CatalogError::Exists`] where a new name is taken, [`CatalogError::Missing`] without its new role, [`CatalogError::Refused`]
+    /// where the actor lacks what the key may do or could do then, [`CatalogError::LastOwner`] where no owner would be left.
     async fn change_key(
         &self,
         id: &KeyId,
@@ -60,6 +62,8 @@ impl Keys for Store {
                 Binding::Project(project) => require_project(writing.connection(), project).await?,
                 Binding::Installation => {}
             }
+            let wanted = guard::permissions(writing.connection(), key).await?;
+            writing.granter().map_or(Ok(()), |granter| granter.may_grant(&Permissions::default(), &wanted))?;
             write::require_free_name(writing.connection(), key, by.at).await?;
             write::insert(writing.connection(), key).await?;
             writing.append(action, &target(key), None, Some(of_key(key))).await?;
@@ -98,15 +102,23 @@ impl Keys for Store {
                 return Err(CatalogError::VersionConflict { current: before.version });
             }
             let mut key = before.clone();
-            if key.apply(change, by.at)? == Changed::Already {
+            let changed = key.apply(change, by.at)?;
+            if key.grant() != before.grant() {
+                key.permissions = guard::permissions(writing.connection(), &key).await?;
+            }
+            writing.granter().map_or(Ok(()), |granter| granter.may_change(&before, change, &key))?;
+            if changed == Changed::Already {
                 return Ok(Some((key, Changed::Already)));
             }
             // A name is also taken anew by a key that had expired.
             if key.revoked_at.is_none() {
                 write::require_free_name(writing.connection(), &key, by.at).await?;
             }
+            let ends_owner = is_standing_owner(&before) && !is_standing_owner(&key);
+            let had_owner = ends_owner && writing.has_owner().await?;
             write::update(writing.connection(), &before, &key).await?;
-            let (old, new) = changed(of_key(&before), of_key(&key));
+            writing.keep_owner(had_owner).await?;
+            let (old, new) = audit::changed(of_key(&before), of_key(&key));
             writing.append(change.action(&before, by.at), &target(&key), Some(old), Some(new)).await?;
             writing.commit().await?;
             Ok(Some((key, Changed::Yes)))

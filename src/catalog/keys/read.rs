@@ -69,7 +69,10 @@ pub(super) use select_keys;
 pub const KEY_BY_ID: &str = select_keys!("SELECT * FROM keys WHERE id = $1");
 
 /// The key `id`.
-pub(super) async fn read_key(connection: &mut AnyConnection, id: &KeyId) -> Result<Option<Key>, CatalogError> {
+pub(in crate::catalog) async fn read_key(
+    connection: &mut AnyConnection,
+    id: &KeyId,
+) -> Result<Option<Key>, CatalogError> {
     let select = query(KEY_BY_ID).bind(id.to_string());
     Ok(rows::keys(&select.fetch_all(connection).await?)?.pop())
 }

@@ -36,7 +36,7 @@ pub enum KeyChange {
     CompleteRotation,
     /// End a rotation with the old secret alone.
     CancelRotation,
-    /// Retire a secret that waited to be drained.
+    /// Retire a secret that is drained.
     RetireDrained {
         /// Its version.
         version: u32,
@@ -138,7 +138,9 @@ impl KeyChange {
         match self {
             Self::Disable => Action::KeyDisabled,
             Self::Enable => Action::KeyEnabled,
+            Self::Revoke if before.member => Action::MemberRemoved,
             Self::Revoke => Action::KeyRevoked,
+            Self::Edit(_) if before.member => Action::MemberEdited,
             Self::Edit(edit) if edit.expires_at.is_some() && before.status(now) == KeyStatus::Expired => {
                 Action::KeyRenewed
             }
@@ -196,7 +198,7 @@ impl Key {
             KeyChange::CompleteRotation => self.retire_retiring(now, |_| true),
             KeyChange::CancelRotation => self.cancel_rotation(now),
             KeyChange::RetireDrained { version } => {
-                self.retire_retiring(now, |secret| secret.version == *version && secret.drained_after.is_some())
+                self.is_drained(*version, now) && self.retire_retiring(now, |secret| secret.version == *version)
             }
             KeyChange::Mark(SecretMark::Exposed) => {
                 let known = self.is_exposed(now);
@@ -331,6 +333,7 @@ fn set<T: PartialEq>(field: &mut T, value: Option<T>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::key::SecretUse;
     use crate::domain::{Binding, KeyId};
 
     const NOW: Timestamp = Timestamp::from_micros(1_000_000);
@@ -418,6 +421,14 @@ mod tests {
     }
 
     #[test]
+    fn a_person_is_edited_and_removed() {
+        let member = Key { member: true, ..key() };
+        assert_eq!(KeyChange::Edit(Box::default()).action(&member, NOW), Action::MemberEdited);
+        assert_eq!(KeyChange::Revoke.action(&member, NOW), Action::MemberRemoved);
+        assert_eq!(KeyChange::Revoke.action(&key(), NOW), Action::KeyRevoked);
+    }
+
+    #[test]
     fn a_rotation_has_two_good_secrets_and_never_three() {
         let mut key = key();
         let until = NOW.after(HOUR);
@@ -476,13 +487,28 @@ mod tests {
 
     #[test]
     fn only_a_secret_that_waits_for_it_is_drained() {
+        let used = |at| Some(SecretUse { first_at: NOW, last_at: at, address: None, agent: None });
         let mut key = key();
-        key.apply(&rotate(NOW.after(HOUR)), NOW).expect("a rotation");
-        assert_eq!(key.apply(&KeyChange::RetireDrained { version: 1 }, NOW), Ok(Changed::Already));
+        key.apply(&rotate(NOW.after(3 * HOUR)), NOW).expect("a rotation");
+        let later = NOW.after(HOUR);
+        let drain = |key: &Key, version, at| key.clone().apply(&KeyChange::RetireDrained { version }, at);
+        assert_eq!(drain(&key, 1, later), Ok(Changed::Already));
         key.secrets[1].drained_after = Some(HOUR);
-        assert_eq!(key.apply(&KeyChange::RetireDrained { version: 2 }, NOW), Ok(Changed::Already));
-        assert_eq!(key.apply(&KeyChange::RetireDrained { version: 1 }, NOW), Ok(Changed::Yes));
-        assert_eq!(key.secrets[1].state(NOW), SecretState::Retired);
+        assert_eq!(drain(&key, 2, later), Ok(Changed::Already));
+        let before = Timestamp::from_micros(later.micros() - 1);
+        assert_eq!(drain(&key, 1, before), Ok(Changed::Already));
+        assert_eq!(drain(&key, 1, later), Ok(Changed::Yes));
+        // It counts from the last use, from the last change, and not while the key cannot be used.
+        key.secrets[1].used = used(later);
+        assert_eq!(drain(&key, 1, before.after(HOUR)), Ok(Changed::Already));
+        assert_eq!(drain(&key, 1, later.after(HOUR)), Ok(Changed::Yes));
+        key.secrets[1].used = used(Timestamp::from_micros(0));
+        key.apply(&KeyChange::Disable, later).expect("a change");
+        assert_eq!(drain(&key, 1, later.after(HOUR)), Ok(Changed::Already));
+        key.apply(&KeyChange::Enable, later).expect("a change");
+        assert_eq!(drain(&key, 1, before.after(HOUR)), Ok(Changed::Already));
+        key.apply(&KeyChange::RetireDrained { version: 1 }, later.after(HOUR)).expect("a change");
+        assert_eq!(key.secrets[1].state(later.after(HOUR)), SecretState::Retired);
     }
 
     #[test]

@@ -196,6 +196,18 @@ impl Key {
         let retiring = self.secrets.iter().find(|secret| matches!(secret.state(now), SecretState::Retiring { .. }))?;
         Some((current, retiring))
     }
+
+    /// Whether the secret `version` waits to be drained, and was not used for long enough at `now`. The time also counts from the
+    /// key's last change: what nobody could or should have used yet is not drained.
+    #[must_use]
+    pub fn is_drained(&self, version: u32, now: Timestamp) -> bool {
+        let waits =
+            |secret: &&Secret| secret.version == version && matches!(secret.state(now), SecretState::Retiring { .. });
+        let Some(secret) = self.secrets.iter().find(waits) else { return false };
+        let last = secret.used.as_ref().map_or(self.updated_at, |used| used.last_at.max(self.updated_at));
+        self.status(now) == KeyStatus::Active
+            && secret.drained_after.is_some_and(|after| last <= now && now.since(last) >= after)
+    }
 }
 
 /// A name as names are searched: without the difference of upper and lower case.

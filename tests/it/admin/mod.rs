@@ -1,14 +1,20 @@
 //! The admin API over real sockets on a real SQLite catalog, with time and randomness under control.
 
+mod audit;
 mod authentication;
 mod commit;
+mod edit;
 mod input;
 mod isolation;
 mod keys;
+mod lifecycle;
 mod limits;
+mod members;
 mod permissions;
 mod projects;
+mod roles;
 mod secrecy;
+mod two_admins;
 pub(crate) mod watched;
 
 use std::net::{IpAddr, SocketAddr};
@@ -26,7 +32,10 @@ use gridgate::catalog::issue::{NewKey, issue_key};
 use gridgate::domain::clock::ManualClock;
 use gridgate::domain::random::SeededRandom;
 use gridgate::domain::secret::Peppers;
+use gridgate::domain::uses::Uses;
 use gridgate::domain::{Actor, Binding, Key, Pepper, Permissions, Timestamp};
+use gridgate::observe::webhooks::WebhookMetrics;
+use gridgate::upkeep::webhooks::courier::Courier;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
@@ -38,6 +47,7 @@ use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 
 use crate::catalog::{Fresh, slug};
+use crate::webhooks::{Names, sender};
 use watched::Watched;
 
 /// 2026-11-21T10:22:00Z, where every test's clock begins.
@@ -61,7 +71,8 @@ pub(crate) struct Server {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) owner: Admin,
     pub(crate) events: Events,
-    watched: Arc<Watched>,
+    pub(crate) watched: Arc<Watched>,
+    pub(crate) names: Arc<Names>,
     state: AdminState,
     _fresh: Fresh,
 }
@@ -95,13 +106,18 @@ impl Server {
         let random = Arc::new(SeededRandom::new(7));
         let pepper = Pepper::random(1, &*random).expect("a pepper");
         let peppers = Arc::new(Peppers::new(vec![pepper]).expect("a ring"));
+        let names = Arc::new(Names::default());
         let announced = Arc::clone(&events);
+        let all_announced = Arc::clone(&events);
         let state = AdminState {
             catalog: Arc::clone(&watched) as Arc<dyn Catalog>,
             clock: Arc::clone(&clock) as _,
             random,
+            webhooks: Arc::new(sender(&names, &peppers, Arc::clone(&clock) as _)),
             peppers,
             limits: Arc::new(Limits::new(limits, &(Arc::clone(&clock) as _))),
+            uses: Arc::new(Uses::new(100)),
+            all_keys_changed: Arc::new(move || all_announced.lock().expect("events").push("announced all".to_owned())),
             key_changed: Arc::new(move |id| announced.lock().expect("events").push(format!("announced {id}"))),
         };
         let owner = issue(&state, "owner", Binding::Installation, Permissions::owner()).await;
@@ -109,7 +125,7 @@ impl Server {
         let address = listener.local_addr().expect("an address");
         tokio::spawn(serve(listener, router(state.clone())));
         events.lock().expect("events").clear();
-        Self { address, clock, owner, events, watched, state, _fresh: fresh }
+        Self { address, clock, owner, events, watched, names, state, _fresh: fresh }
     }
 
     /// The same with the projects `shop` and `bank`, each with the grid `web`.
@@ -133,6 +149,27 @@ impl Server {
         self.post("/keys", &ingest(project, name)).await.expect(201)
     }
 
+    /// What the clock shows.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.state.clock.now()
+    }
+
+    /// A change in the form of a merge patch, meant for the version that `if_match` names.
+    pub(crate) async fn patch(&self, path: &str, if_match: &str, body: &Value) -> Answer {
+        self.edit(&self.owner, path, if_match, body).await
+    }
+
+    /// What the API works with.
+    pub(crate) const fn state(&self) -> &AdminState {
+        &self.state
+    }
+
+    /// A courier over the same catalog.
+    pub(crate) fn courier(&self) -> Courier {
+        let AdminState { catalog, webhooks, random, .. } = self.state.clone();
+        Courier::new(catalog, webhooks, random, WebhookMetrics::default())
+    }
+
     /// From now on every call of the catalog fails.
     pub(crate) fn take_database_away(&self) {
         self.watched.down.store(true, Ordering::SeqCst);
@@ -151,6 +188,18 @@ impl Server {
         let request = self.request(method, path).header("authorization", format!("Bearer {}", admin.token));
         let request = if body.is_some() { request.header("content-type", "application/json") } else { request };
         self.send(request, body.map(Value::to_string).unwrap_or_default()).await
+    }
+
+    /// A merge patch by `admin` for a version.
+    pub(crate) async fn edit(&self, admin: &Admin, path: &str, if_match: &str, body: &Value) -> Answer {
+        let request = self.request(Method::PATCH, path).header("authorization", format!("Bearer {}", admin.token));
+        let request = request.header("content-type", "application/merge-patch+json").header("if-match", if_match);
+        self.send(request, body.to_string()).await
+    }
+
+    /// The owner's merge patch of the key `id`.
+    pub(crate) async fn patch_key(&self, id: &str, if_match: &str, body: &Value) -> Answer {
+        self.patch(&format!("/keys/{id}"), if_match, body).await
     }
 
     /// The beginning of a request under `/api/v1`.
@@ -214,19 +263,47 @@ pub(crate) fn ingest_view(server: &Server, id: &Value, project: &str, name: &str
         "id": id,
         "kind": "ingest",
         "name": name,
+        "note": "",
+        "tags": [],
+        "owner": null,
         "project": project,
         "grid": "web",
         "environment": "production",
+        "role": "ingest",
         "permissions": [
             "telemetry.logs.write", "telemetry.metrics.write", "telemetry.profiles.write", "telemetry.traces.write",
         ],
+        "allowed_addresses": [],
+        "member": false,
+        "masked": id.as_str().map(|id| format!("ggi_prd_{}_…", &id["key_".len()..])),
         "status": "active",
+        "version": 1,
         "created_at": START_TEXT,
         "created_by": server.owner.id,
+        "updated_at": START_TEXT,
         "expires_at": null,
         "disabled_at": null,
         "revoked_at": null,
-        "secrets": [{"version": 1, "state": "current", "created_at": START_TEXT, "retires_at": null}],
+        "rotation": null,
+        "last_used_at": null,
+        "last_used_address": null,
+        "last_used_user_agent": null,
+        "secrets": [secret_view(1, "current", START_TEXT, &Value::Null)],
+    })
+}
+
+/// What a secret looks like that was not used.
+pub(crate) fn secret_view(version: u32, state: &str, created_at: &str, retires_at: &Value) -> Value {
+    json!({
+        "version": version,
+        "state": state,
+        "format": "token",
+        "created_at": created_at,
+        "retires_at": retires_at,
+        "first_used_at": null,
+        "last_used_at": null,
+        "last_used_address": null,
+        "last_used_user_agent": null,
     })
 }
 

@@ -5,9 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use gridgate::catalog::{Catalog, CatalogError, Grid, KeyFilter, Keys, Page, Paging, Project, Projects};
+use gridgate::catalog::{
+    Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Catalog, CatalogError, Deliveries, EnvironmentEdit, Grid,
+    Happened, KeyFilter, Keys, Page, Paging, Project, ProjectEdit, Projects, Roles, Secrets, Subscriber, Webhooks,
+};
 use gridgate::domain::audit::{Action, Actor};
-use gridgate::domain::{Changed, Environment, Key, KeyChange, KeyId, Slug, Timestamp};
+use gridgate::domain::role::RoleEdit;
+use gridgate::domain::uses::LastUse;
+use gridgate::domain::webhook::{Attempt, Delivery, DeliveryState, Webhook, WebhookChange, WebhookId};
+use gridgate::domain::{Changed, Digest, Environment, Key, KeyChange, KeyId, Role, Slug, Timestamp};
 use tokio::sync::Semaphore;
 
 use super::Events;
@@ -44,6 +50,20 @@ impl Watched {
         }
     }
 
+    /// From now on look-ups wait with their answers.
+    pub(crate) async fn hold(&self) {
+        let all = self.lookups.available_permits();
+        self.lookups.acquire_many(u32::try_from(all).unwrap_or(u32::MAX)).await.expect("permits").forget();
+        let rest = self.lookups.available_permits();
+        self.lookups.forget_permits(rest);
+        self.answered.forget_permits(self.answered.available_permits());
+    }
+
+    /// Waits for a look-up that has its answer, and holds it.
+    pub(crate) async fn held(&self) {
+        self.answered.acquire().await.expect("it is never closed").forget();
+    }
+
     fn inner(&self) -> Result<&dyn Catalog, CatalogError> {
         if self.down.load(Ordering::SeqCst) {
             Err(CatalogError::Unavailable("db.internal:5432 refused the connection".to_owned()))
@@ -72,6 +92,24 @@ impl Projects for Watched {
 
     async fn create_environment(&self, environment: &Environment, by: &Actor) -> Result<(), CatalogError> {
         self.inner()?.create_environment(environment, by).await
+    }
+
+    async fn change_environment(
+        &self,
+        slug: &Slug,
+        edit: &EnvironmentEdit,
+        by: &Actor,
+    ) -> Result<Option<Environment>, CatalogError> {
+        self.inner()?.change_environment(slug, edit, by).await
+    }
+
+    async fn change_project(
+        &self,
+        slug: &Slug,
+        edit: &ProjectEdit,
+        by: &Actor,
+    ) -> Result<Option<Project>, CatalogError> {
+        self.inner()?.change_project(slug, edit, by).await
     }
 
     async fn create_project(&self, project: &Project, by: &Actor) -> Result<(), CatalogError> {
@@ -131,5 +169,160 @@ impl Keys for Watched {
         let changed = self.inner()?.change_key(id, change, expected, by).await?;
         self.committed("changed", id);
         Ok(changed)
+    }
+}
+
+#[async_trait]
+impl Webhooks for Watched {
+    async fn create_webhook(&self, webhook: &Webhook, by: &Actor) -> Result<(), CatalogError> {
+        self.inner()?.create_webhook(webhook, by).await
+    }
+
+    async fn webhook(&self, id: &WebhookId) -> Result<Option<Webhook>, CatalogError> {
+        self.inner()?.webhook(id).await
+    }
+
+    async fn webhooks(&self, project: Option<&Slug>, paging: &Paging) -> Result<Page<Webhook>, CatalogError> {
+        self.inner()?.webhooks(project, paging).await
+    }
+
+    async fn subscribers(&self) -> Result<Vec<Subscriber>, CatalogError> {
+        self.inner()?.subscribers().await
+    }
+
+    async fn change_webhook(
+        &self,
+        id: &WebhookId,
+        change: &WebhookChange,
+        expected: Option<u64>,
+        by: &Actor,
+    ) -> Result<Option<(Webhook, Changed)>, CatalogError> {
+        self.inner()?.change_webhook(id, change, expected, by).await
+    }
+
+    async fn delete_webhook(&self, id: &WebhookId, expected: Option<u64>, by: &Actor) -> Result<bool, CatalogError> {
+        self.inner()?.delete_webhook(id, expected, by).await
+    }
+}
+
+#[async_trait]
+impl Deliveries for Watched {
+    async fn outbox_position(&self) -> Result<i64, CatalogError> {
+        self.inner()?.outbox_position().await
+    }
+
+    async fn happened_after(&self, position: i64, limit: u32) -> Result<Vec<Happened>, CatalogError> {
+        self.inner()?.happened_after(position, limit).await
+    }
+
+    async fn advance_outbox(&self, from: i64, to: i64, deliveries: &[Delivery]) -> Result<bool, CatalogError> {
+        self.inner()?.advance_outbox(from, to, deliveries).await
+    }
+
+    async fn add_delivery(&self, delivery: &Delivery) -> Result<(), CatalogError> {
+        self.inner()?.add_delivery(delivery).await
+    }
+
+    async fn due_deliveries(&self, now: Timestamp, each: u32, most: u32) -> Result<Vec<Delivery>, CatalogError> {
+        self.inner()?.due_deliveries(now, each, most).await
+    }
+
+    async fn claim_delivery(&self, delivery: &Delivery, until: Timestamp) -> Result<bool, CatalogError> {
+        self.inner()?.claim_delivery(delivery, until).await
+    }
+
+    async fn attempted(&self, one: &Delivery, attempt: &Attempt, state: DeliveryState) -> Result<(), CatalogError> {
+        self.inner()?.attempted(one, attempt, state).await
+    }
+
+    async fn deliveries(&self, webhook: &WebhookId, paging: &Paging) -> Result<Page<Delivery>, CatalogError> {
+        self.inner()?.deliveries(webhook, paging).await
+    }
+
+    async fn pending_deliveries(&self) -> Result<u64, CatalogError> {
+        self.inner()?.pending_deliveries().await
+    }
+
+    async fn forget_deliveries(&self, before: Timestamp, limit: u32) -> Result<u64, CatalogError> {
+        self.inner()?.forget_deliveries(before, limit).await
+    }
+}
+
+#[async_trait]
+impl Secrets for Watched {
+    async fn key_of_digest(&self, digests: &[Digest]) -> Result<Option<KeyId>, CatalogError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let found = self.inner()?.key_of_digest(digests).await;
+        self.answered.add_permits(1);
+        self.lookups.acquire().await.expect("it is never closed").forget();
+        found
+    }
+
+    async fn record_uses(&self, uses: &[LastUse]) -> Result<(), CatalogError> {
+        self.inner()?.record_uses(uses).await
+    }
+
+    async fn drained_secrets(
+        &self,
+        unknown: Option<Timestamp>,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(KeyId, u32)>, CatalogError> {
+        self.inner()?.drained_secrets(unknown, now, limit).await
+    }
+}
+
+#[async_trait]
+impl Roles for Watched {
+    async fn create_role(&self, role: &Role, by: &Actor) -> Result<(), CatalogError> {
+        self.inner()?.create_role(role, by).await
+    }
+
+    async fn role(&self, project: Option<&Slug>, slug: &Slug) -> Result<Option<Role>, CatalogError> {
+        self.inner()?.role(project, slug).await
+    }
+
+    async fn roles(&self, project: Option<&Slug>, paging: &Paging) -> Result<Page<Role>, CatalogError> {
+        self.inner()?.roles(project, paging).await
+    }
+
+    async fn change_role(
+        &self,
+        project: Option<&Slug>,
+        slug: &Slug,
+        edit: &RoleEdit,
+        expected: Option<u64>,
+        by: &Actor,
+    ) -> Result<Option<(Role, Changed)>, CatalogError> {
+        let changed = self.inner()?.change_role(project, slug, edit, expected, by).await?;
+        self.events.lock().expect("events").push(format!("changed role {slug}"));
+        Ok(changed)
+    }
+
+    async fn delete_role(
+        &self,
+        project: Option<&Slug>,
+        slug: &Slug,
+        expected: Option<u64>,
+        by: &Actor,
+    ) -> Result<Option<Role>, CatalogError> {
+        let deleted = self.inner()?.delete_role(project, slug, expected, by).await?;
+        self.events.lock().expect("events").push(format!("deleted role {slug}"));
+        Ok(deleted)
+    }
+}
+
+#[async_trait]
+impl Audit for Watched {
+    async fn audit_entries(&self, filter: &AuditFilter, paging: &Paging) -> Result<Page<AuditEntry>, CatalogError> {
+        self.inner()?.audit_entries(filter, paging).await
+    }
+
+    async fn audit_head(&self) -> Result<AuditHead, CatalogError> {
+        self.inner()?.audit_head().await
+    }
+
+    async fn verify_audit(&self, noted: Option<AuditHead>) -> Result<AuditReport, CatalogError> {
+        self.inner()?.verify_audit(noted).await
     }
 }

@@ -7,12 +7,15 @@ use std::time::Duration;
 use gridgate::catalog::Keys as _;
 use gridgate::domain::audit::Action;
 use gridgate::domain::clock::ManualClock;
-use gridgate::domain::{Clock as _, Key, KeyChange, KeyId, KeyStatus};
+use gridgate::domain::key::{DigestAlgorithm, SecretFormat};
+use gridgate::domain::secret::Peppers;
+use gridgate::domain::{Clock as _, Key, KeyChange, KeyId, KeyStatus, LegacyToken, Pepper, Secret};
 use gridgate::ingest::key_cache::{CachedKey, KeyCache, KeyCacheSettings, LookupError};
+use zeroize::Zeroizing;
 
 use crate::admin::START;
 use crate::admin::watched::Watched;
-use crate::catalog::{Fresh, by, key, tenant, with_grids};
+use crate::catalog::{Fresh, by, key, secret, tenant, with_grids};
 
 const SETTINGS: KeyCacheSettings = KeyCacheSettings {
     ttl: Duration::from_secs(30),
@@ -31,8 +34,9 @@ struct Setup {
     cache: Arc<KeyCache>,
     catalog: Arc<Watched>,
     clock: Arc<ManualClock>,
+    peppers: Arc<Peppers>,
     key: Key,
-    _fresh: Fresh,
+    fresh: Fresh,
 }
 
 impl Setup {
@@ -44,7 +48,9 @@ impl Setup {
         let key = key(1, tenant("shop", "web", "production"));
         catalog.create_key(&key, Action::KeyCreated, &by(START.micros())).await.expect("a key");
         let cache = Arc::new(KeyCache::new(Arc::clone(&catalog) as _, Arc::clone(&clock) as _, settings));
-        Self { cache, catalog, clock, key, _fresh: fresh }
+        let pepper = |version| Pepper::new(version, Zeroizing::new([u8::try_from(version).expect("few"); 32]));
+        let peppers = Arc::new(Peppers::new(vec![pepper(1), pepper(2)]).expect("peppers"));
+        Self { cache, catalog, clock, peppers, key, fresh }
     }
 
     async fn get(&self) -> Result<Option<Arc<CachedKey>>, LookupError> {
@@ -64,20 +70,6 @@ impl Setup {
         self.catalog.down.store(down, Ordering::SeqCst);
     }
 
-    /// From now on look-ups wait with their answers.
-    async fn hold(&self) {
-        let all = self.catalog.lookups.available_permits();
-        self.catalog.lookups.acquire_many(u32::try_from(all).unwrap_or(u32::MAX)).await.expect("permits").forget();
-        let rest = self.catalog.lookups.available_permits();
-        self.catalog.lookups.forget_permits(rest);
-        self.catalog.answered.forget_permits(self.catalog.answered.available_permits());
-    }
-
-    /// Waits for a look-up that has its answer, and holds it.
-    async fn held(&self) {
-        self.catalog.answered.acquire().await.expect("it is never closed").forget();
-    }
-
     async fn revoke(&self) {
         self.catalog
             .change_key(&self.key.id, &KeyChange::Revoke, None, &by(START.micros()))
@@ -95,13 +87,13 @@ fn unknown(number: usize) -> KeyId {
 #[tokio::test]
 async fn one_of_many_callers_asks() {
     let setup = Setup::new(SETTINGS).await;
-    setup.hold().await;
+    setup.catalog.hold().await;
     let callers = (0..100).map(|_| {
         let (cache, id) = (Arc::clone(&setup.cache), setup.key.id);
         tokio::spawn(async move { cache.get(&id).await })
     });
     let callers: Vec<_> = callers.collect();
-    setup.held().await;
+    setup.catalog.held().await;
     setup.catalog.lookups.add_permits(100);
     for caller in callers {
         assert!(caller.await.expect("no panic").expect("an answer").is_some());
@@ -115,10 +107,10 @@ async fn one_of_many_callers_asks() {
 #[tokio::test]
 async fn a_look_up_that_a_revocation_overtook_leaves_nothing_behind() {
     let setup = Setup::new(SETTINGS).await;
-    setup.hold().await;
+    setup.catalog.hold().await;
     let (cache, id) = (Arc::clone(&setup.cache), setup.key.id);
     let overtaken = tokio::spawn(async move { cache.get(&id).await });
-    setup.held().await;
+    setup.catalog.held().await;
     setup.revoke().await;
     setup.catalog.lookups.add_permits(100);
     let overtaken = overtaken.await.expect("no panic").expect("an answer").expect("a key");
@@ -136,13 +128,13 @@ async fn a_revocation_is_seen_by_everybody_who_asks_after_it() {
     let setup = Setup::new(SETTINGS).await;
     assert_eq!(setup.status().await, KeyStatus::Active);
     setup.clock.advance(SETTINGS.ttl);
-    setup.hold().await;
+    setup.catalog.hold().await;
     let ask = || {
         let (cache, id) = (Arc::clone(&setup.cache), setup.key.id);
         tokio::spawn(async move { cache.get(&id).await })
     };
     let before = ask();
-    setup.held().await;
+    setup.catalog.held().await;
     setup.revoke().await;
     let after: Vec<_> = (0..10).map(|_| ask()).collect();
     setup.catalog.lookups.add_permits(100);
@@ -236,9 +228,140 @@ async fn a_revoked_key_is_not_served_in_the_grace_period() {
 #[tokio::test]
 async fn a_look_up_that_takes_too_long_is_given_up() {
     let setup = Setup::new(KeyCacheSettings { lookup_time: Duration::from_millis(20), ..SETTINGS }).await;
-    setup.hold().await;
+    setup.catalog.hold().await;
     assert!(matches!(setup.get().await, Err(LookupError)));
     setup.catalog.lookups.add_permits(100);
     setup.clock.advance(PAUSE);
     assert_eq!(setup.status().await, KeyStatus::Active);
+}
+
+const UUID: &str = "6f1f7ffd-cd42-4f03-8a35-9ee3e5a04d42";
+
+impl Setup {
+    /// A key with `uuid` as its token, its digest under the pepper `version`; not announced yet.
+    async fn legacy(&self, number: u8, uuid: &str, version: u32) -> KeyId {
+        let digest = self.peppers.get(version).expect("a pepper").digest(uuid);
+        let secret = Secret {
+            digest,
+            algorithm: DigestAlgorithm::HmacSha256 { pepper: version },
+            format: SecretFormat::Uuid,
+            ..secret(1, 0)
+        };
+        let key = Key { secrets: vec![secret], ..key(number, tenant("shop", "web", "production")) };
+        self.catalog.create_key(&key, Action::KeyImported, &by(START.micros())).await.expect("a key");
+        key.id
+    }
+
+    fn finding(&self, uuid: &str) -> impl Future<Output = Result<Option<KeyId>, LookupError>> + Send + use<> {
+        let (cache, peppers) = (Arc::clone(&self.cache), Arc::clone(&self.peppers));
+        let token = LegacyToken::parse(uuid).expect("a UUID");
+        async move { Ok(cache.find(&token, &peppers).await?.map(|cached| cached.key.id)) }
+    }
+
+    /// Whose `uuid` is, as the cache has it.
+    async fn find(&self, uuid: &str) -> Option<KeyId> {
+        self.finding(uuid).await.expect("an answer")
+    }
+}
+
+/// The digest is looked up once, the key like any other.
+#[tokio::test]
+async fn a_uuid_is_found_under_any_pepper_and_remembered() {
+    let setup = Setup::new(SETTINGS).await;
+    let (old, new) = (setup.legacy(2, UUID, 1).await, setup.legacy(3, &UUID.replace("a0", "a1"), 2).await);
+    assert_eq!((setup.find(UUID).await, setup.asked()), (Some(old), 2));
+    assert_eq!((setup.find(&UUID.to_uppercase()).await, setup.asked()), (Some(old), 2));
+    assert_eq!((setup.find(&UUID.replace("a0", "a1")).await, setup.asked()), (Some(new), 4));
+    setup.clock.advance(SETTINGS.ttl);
+    assert_eq!((setup.find(UUID).await, setup.asked()), (Some(old), 5));
+}
+
+#[tokio::test]
+async fn one_of_many_callers_with_one_uuid_asks() {
+    let setup = Setup::new(SETTINGS).await;
+    let id = setup.legacy(2, UUID, 2).await;
+    setup.catalog.hold().await;
+    let callers: Vec<_> = (0..100).map(|_| tokio::spawn(setup.finding(UUID))).collect();
+    setup.catalog.held().await;
+    setup.catalog.lookups.add_permits(200);
+    for caller in callers {
+        assert_eq!(caller.await.expect("no panic"), Ok(Some(id)));
+    }
+    assert_eq!(setup.asked(), 2);
+}
+
+#[tokio::test]
+async fn an_unknown_uuid_is_remembered_for_a_while_and_until_it_is_imported() {
+    let setup = Setup::new(SETTINGS).await;
+    assert_eq!((setup.find(UUID).await, setup.find(UUID).await), (None, None));
+    assert_eq!(setup.asked(), 1);
+    setup.clock.advance(SETTINGS.unknown_ttl);
+    assert_eq!((setup.find(UUID).await, setup.find(UUID).await), (None, None));
+    assert_eq!(setup.asked(), 2);
+    let id = setup.legacy(2, UUID, 2).await;
+    setup.cache.forget(&id);
+    assert_eq!(setup.find(UUID).await, Some(id));
+}
+
+/// A look-up that has seen no such key ends after the import is announced: nobody believes it from then on.
+#[tokio::test]
+async fn a_look_up_that_an_import_overtook_leaves_nothing_behind() {
+    let setup = Setup::new(SETTINGS).await;
+    setup.catalog.hold().await;
+    let before = tokio::spawn(setup.finding(UUID));
+    setup.catalog.held().await;
+    let id = setup.legacy(2, UUID, 2).await;
+    setup.cache.forget(&id);
+    let after: Vec<_> = (0..10).map(|_| tokio::spawn(setup.finding(UUID))).collect();
+    setup.catalog.lookups.add_permits(100);
+    assert_eq!(before.await.expect("no panic"), Ok(None));
+    for caller in after {
+        assert_eq!(caller.await.expect("no panic"), Ok(Some(id)));
+    }
+    assert_eq!(setup.find(UUID).await, Some(id));
+}
+
+/// A revoked key is found all the same, so that its senders are told; a purged one is gone, and its UUID can come back.
+#[tokio::test]
+async fn a_uuid_follows_its_key() {
+    let setup = Setup::new(SETTINGS).await;
+    let first = setup.legacy(2, UUID, 2).await;
+    assert_eq!(setup.find(UUID).await, Some(first));
+    setup.catalog.change_key(&first, &KeyChange::Revoke, None, &by(START.micros())).await.expect("an answer");
+    setup.cache.forget(&first);
+    assert_eq!(setup.find(UUID).await, Some(first));
+    setup
+        .fresh
+        .execute(&format!("DELETE FROM secrets WHERE key_id = '{first}'; DELETE FROM keys WHERE id = '{first}'"))
+        .await;
+    setup.cache.forget(&first);
+    assert_eq!(setup.find(UUID).await, None);
+    let second = setup.legacy(3, UUID, 1).await;
+    setup.cache.forget(&second);
+    assert_eq!(setup.find(UUID).await, Some(second));
+}
+
+#[tokio::test]
+async fn made_up_uuids_take_no_more_than_their_room() {
+    let setup = Setup::new(SETTINGS).await;
+    for _ in 0..2 {
+        for number in 0..1000 {
+            assert_eq!(setup.find(&format!("00000000-0000-4000-8000-{number:012}")).await, None);
+        }
+    }
+    assert!(setup.asked() > 1500, "{} look-ups", setup.asked());
+    assert_eq!(setup.cache.len(), 0);
+}
+
+#[tokio::test]
+async fn without_its_catalog_a_known_uuid_is_served_for_a_while() {
+    let setup = Setup::new(SETTINGS).await;
+    let id = setup.legacy(2, UUID, 2).await;
+    assert_eq!(setup.find(UUID).await, Some(id));
+    setup.set_down(true);
+    setup.clock.advance(SETTINGS.ttl);
+    assert_eq!(setup.find(UUID).await, Some(id));
+    assert_eq!(setup.finding(&UUID.replace("a0", "a1")).await, Err(LookupError));
+    setup.clock.advance(SETTINGS.grace);
+    assert_eq!(setup.finding(UUID).await, Err(LookupError));
 }

@@ -1,5 +1,6 @@
 //! The data path through real sockets: a whole gate in this process, on ports of its own and with its clock under control.
 
+mod addresses;
 mod admin_tls;
 mod bare;
 mod client;
@@ -11,8 +12,11 @@ mod floods;
 mod forward;
 mod frames;
 mod key_cache;
+mod last_used;
 mod left;
+mod legacy;
 mod limits;
+mod many_keys;
 mod observed;
 mod one_port;
 mod overtaken;
@@ -133,7 +137,11 @@ impl Gate {
         permissions: Permissions,
         expires_at: Option<Timestamp>,
     ) -> Issued {
-        let new = NewKey { expires_at, ..NewKey::with(name, binding, permissions) };
+        self.make(NewKey { expires_at, ..NewKey::with(name, binding, permissions) }).await
+    }
+
+    /// A key made past the admin API.
+    async fn make(&self, new: NewKey) -> Issued {
         let by = by(self.clock.now().micros());
         let issued = issue_key(&*self.catalog, &*self.random, &self.peppers, new, &by).await;
         let (key, token) = issued.expect("a key");
@@ -145,11 +153,21 @@ impl Gate {
         gridgate::domain::KeyId::random(&*self.random).expect("randomness").to_string()
     }
 
-    /// `disable`, `enable` or `revoke`, through the admin API.
+    /// `POST /keys/{id}/{change}`, such as `disable` or `revoke`, through the admin API.
     async fn change(&self, key: &Issued, change: &str) {
         let path = format!("/api/v1/keys/{}/{change}", key.id);
         let request = Request::post(&path).header("authorization", format!("Bearer {}", self.owner));
         let answer = exchange(self.admin, false, request, "").await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+
+    /// `PATCH /keys/{id}` with these fields, through the admin API.
+    async fn edit(&self, key: &Issued, fields: &str) {
+        let request = Request::patch(format!("/api/v1/keys/{}", key.id))
+            .header("authorization", format!("Bearer {}", self.owner))
+            .header("content-type", "application/merge-patch+json")
+            .header("if-match", "*");
+        let answer = exchange(self.admin, false, request, fields.to_owned()).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
 

@@ -89,6 +89,8 @@ ALTER TABLE secrets ADD COLUMN last_used_address TEXT;
 ALTER TABLE secrets ADD COLUMN last_used_agent TEXT;
 -- Tokens that name no key are looked up by it.
 CREATE INDEX secrets_digest ON secrets (digest);
+-- Those that wait to be drained are few.
+CREATE INDEX secrets_draining ON secrets (key_id, version) WHERE drained_after IS NOT NULL;
 
 ALTER TABLE projects ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE projects ADD COLUMN max_active_keys INTEGER;

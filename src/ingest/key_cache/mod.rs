@@ -1,13 +1,17 @@
 //! The key cache: everything needed to decide about a key, without a query.
 //!
-//! Three rules make it safe.
+//! Four rules make it safe.
 //! - *Generations.* Every key id belongs to one of a fixed set of counters. [`KeyCache::forget`] counts up; an entry is good only
 //!   under the count that stood when its query began. A fill that began before a lifecycle change is therefore never
 //!   used, even where it ends after it, and nothing has to be removed in time.
 //! - *Freshness is ours.* Each entry carries its instant and is judged by our clock. `moka` bounds the number of entries and
 //!   lets one caller fill while the others wait.
+//! - *What names no key is found by its digest.* That way leads to a key's id and no further; what the key is and may do is then
+//!   known as of any other.
 //! - *A failing catalog never opens the gate.* A stale entry is served through the grace period, and only if no lifecycle change
 //!   was seen since; an unknown key gets a retryable answer.
+
+mod legacy;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -19,6 +23,7 @@ use tokio::sync::Semaphore;
 
 use crate::catalog::{Catalog, CatalogError};
 use crate::domain::{Binding, Clock, Key, KeyId, Tenant, Timestamp};
+use legacy::Digests;
 
 /// How the cache behaves.
 #[derive(Clone, Copy, Debug)]
@@ -29,9 +34,9 @@ pub struct KeyCacheSettings {
     pub grace: Duration,
     /// How many keys are held.
     pub capacity: u64,
-    /// How long an id without a key is remembered as such.
+    /// How long an id or a UUID without a key is remembered as such.
     pub unknown_ttl: Duration,
-    /// How many such ids are held.
+    /// How many such ids are held, and how many such UUIDs.
     pub unknown_capacity: u64,
     /// How long one look-up may take.
     pub lookup_time: Duration,
@@ -46,6 +51,7 @@ pub struct KeyCache {
     settings: KeyCacheSettings,
     known: Cache<KeyId, Arc<CachedKey>>,
     unknown: Cache<KeyId, Stamp>,
+    digests: Digests,
     generations: Box<[AtomicU64]>,
     lookups: Semaphore,
     /// When the catalog last failed to answer, in microseconds: it is left alone for a while.
@@ -90,6 +96,7 @@ impl KeyCache {
             settings,
             known: Cache::new(settings.capacity),
             unknown: Cache::new(settings.unknown_capacity),
+            digests: Digests::new(&settings),
             generations: (0..GENERATIONS).map(|_| AtomicU64::new(0)).collect(),
             lookups: Semaphore::new(settings.lookups.max(1)),
             failed_at: AtomicI64::new(i64::MIN),
@@ -125,6 +132,14 @@ impl KeyCache {
     /// before anybody is told of it.
     pub fn forget(&self, id: &KeyId) {
         self.generations[Self::slot(id)].fetch_add(1, Ordering::SeqCst);
+        self.digests.forget_unknown();
+    }
+
+    /// The same for every key, after a change of what many keys share.
+    pub fn forget_all(&self) {
+        for generation in &self.generations {
+            generation.fetch_add(1, Ordering::SeqCst);
+        }
     }
 
     /// How many keys are held.
@@ -156,7 +171,7 @@ impl KeyCache {
                     return Ok(Op::Remove);
                 }
                 let stamp = Stamp { at: now, generation: self.generation(id) };
-                match self.ask(id, now).await {
+                match self.ask(now, Some(id), self.catalog.key(id)).await {
                     Ok(Some(key)) => {
                         let tenant = match &key.binding {
                             Binding::Tenant(tenant) => Some(Arc::new(tenant.clone())),
@@ -184,20 +199,25 @@ impl KeyCache {
         })
     }
 
-    /// Asks the catalog, within the look-up time and the number of look-ups.
-    async fn ask(&self, id: &KeyId, now: Timestamp) -> Result<Option<Key>, LookupError> {
+    /// Asks the catalog, within the look-up time and the number of look-ups; `id` is the key's, where it is known.
+    async fn ask<T>(
+        &self,
+        now: Timestamp,
+        id: Option<&KeyId>,
+        look_up: impl Future<Output = Result<Option<T>, CatalogError>>,
+    ) -> Result<Option<T>, LookupError> {
         if is_within(PAUSE, Timestamp::from_micros(self.failed_at.load(Ordering::Relaxed)), now) {
             return Err(LookupError);
         }
         let asked = tokio::time::timeout(self.settings.lookup_time, async {
             let _permit = self.lookups.acquire().await;
-            self.catalog.key(id).await
+            look_up.await
         });
         match asked.await {
             Ok(Ok(found)) => Ok(found),
             // A row that cannot be read is no permission.
             Ok(Err(error @ CatalogError::Damaged(_))) => {
-                tracing::error!(key = %id, %error, "a key is refused because its row cannot be read");
+                tracing::error!(key = id.map(tracing::field::display), %error, "a key is refused because its row cannot be read");
                 Ok(None)
             }
             Ok(Err(error)) => {
@@ -264,7 +284,7 @@ mod tests {
         catalog::migrate(&settings).await.expect("migrations");
         let catalog = catalog::connect(&settings).await.expect("a catalog");
         let (shop, by): (Slug, _) = ("shop".parse().expect("a slug"), Actor::system("test", NOW));
-        let project = Project { slug: shop.clone(), name: String::new(), created_at: NOW };
+        let project = Project::new(shop.clone(), "", NOW);
         catalog.create_project(&project, &by).await.expect("a project");
         let grid = Grid { project: shop.clone(), slug: shop.clone(), name: String::new(), created_at: NOW };
         catalog.create_grid(&grid, &by).await.expect("a grid");
