@@ -148,7 +148,36 @@ pub struct KeyQuery {
         nullable = false
     )]
     pub status: Option<String>,
+    /// Only keys with this role.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub role: Option<String>,
+    /// Only keys with this tag.
+    #[param(min_length = 1, max_length = 40, pattern = "^[a-z0-9]([a-z0-9._:/-]*[a-z0-9])?$", nullable = false)]
+    pub tag: Option<String>,
+    /// Only keys of this customer or owner.
+    #[param(min_length = 1, max_length = 100, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$", nullable = false)]
+    pub owner: Option<String>,
+    /// Only keys of members, or only others.
+    #[param(nullable = false)]
+    pub member: Option<bool>,
+    /// The beginning of a name, in any case, or a whole key id.
+    #[param(min_length = 1, max_length = 100, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$", nullable = false)]
+    pub q: Option<String>,
+    /// Only keys that were last used before this instant, or never.
+    #[param(value_type = Option<Instant>, nullable = false)]
+    pub last_used_before: Option<String>,
+    /// Only keys that expire before this instant.
+    #[param(value_type = Option<Instant>, nullable = false)]
+    pub expires_before: Option<String>,
+    /// The order, descending with `-`; the newest first unless told otherwise, with `q` by name.
+    #[param(value_type = Option<KeySort>, nullable = false)]
+    pub sort: Option<String>,
 }
+
+/// An order of keys. Never used is before every use, never expiring behind every expiry.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = "^-?(created_at|name|last_used_at|expires_at)$")]
+pub struct KeySort(pub String);
 
 /// The public id of a webhook.
 #[derive(ToSchema)]

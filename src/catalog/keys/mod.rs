@@ -20,7 +20,9 @@ use crate::domain::{Actor, Binding, Changed, Key, KeyChange, KeyId, Permissions,
 pub use hygiene::{Hygiene, Notice, Review};
 pub use list::KeyFilter;
 use list::{Statement, Value};
+pub use read::KEY_BY_ID;
 pub(super) use read::read_key;
+pub use write::KEYS_OF_NAME;
 pub(super) use write::{HMAC_SHA_256, SHA_256};
 
 /// What the catalog keeps of keys.
