@@ -122,6 +122,8 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(projects::show::handler, projects::edit::handler))
         .routes(routes!(grids::list::handler, grids::create::handler))
         .routes(routes!(keys::list::handler, keys::create::handler))
+        .routes(routes!(keys::quarter::handler))
+        .routes(routes!(keys::review::handler))
         .routes(routes!(keys::diagnose::handler))
         .routes(routes!(keys::verify::handler))
         .routes(routes!(keys::show::handler, keys::edit::handler, keys::delete::handler))
@@ -130,6 +132,11 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(keys::disable::handler))
         .routes(routes!(keys::enable::handler))
         .routes(routes!(keys::revoke::handler))
+        .routes(routes!(webhooks::list::handler, webhooks::create::handler))
+        .routes(routes!(webhooks::show::handler, webhooks::edit::handler, webhooks::delete::handler))
+        .routes(routes!(webhooks::rotate_secret::handler))
+        .routes(routes!(webhooks::test::handler))
+        .routes(routes!(webhooks::deliveries::handler))
         .routes(routes!(keys::regenerate::handler))
         .routes(routes!(keys::rotate::handler))
         .routes(routes!(keys::complete_rotation::handler))
@@ -141,11 +148,6 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(audit::list::handler))
         .routes(routes!(audit::head::handler))
         .routes(routes!(audit::verify::handler))
-        .routes(routes!(webhooks::list::handler, webhooks::create::handler))
-        .routes(routes!(webhooks::show::handler, webhooks::edit::handler, webhooks::delete::handler))
-        .routes(routes!(webhooks::rotate_secret::handler))
-        .routes(routes!(webhooks::test::handler))
-        .routes(routes!(webhooks::deliveries::handler))
 }
 
 async fn path_unknown(_: Anyone) -> Problem {

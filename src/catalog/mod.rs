@@ -24,7 +24,7 @@ mod webhooks;
 
 pub use answers::{Answers, OnceOnly, Reserved};
 pub use audit::{Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Broken, EntryHash};
-pub use keys::{KeyFilter, Keys};
+pub use keys::{Hygiene, KeyFilter, Keys, Notice, Review};
 pub use open::{CatalogSettings, OpenError, connect, migrate};
 pub use projects::{EnvironmentEdit, Grid, Project, ProjectEdit, Projects};
 pub use roles::Roles;
@@ -141,7 +141,7 @@ impl std::fmt::Display for Entity {
 /// [`Actor`]: crate::domain::Actor
 #[async_trait]
 pub trait Catalog:
-    Projects + Keys + Secrets + Roles + Audit + Webhooks + Deliveries + Answers + Send + Sync + 'static
+    Projects + Keys + Hygiene + Secrets + Roles + Audit + Webhooks + Deliveries + Answers + Send + Sync + 'static
 {
     /// Asks the database for an answer, for readiness.
     async fn ping(&self) -> Result<(), CatalogError>;

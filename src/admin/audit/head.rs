@@ -13,10 +13,7 @@ use crate::domain::Permission;
 #[utoipa::path(
     get, path = "/audit-events/head", tag = "audit", operation_id = "show_audit_head",
     security(("bearer" = ["audit.view"])),
-    responses(
-        (status = 200, body = HeadView),
-        (status = 403, description = "installation_only"),
-    ),
+    responses((status = 200, body = HeadView), (status = 403, description = "installation_only")),
 )]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,

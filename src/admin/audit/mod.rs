@@ -4,11 +4,11 @@ pub(super) mod head;
 pub(super) mod list;
 pub(super) mod verify;
 
-use crate::admin::openapi::schemas;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::openapi::schemas;
 use crate::catalog::{AuditEntry, AuditHead, AuditReport};
 
 /// An entry in answers.

@@ -16,11 +16,8 @@ use crate::domain::Permission;
 #[utoipa::path(
     get, path = "/audit-events/verify", tag = "audit", operation_id = "verify_audit_events",
     security(("bearer" = ["audit.view"])),
-    params(("expect" = Option<schemas::NotedHead>, Query, description = "An end of the chain that was noted earlier.")),
-    responses(
-        (status = 200, body = VerifiedView),
-        (status = 403, description = "installation_only"),
-    ),
+    params(schemas::VerifyQuery),
+    responses((status = 200, body = VerifiedView), (status = 403, description = "installation_only")),
 )]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,

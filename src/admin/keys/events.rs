@@ -21,10 +21,7 @@ use crate::domain::audit::TargetKind;
     get, path = "/keys/{id}/events", tag = "keys", operation_id = "list_key_events",
     security(("bearer" = ["audit.view"])),
     params(("id" = schemas::KeyId, Path), schemas::PageQuery),
-    responses(
-        (status = 200, body = PageView<AuditView>),
-        (status = 404, description = "key_not_found"),
-    ),
+    responses((status = 200, body = PageView<AuditView>), (status = 404, description = "key_not_found")),
 )]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,

@@ -62,7 +62,7 @@ struct Invitation {
 
 /// Invites a member and shows the token, once. Nobody gives a role that holds what they lack.
 #[utoipa::path(
-    post, path = "/members", tag = "members", operation_id = "create_member",
+    post, path = "/members", tag = "members", operation_id = "invite_member",
     security(("bearer" = ["member.create"])),
     params(schemas::OnceHeader),
     request_body = NewMember,

@@ -5,13 +5,12 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{change, visible};
+use super::{KeyView, change, visible};
 use crate::admin::AdminState;
 use crate::admin::body::{self, KeyPath};
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
 use crate::admin::grant;
-use crate::admin::keys::KeyView;
 use crate::admin::openapi::schemas;
 use crate::admin::precondition::IfMatch;
 use crate::admin::problem::{Place, Problem};

@@ -19,10 +19,7 @@ use crate::domain::{KeyStatus, Permission};
     get, path = "/members", tag = "members", operation_id = "list_members",
     security(("bearer" = ["member.view"])),
     params(schemas::ProjectQuery, schemas::PageQuery),
-    responses(
-        (status = 200, body = PageView<KeyView>),
-        (status = 404, description = "project_not_found"),
-    ),
+    responses((status = 200, body = PageView<KeyView>), (status = 404, description = "project_not_found")),
 )]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,

@@ -3,11 +3,10 @@
 use axum::extract::State;
 use axum::response::Response;
 
-use super::{change, visible};
+use super::{KeyView, change, visible};
 use crate::admin::AdminState;
 use crate::admin::body::KeyPath;
 use crate::admin::caller::Caller;
-use crate::admin::keys::KeyView;
 use crate::admin::openapi::schemas;
 use crate::admin::precondition::IfMatch;
 use crate::admin::problem::Problem;
@@ -20,6 +19,7 @@ use crate::domain::{KeyChange, Permission};
     params(("id" = schemas::KeyId, Path), schemas::IfMatch),
     responses(
         (status = 200, body = KeyView, headers(("etag"))),
+        (status = 403, description = "grant_refused"),
         (status = 404, description = "key_not_found"),
         (status = 409, description = "last_owner"),
         (status = 412, description = "version_conflict"),

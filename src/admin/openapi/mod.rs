@@ -27,10 +27,10 @@ use super::problem::ProblemView;
     tags(
         (name = "projects", description = "Projects, their grids, and environments"),
         (name = "keys", description = "Keys and their whole life"),
-        (name = "members", description = "People, each with an admin key"),
-        (name = "roles", description = "What keys may do, by name"),
+        (name = "webhooks", description = "Who is told of what happens to keys"),
+        (name = "members", description = "People"),
+        (name = "roles", description = "Named sets of permissions"),
         (name = "audit", description = "Who did what"),
-        (name = "webhooks", description = "Where events of keys are told"),
         (name = "description", description = "This description"),
     ),
 )]

@@ -39,7 +39,7 @@ pub struct NewRole {
     #[schema(value_type = Option<schemas::Slug>)]
     pub project: Option<String>,
     /// What it holds.
-    #[schema(value_type = Vec<schemas::PermissionName>, min_items = 1, max_items = 100)]
+    #[schema(value_type = schemas::Permissions)]
     pub permissions: Option<Vec<String>>,
 }
 

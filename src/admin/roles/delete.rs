@@ -22,7 +22,7 @@ use crate::domain::Permission;
     params(("slug" = schemas::Slug, Path), schemas::ProjectQuery, schemas::IfMatch),
     responses(
         (status = 204),
-        (status = 403, description = "installation_only"),
+        (status = 403, description = "installation_only, grant_refused"),
         (status = 404, description = "project_not_found, role_not_found"),
         (status = 409, description = "role_built_in, role_in_use"),
         (status = 412, description = "version_conflict"),

@@ -35,7 +35,7 @@ pub struct EditedRole {
     pub note: Option<String>,
     /// What it holds.
     #[serde(default, deserialize_with = "body::present", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Vec<schemas::PermissionName>, required = false, min_items = 1, max_items = 100)]
+    #[schema(value_type = schemas::Permissions, required = false)]
     pub permissions: Option<Vec<String>>,
 }
 
@@ -49,7 +49,7 @@ pub struct EditedRole {
         (status = 200, body = RoleView, headers(("etag"))),
         (status = 403, description = "installation_only, grant_refused"),
         (status = 404, description = "project_not_found, role_not_found"),
-        (status = 409, description = "role_built_in"),
+        (status = 409, description = "role_built_in, last_owner"),
         (status = 412, description = "version_conflict"),
         (status = 428, description = "precondition_required"),
     ),

@@ -17,10 +17,7 @@ use crate::domain::Permission;
     get, path = "/roles", tag = "roles", operation_id = "list_roles",
     security(("bearer" = ["role.view"])),
     params(schemas::ProjectQuery, schemas::PageQuery),
-    responses(
-        (status = 200, body = PageView<RoleView>),
-        (status = 404, description = "project_not_found"),
-    ),
+    responses((status = 200, body = PageView<RoleView>), (status = 404, description = "project_not_found")),
 )]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,

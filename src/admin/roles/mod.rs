@@ -12,10 +12,10 @@ use utoipa::ToSchema;
 use super::AdminState;
 use super::caller::Caller;
 use super::check::Check;
+use super::openapi::schemas;
 use super::page::{Parameters, parameter};
 use super::problem::{Code, Problem};
 use super::projects;
-use crate::admin::openapi::schemas;
 use crate::catalog::Entity;
 use crate::domain::role::Custom;
 use crate::domain::{Role, Slug};
@@ -39,6 +39,7 @@ pub struct RoleView {
     #[schema(value_type = Option<schemas::Slug>)]
     pub project: Option<String>,
     /// What it holds.
+    #[schema(value_type = schemas::Permissions)]
     pub permissions: Vec<String>,
     /// Whether it is built in, and cannot be changed.
     pub built_in: bool,

@@ -7,7 +7,7 @@ use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{WebhookWithSecret, events, note, url};
+use super::{WebhookWithSecret, events, url};
 use crate::admin::AdminState;
 use crate::admin::body;
 use crate::admin::caller::Caller;
@@ -28,7 +28,7 @@ pub struct NewWebhook {
     #[schema(value_type = schemas::WebhookUrl)]
     pub url: Option<String>,
     /// What it is told of, by name; at least one.
-    #[schema(value_type = Vec<schemas::EventName>, min_items = 1)]
+    #[schema(value_type = Vec<schemas::Event>, min_items = 1)]
     pub events: Option<Vec<String>>,
     /// The project whose keys it is told of. Without one it is every project's, and the installation's.
     #[schema(value_type = Option<schemas::Slug>)]
@@ -89,7 +89,7 @@ async fn read(new: &NewWebhook, caller: &Caller, state: &AdminState) -> Result<W
             None
         }
     };
-    let note = note(&mut check, new.note.as_deref().unwrap_or_default());
+    let note = check.note(Place::field("note"), Some(new.note.as_deref().unwrap_or_default()));
     let url = match &new.url {
         Some(text) => url(&mut check, state, text).await,
         None => {

@@ -5,7 +5,7 @@ use http::StatusCode;
 
 use super::visible;
 use crate::admin::AdminState;
-use crate::admin::body::WebhookPath;
+use crate::admin::body::{Empty, WebhookPath};
 use crate::admin::caller::Caller;
 use crate::admin::openapi::schemas;
 use crate::admin::precondition::IfMatch;
@@ -29,6 +29,7 @@ pub(in crate::admin) async fn handler(
     caller: Caller,
     WebhookPath(id): WebhookPath,
     if_match: IfMatch,
+    _: Empty,
 ) -> Result<StatusCode, Problem> {
     caller.require(Permission::WebhookDelete)?;
     let expected = if_match.expected(visible(&state, &caller, &id).await?.version)?;

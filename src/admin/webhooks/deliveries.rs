@@ -15,13 +15,10 @@ use crate::domain::Permission;
 
 /// The messages of the last 30 days, newest first, with what became of each.
 #[utoipa::path(
-    get, path = "/webhooks/{id}/deliveries", tag = "webhooks", operation_id = "list_deliveries",
+    get, path = "/webhooks/{id}/deliveries", tag = "webhooks", operation_id = "list_webhook_deliveries",
     security(("bearer" = ["webhook.view"])),
     params(("id" = schemas::WebhookId, Path), schemas::PageQuery),
-    responses(
-        (status = 200, body = PageView<DeliveryView>),
-        (status = 404, description = "webhook_not_found"),
-    ),
+    responses((status = 200, body = PageView<DeliveryView>), (status = 404, description = "webhook_not_found")),
 )]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,

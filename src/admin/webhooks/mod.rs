@@ -17,8 +17,8 @@ use utoipa::ToSchema;
 use super::AdminState;
 use super::caller::Caller;
 use super::check::Check;
+use super::openapi::schemas;
 use super::problem::{Place, Problem};
-use crate::admin::openapi::schemas;
 use crate::catalog::Entity;
 use crate::domain::webhook::{Attempt, Delivery, DeliveryState, EventKind, Webhook, WebhookId};
 use crate::domain::{Slug, Timestamp};
@@ -36,16 +36,18 @@ pub struct WebhookView {
     /// Where messages are sent.
     pub url: String,
     /// Free text for people.
-    #[schema(value_type = schemas::Note)]
     pub note: String,
     /// What it is told of, by name.
+    #[schema(value_type = Vec<schemas::Event>)]
     pub events: Vec<String>,
     /// `active` or `disabled`.
+    #[schema(value_type = schemas::WebhookStatus)]
     pub status: String,
     /// Since when nothing is sent.
     #[schema(value_type = Option<schemas::Instant>)]
     pub disabled_at: Option<String>,
     /// Why nothing is sent: `asked`, `failing` or `gone`.
+    #[schema(value_type = Option<schemas::WebhookDisabled>)]
     pub disabled_because: Option<String>,
     /// Since when every attempt has failed.
     #[schema(value_type = Option<schemas::Instant>)]
@@ -81,10 +83,12 @@ pub struct WebhookWithSecret {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct DeliveryView {
     /// The event's id, `evt_…`: what the message's `webhook-id` header says.
+    #[schema(pattern = "^evt_[0-9a-f]{32}$")]
     pub event: String,
     /// What it tells of.
     pub kind: String,
     /// `pending`, `delivered` or `failed`.
+    #[schema(value_type = schemas::DeliveryState)]
     pub state: String,
     /// When the event was written down.
     #[schema(value_type = schemas::Instant)]
@@ -190,24 +194,6 @@ fn events(check: &mut Check, names: &[String]) -> Option<BTreeSet<EventKind>> {
         good = false;
     }
     good.then_some(events)
-}
-
-/// The longest note, in characters.
-const MAX_NOTE: usize = 1000;
-
-/// A note for people, which may have several lines.
-fn note(check: &mut Check, text: &str) -> Option<String> {
-    let fix = "at most 1000 characters, without control characters but line feeds";
-    let control = text.chars().position(|c| c.is_control() && c != '\n');
-    if text.chars().count() > MAX_NOTE {
-        check.refuse(Place::field("note"), "the note has more than 1000 characters", fix);
-    } else if let Some(position) = control {
-        let detail = format!("character {} of the note is a control character", position + 1);
-        check.refuse(Place::field("note"), detail, fix);
-    } else {
-        return Some(text.to_owned());
-    }
-    None
 }
 
 /// Whether messages can be sent to `url`; if not, `check` is told.

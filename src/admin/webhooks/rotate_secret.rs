@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::{WebhookWithSecret, visible};
 use crate::admin::AdminState;
-use crate::admin::body::WebhookPath;
+use crate::admin::body::{Empty, WebhookPath};
 use crate::admin::caller::Caller;
 use crate::admin::once::Once;
 use crate::admin::openapi::schemas;
@@ -33,6 +33,7 @@ pub(in crate::admin) async fn handler(
     WebhookPath(id): WebhookPath,
     if_match: IfMatch,
     once: Once,
+    _: Empty,
 ) -> Result<Response, Problem> {
     caller.require(Permission::WebhookUpdate)?;
     once.answer(state, caller, (), async move |state, caller, ()| rotate(state, caller, id, if_match).await).await

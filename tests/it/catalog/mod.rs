@@ -5,6 +5,7 @@
 mod answers;
 mod audit;
 mod damage;
+mod hygiene;
 mod keys;
 mod lists;
 mod names;
