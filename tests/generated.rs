@@ -18,6 +18,14 @@ fn code_of_the_protobufs() {
     assert_same(&root.join("src/storage/generated/gridgate.log.v1.rs"), &code);
 }
 
+/// The description of the admin API.
+#[test]
+fn description_of_the_admin_api() {
+    let text =
+        serde_json::to_string_pretty(&gridgate::admin::openapi::document()).expect("a description is JSON") + "\n";
+    assert_same(&Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/openapi.json"), &text);
+}
+
 fn assert_same(committed: &Path, expected: &str) {
     if std::env::var_os("GRIDGATE_REGENERATE").is_some() {
         fs::create_dir_all(committed.parent().expect("a folder")).expect("the folder is made");

@@ -9,11 +9,13 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, header};
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Deserializer};
 use serde_path_to_error::{Path as JsonPath, Segment};
 
 use super::AdminState;
 use super::problem::{Code, FieldError, Place, Problem};
 use crate::catalog::Entity;
+use crate::domain::webhook::WebhookId;
 use crate::domain::{KeyId, Slug};
 
 /// A JSON body. It must be an extractor's last place, so that everything else is decided before a byte of it is read.
@@ -23,31 +25,57 @@ impl<T: DeserializeOwned> FromRequest<AdminState> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &AdminState) -> Result<Self, Problem> {
-        if !is_json(request.headers()) {
+        if !is_of_type(request.headers(), &[JSON]) {
             let detail = "the body must be declared as content-type: application/json";
             return Err(Problem::new(Code::ContentTypeUnsupported, detail));
         }
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| unread(&rejection))?;
-        // serde would also fill a struct from an array, by position.
-        if !bytes.trim_ascii_start().starts_with(b"{") {
-            serde_json::from_slice::<IgnoredAny>(&bytes).map_err(|error| undecodable(String::new(), &error))?;
-            let (detail, fix) = ("the body is not a JSON object".to_owned(), "send an object".to_owned());
-            return Err(Problem::invalid(vec![FieldError { place: Place::Pointer(String::new()), detail, fix }]));
-        }
-        let mut source = serde_json::Deserializer::from_slice(&bytes);
-        let value = serde_path_to_error::deserialize(&mut source).map_err(|error| {
-            let pointer = pointer(error.path());
-            undecodable(pointer, &error.into_inner())
-        })?;
-        source.end().map_err(|error| undecodable(String::new(), &error))?;
-        Ok(Self(value))
+        read(request, state).await.map(Self)
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// A change in the form of RFC 7396: what is left out stays, `null` removes. Fields that nothing can remove are read by [`given`].
+pub(super) struct MergePatch<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<AdminState> for MergePatch<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AdminState) -> Result<Self, Problem> {
+        if !is_of_type(request.headers(), &["application/merge-patch+json", JSON]) {
+            let detail = "the body must be declared as content-type: application/merge-patch+json, or application/json";
+            return Err(Problem::new(Code::ContentTypeUnsupported, detail));
+        }
+        read(request, state).await.map(Self)
+    }
+}
+
+/// Reads a field of a [`MergePatch`] that is there: of `Option<T>` no `null` is taken, of `Option<Option<T>>` it is the inner `None`.
+pub(super) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+pub(super) const JSON: &str = "application/json";
+
+async fn read<T: DeserializeOwned>(request: Request, state: &AdminState) -> Result<T, Problem> {
+    let bytes = Bytes::from_request(request, state).await.map_err(|rejection| unread(&rejection))?;
+    // serde would also fill a struct from an array, by position.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        serde_json::from_slice::<IgnoredAny>(&bytes).map_err(|error| undecodable(String::new(), &error))?;
+        let (detail, fix) = ("the body is not a JSON object".to_owned(), "send an object".to_owned());
+        return Err(Problem::invalid(vec![FieldError { place: Place::Pointer(String::new()), detail, fix }]));
+    }
+    let mut source = serde_json::Deserializer::from_slice(&bytes);
+    let value = serde_path_to_error::deserialize(&mut source).map_err(|error| {
+        let pointer = pointer(error.path());
+        undecodable(pointer, &error.into_inner())
+    })?;
+    source.end().map_err(|error| undecodable(String::new(), &error))?;
+    Ok(value)
+}
+
+pub(super) fn is_of_type(headers: &HeaderMap, types: &[&str]) -> bool {
     let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = declared.split(';').next().unwrap_or_default().trim_ascii();
-    essence.eq_ignore_ascii_case("application/json")
+    types.iter().any(|one| essence.eq_ignore_ascii_case(one))
 }
 
 fn unread(rejection: &BytesRejection) -> Problem {
@@ -104,6 +132,17 @@ impl FromRequestParts<AdminState> for KeyPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, Problem> {
         segment(parts, state).await.map(Self).ok_or_else(|| Problem::not_found(Entity::Key))
+    }
+}
+
+/// The webhook that a path names.
+pub(super) struct WebhookPath(pub(super) WebhookId);
+
+impl FromRequestParts<AdminState> for WebhookPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, Problem> {
+        segment(parts, state).await.map(Self).ok_or_else(|| Problem::not_found(Entity::Webhook))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use http::{HeaderMap, header};
+use http::{HeaderMap, StatusCode, header};
 
 use super::AdminState;
 use super::problem::{Code, Problem};
@@ -12,7 +12,9 @@ use crate::domain::audit::{Actor, Via};
 use crate::domain::credential::{self, CredentialError};
 use crate::domain::token::PresentedToken;
 use crate::domain::uses::Used;
-use crate::domain::{Binding, KeyId, KeyStatus, Permission, Permissions, SecretState, Slug, TokenKind};
+use crate::domain::{
+    Binding, Key, KeyId, KeyStatus, Permission, Permissions, Secret, SecretState, Slug, Timestamp, TokenKind,
+};
 
 /// The admin key behind a request: possession of its secret is proved, and the key is active.
 #[derive(Clone, Debug)]
@@ -59,56 +61,25 @@ impl FromRequestParts<AdminState> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, Problem> {
-        let text = presented(&parts.headers)?;
+        let token = token(&parts.headers);
+        state.limits.before(parts, token.as_ref().ok().map(|token| &token.id)).await?;
+        let token = token?;
         let now = state.clock.now();
-        let token = PresentedToken::parse(text).map_err(|error| {
-            Problem::new(Code::CredentialsMalformed, format!("the credential is no admin token: {error}"))
-        })?;
-        if token.kind == TokenKind::Ingest {
-            let detail = "this is an ingest token, which exports telemetry; the admin API takes admin tokens (gga_…)";
-            return Err(Problem::new(Code::CredentialsIngest, detail));
-        }
-        let key = match state.catalog.key(&token.id).await {
-            Ok(key) => key.filter(|key| key.binding.kind() == TokenKind::Admin),
-            // A damaged row is never permission. It is logged here, because the caller is not told.
-            Err(CatalogError::Damaged(what)) => {
-                tracing::error!(key = %token.id, what, "a damaged key was presented to the admin API");
-                None
+        let (key, secret) = match authenticate(state, &token, now).await {
+            Ok(found) => found,
+            Err(problem) if problem.code.status() == StatusCode::UNAUTHORIZED => {
+                state.limits.failed(parts, &token.id).await?;
+                return Err(problem);
             }
-            Err(error) => return Err(error.into()),
+            Err(problem) => return Err(problem),
         };
-        let proved = credential::prove(key.as_ref(), token.text, &state.peppers).cloned();
-        let Some((key, secret)) = key.zip(proved) else {
-            let detail = "no admin key has this token; check that it belongs to this installation and is the newest";
-            return Err(Problem::new(Code::CredentialsInvalid, detail));
-        };
-        // From here on the caller has proved possession of a secret of the key and is told the exact reason.
-        match key.status(now) {
-            KeyStatus::Active => {}
-            KeyStatus::Revoked => {
-                return Err(Problem::new(
-                    Code::CredentialsRevoked,
-                    format!("{} is revoked, which is permanent", key.id),
-                ));
-            }
-            KeyStatus::Expired => {
-                return Err(Problem::new(Code::CredentialsExpired, format!("{} has expired", key.id)));
-            }
-            KeyStatus::Disabled => {
-                return Err(Problem::new(Code::CredentialsDisabled, format!("{} is disabled", key.id)));
-            }
-        }
-        if secret.state(now) == SecretState::Retired {
-            let detail = format!("this secret of {} was replaced; use the newer one", key.id);
-            return Err(Problem::new(Code::CredentialsRetired, detail));
-        }
         let address = parts.extensions.get::<Peer>().map(|peer| peer.0.to_canonical());
-        let allowed = address.map_or(key.allowed.is_any(), |address| key.allowed.contains(address));
-        if !allowed {
+        if !address.map_or(key.allowed.is_any(), |address| key.allowed.contains(address)) {
             let from = address.map_or_else(|| "nowhere that is known".to_owned(), |address| address.to_string());
             let detail = format!("{} may not be used from {from}", key.id);
             return Err(Problem::new(Code::IpNotAllowed, detail));
         }
+        state.limits.succeeded(parts, &key.id).await?;
         if let Some(address) = address {
             let agent = parts.headers.get(header::USER_AGENT).map_or(&b""[..], |agent| agent.as_bytes());
             let used = Used { key: key.id, version: secret.version, at: now, address, agent };
@@ -127,6 +98,46 @@ impl FromRequestParts<AdminState> for Caller {
     }
 }
 
+/// The admin key whose token this is, if it is let in at `now`, and the secret that was presented.
+async fn authenticate(
+    state: &AdminState,
+    token: &PresentedToken<'_>,
+    now: Timestamp,
+) -> Result<(Key, Secret), Problem> {
+    let key = match state.catalog.key(&token.id).await {
+        Ok(key) => key.filter(|key| key.binding.kind() == TokenKind::Admin),
+        // A damaged row is never permission. It is logged here, because the caller is not told.
+        Err(CatalogError::Damaged(what)) => {
+            tracing::error!(key = %token.id, what, "a damaged key was presented to the admin API");
+            None
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let proved = credential::prove(key.as_ref(), token.text, &state.peppers).cloned();
+    let Some((key, secret)) = key.zip(proved) else {
+        let detail = "no admin key has this token; check that it belongs to this installation and is the newest";
+        return Err(Problem::new(Code::CredentialsInvalid, detail));
+    };
+    // From here on the caller has proved possession of a secret of the key and is told the exact reason.
+    match key.status(now) {
+        KeyStatus::Active => {}
+        KeyStatus::Revoked => {
+            return Err(Problem::new(Code::CredentialsRevoked, format!("{} is revoked, which is permanent", key.id)));
+        }
+        KeyStatus::Expired => {
+            return Err(Problem::new(Code::CredentialsExpired, format!("{} has expired", key.id)));
+        }
+        KeyStatus::Disabled => {
+            return Err(Problem::new(Code::CredentialsDisabled, format!("{} is disabled", key.id)));
+        }
+    }
+    if secret.state(now) == SecretState::Retired {
+        let detail = format!("this secret of {} was replaced; use the newer one", key.id);
+        return Err(Problem::new(Code::CredentialsRetired, detail));
+    }
+    Ok((key, secret))
+}
+
 /// The longest user agent that is kept, in characters.
 const MAX_USER_AGENT: usize = 200;
 
@@ -134,6 +145,18 @@ const MAX_USER_AGENT: usize = 200;
 fn user_agent(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(header::USER_AGENT)?.to_str().ok()?;
     Some(text.chars().take(MAX_USER_AGENT).collect())
+}
+
+/// The token of a request.
+fn token(headers: &HeaderMap) -> Result<PresentedToken<'_>, Problem> {
+    let token = PresentedToken::parse(presented(headers)?).map_err(|error| {
+        Problem::new(Code::CredentialsMalformed, format!("the credential is no admin token: {error}"))
+    })?;
+    if token.kind == TokenKind::Ingest {
+        let detail = "this is an ingest token, which exports telemetry; the admin API takes admin tokens (gga_…)";
+        return Err(Problem::new(Code::CredentialsIngest, detail));
+    }
+    Ok(token)
 }
 
 /// The headers that carry a credential.

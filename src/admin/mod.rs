@@ -3,6 +3,27 @@
 //! Every handler reads the same way: the caller is known (or the request is refused before its body is read), the permission
 //! is required, the path is looked up within what the caller may see, the body is checked as a whole, and then one call of
 //! the catalog does the work. One verb, one file. `docs/api.md` describes it from outside.
+//!
+//! A handler carries its description, and `routes!` takes no handler without one:
+//!
+//! ```text
+//! /// Revokes a key for ever.                            ← the summary; further lines are the description
+//! #[utoipa::path(
+//!     post, path = "/keys/{id}/revoke", tag = "keys", operation_id = "revoke_key",
+//!     security(("bearer" = ["api.key.delete"])),         ← the permissions, in the order in which they are required
+//!     params(("id" = schemas::KeyId, Path)),             ← and the structs of the query, such as PageQuery
+//!     responses(
+//!         (status = 200, body = KeyView, headers(("etag"))),
+//!         (status = 404, description = "key_not_found"), ← problems: nothing but their codes
+//!     ),
+//! )]
+//! ```
+//!
+//! Only the problems of its own are named. [`openapi`] adds what holds for all: the ways to present a token (`security(())` is for
+//! routes that need none; without `security` any admin key will do), 401, 403 `permission_denied`, what can be wrong with a body,
+//! 422, 429, 500 and 503, and the headers of every answer. Fields of bodies and views name their values by
+//! `#[schema(value_type = schemas::Slug)]` and the like from [`openapi::schemas`], those that must be there without `Option`, so that
+//! the description allows what the checks allow. `GRIDGATE_REGENERATE=1 cargo test --test generated` writes `docs/openapi.json` anew.
 
 mod body;
 mod caller;
@@ -11,10 +32,15 @@ pub mod environments;
 mod grant;
 pub mod grids;
 pub mod keys;
+pub mod leaks;
+pub mod limits;
+pub mod openapi;
 pub mod page;
+mod precondition;
 pub mod problem;
 pub mod projects;
 pub mod request;
+pub mod webhooks;
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -26,11 +52,16 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{any, get, post};
 use http::{HeaderValue, header};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::catalog::Catalog;
 use crate::domain::secret::Peppers;
 use crate::domain::uses::Uses;
 use crate::domain::{Clock, KeyId, Random};
+use crate::upkeep::webhooks::send::Sender;
+use leaks::Leaks;
+use limits::{Anyone, Limits, Standing};
 use problem::{Code, Problem};
 use request::RequestId;
 
@@ -50,6 +81,12 @@ pub struct AdminState {
     /// Called with each key that was made or changed: after the commit and before the answer, so that what the answer says
     /// already holds at the gate.
     pub key_changed: Arc<dyn Fn(KeyId) + Send + Sync>,
+    /// How much clients may ask.
+    pub limits: Arc<Limits>,
+    /// Whose reports of leaked tokens are taken; `None`: nobody's.
+    pub leaks: Option<Arc<Leaks>>,
+    /// Checks where webhooks lead, and tests them.
+    pub webhooks: Arc<Sender>,
 }
 
 /// The largest body of a request, in bytes.
@@ -58,20 +95,10 @@ pub const MAX_BODY_BYTES: usize = 64 * 1024;
 /// The routes under `/api/v1`, with a problem for every other path and method below it.
 pub fn router(state: AdminState) -> Router {
     let answer = middleware::from_fn_with_state(state.clone(), answer);
-    let routes = Router::new()
-        .route("/environments", get(environments::list::handler))
-        .route("/projects", get(projects::list::handler).post(projects::create::handler))
-        .route("/projects/{project}", get(projects::show::handler))
-        .route("/projects/{project}/grids", get(grids::list::handler).post(grids::create::handler))
-        .route("/keys", get(keys::list::handler).post(keys::create::handler))
-        .route("/keys/diagnose", post(keys::diagnose::handler))
-        .route("/keys/verify", post(keys::verify::handler))
-        .route("/keys/{id}", get(keys::show::handler))
-        .route("/keys/{id}/disable", post(keys::disable::handler))
-        .route("/keys/{id}/enable", post(keys::enable::handler))
-        .route("/keys/{id}/revoke", post(keys::revoke::handler))
+    let (routes, _) = routes().split_for_parts();
+    let routes = routes
         .fallback(path_unknown)
-        .method_not_allowed_fallback(async || {
+        .method_not_allowed_fallback(async |_: Anyone| {
             Problem::new(Code::MethodNotAllowed, "this path has no such method; the allow header lists those it has")
         })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -80,7 +107,33 @@ pub fn router(state: AdminState) -> Router {
     Router::new().route("/api/v1/", any(path_unknown).layer(answer)).nest("/api/v1", routes).with_state(state)
 }
 
-async fn path_unknown() -> Problem {
+/// The routes, each with its description.
+fn routes() -> OpenApiRouter<AdminState> {
+    OpenApiRouter::with_openapi(openapi::frame())
+        .routes(routes!(openapi::handler))
+        .routes(routes!(environments::list::handler))
+        .routes(routes!(projects::list::handler, projects::create::handler))
+        .routes(routes!(projects::show::handler))
+        .routes(routes!(grids::list::handler, grids::create::handler))
+        .routes(routes!(keys::list::handler, keys::create::handler))
+        .routes(routes!(keys::show::handler))
+        .routes(routes!(keys::disable::handler))
+        .routes(routes!(keys::enable::handler))
+        .routes(routes!(keys::revoke::handler))
+        .routes(routes!(keys::diagnose::handler))
+        .routes(routes!(keys::verify::handler))
+        .routes(routes!(leaks::handler))
+        .route("/webhooks", get(webhooks::list::handler).post(webhooks::create::handler))
+        .route(
+            "/webhooks/{id}",
+            get(webhooks::show::handler).patch(webhooks::edit::handler).delete(webhooks::delete::handler),
+        )
+        .route("/webhooks/{id}/rotate-secret", post(webhooks::rotate_secret::handler))
+        .route("/webhooks/{id}/test", post(webhooks::test::handler))
+        .route("/webhooks/{id}/deliveries", get(webhooks::deliveries::handler))
+}
+
+async fn path_unknown(_: Anyone) -> Problem {
     Problem::new(Code::PathUnknown, "the admin API has no such path; docs/api.md lists all")
 }
 
@@ -90,6 +143,7 @@ async fn path_unknown() -> Problem {
 async fn answer(State(state): State<AdminState>, mut request: Request, next: Next) -> Response {
     let request_id = request_id(&*state.random);
     request.extensions_mut().insert(RequestId(request_id.clone()));
+    let standing = Standing::enter(request.extensions_mut());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).await;
@@ -105,6 +159,7 @@ async fn answer(State(state): State<AdminState>, mut request: Request, next: Nex
         write_body(&mut response, &problem, &request_id);
     }
     let headers = response.headers_mut();
+    standing.write(headers);
     if let Ok(id) = HeaderValue::from_str(&request_id) {
         headers.insert("x-request-id", id);
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::catalog::{CatalogError, Entity};
 use crate::domain::key::ChangeRefused;
@@ -71,6 +72,8 @@ codes! {
     IpNotAllowed = "ip_not_allowed", FORBIDDEN, "Address not allowed";
     /// The caller's key lacks the permission for this.
     PermissionDenied = "permission_denied", FORBIDDEN, "Permission denied";
+    /// A report is not signed by somebody whose reports are taken.
+    SignatureInvalid = "signature_invalid", FORBIDDEN, "Invalid signature";
     /// Only keys of the whole installation may do this.
     InstallationOnly = "installation_only", FORBIDDEN, "Only for the installation's admins";
     /// The caller would grant what it lacks.
@@ -81,6 +84,8 @@ codes! {
     GridNotFound = "grid_not_found", NOT_FOUND, "Grid not found";
     /// No such environment.
     EnvironmentNotFound = "environment_not_found", NOT_FOUND, "Environment not found";
+    /// No such webhook, or none that the caller may see.
+    WebhookNotFound = "webhook_not_found", NOT_FOUND, "Webhook not found";
     /// No such key, or none that the caller may see.
     KeyNotFound = "key_not_found", NOT_FOUND, "Key not found";
     /// The project's slug is taken.
@@ -97,6 +102,10 @@ codes! {
     RoleExists = "role_exists", CONFLICT, "Role exists already";
     /// The thing is at another version than the one that the change was meant for.
     VersionConflict = "version_conflict", PRECONDITION_FAILED, "Changed meanwhile";
+    /// The request has to say which version it is meant for.
+    PreconditionRequired = "precondition_required", PRECONDITION_REQUIRED, "If-Match required";
+    /// There are as many webhooks as there can be.
+    WebhookLimitReached = "webhook_limit_reached", CONFLICT, "Too many webhooks";
     /// The key is disabled.
     KeyDisabled = "key_disabled", CONFLICT, "Key is disabled";
     /// Two secrets of the key are good already.
@@ -105,6 +114,8 @@ codes! {
     KeyRevoked = "key_revoked", CONFLICT, "Key is revoked";
     /// The key has expired.
     KeyExpired = "key_expired", CONFLICT, "Key has expired";
+    /// The caller, or its address, asks more than it may.
+    RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests";
     /// The body is not JSON.
     BodyMalformed = "body_malformed", BAD_REQUEST, "Malformed JSON";
     /// The body did not arrive whole.
@@ -122,11 +133,12 @@ codes! {
 }
 
 impl Code {
-    /// After how many seconds the same request can succeed; `None`: not without a change.
+    /// After how many seconds the same request can succeed, where nothing else is known; `None`: not without a change.
     #[must_use]
     pub const fn retry_after(self) -> Option<u32> {
         match self {
             Self::CatalogUnavailable => Some(5),
+            Self::RateLimited => Some(1),
             _ => None,
         }
     }
@@ -157,7 +169,7 @@ pub struct Problem {
 }
 
 /// One thing that is wrong with a request.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct FieldError {
     /// Where.
     #[serde(flatten)]
@@ -169,7 +181,7 @@ pub struct FieldError {
 }
 
 /// A place in a request.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Place {
     /// A JSON pointer (RFC 6901) into the body.
@@ -197,7 +209,8 @@ impl fmt::Display for Place {
 }
 
 /// The JSON form of a problem.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Problem)]
 pub struct ProblemView {
     /// `urn:gridgate:problem:` and the code.
     pub r#type: String,
@@ -291,6 +304,9 @@ impl From<CatalogError> for Problem {
             CatalogError::Exists(Entity::Environment) => Self::new(Code::EnvironmentExists, detail),
             CatalogError::Exists(Entity::Key) => Self::new(Code::KeyExists, detail),
             CatalogError::Exists(Entity::Role) => Self::new(Code::RoleExists, detail),
+            // Ids are random.
+            CatalogError::Exists(Entity::Webhook) => Self::internal(detail),
+            CatalogError::TooManyWebhooks => Self::new(Code::WebhookLimitReached, detail),
             CatalogError::VersionConflict { .. } => Self::new(Code::VersionConflict, detail),
             CatalogError::ChangeRefused(refused) => match refused {
                 ChangeRefused::Revoked => Self::new(Code::KeyRevoked, detail),
@@ -324,6 +340,7 @@ impl Problem {
             Entity::Project => Self::new(Code::ProjectNotFound, "there is no such project that this key may see"),
             Entity::Grid => Self::new(Code::GridNotFound, "there is no such grid in the project"),
             Entity::Environment => Self::new(Code::EnvironmentNotFound, "there is no such environment"),
+            Entity::Webhook => Self::new(Code::WebhookNotFound, "there is no such webhook that this key may see"),
             Entity::Key => Self::new(Code::KeyNotFound, "there is no such key that this key may see"),
             Entity::Role => Self::new(Code::RoleNotFound, "there is no such role that this key may see"),
         }
@@ -348,7 +365,8 @@ mod tests {
         for code in Code::ALL {
             assert!(code.status().is_client_error() || code.status().is_server_error(), "{code:?}");
             assert_eq!(code.challenge().is_some(), code.status() == StatusCode::UNAUTHORIZED, "{code:?}");
-            assert_eq!(code.retry_after().is_some(), code.status() == StatusCode::SERVICE_UNAVAILABLE, "{code:?}");
+            let later = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS].contains(&code.status());
+            assert_eq!(code.retry_after().is_some(), later, "{code:?}");
         }
     }
 

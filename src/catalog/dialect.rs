@@ -91,10 +91,12 @@ type Files = &'static [(&'static str, &'static str)];
 const SQLITE: Files = &[
     ("first", include_str!("migrations/sqlite/0001_first.sql")),
     ("lifecycle", include_str!("migrations/sqlite/0002_lifecycle.sql")),
+    ("webhooks", include_str!("migrations/sqlite/0003_webhooks.sql")),
 ];
 const POSTGRES: Files = &[
     ("first", include_str!("migrations/postgres/0001_first.sql")),
     ("lifecycle", include_str!("migrations/postgres/0002_lifecycle.sql")),
+    ("webhooks", include_str!("migrations/postgres/0003_webhooks.sql")),
 ];
 
 #[cfg(test)]

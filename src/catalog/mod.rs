@@ -17,12 +17,14 @@ mod projects;
 mod rows;
 mod secrets;
 mod store;
+mod webhooks;
 
 pub use audit::EntryHash;
 pub use keys::{KeyFilter, Keys};
 pub use open::{CatalogSettings, OpenError, connect, migrate};
 pub use projects::{Grid, Project, Projects};
 pub use secrets::Secrets;
+pub use webhooks::{Deliveries, Happened, MAX_WEBHOOKS, Subscriber, Webhooks};
 
 pub mod issue;
 
@@ -67,6 +69,9 @@ pub enum CatalogError {
     /// The change is refused from the key's present status.
     #[error(transparent)]
     ChangeRefused(#[from] ChangeRefused),
+    /// The project, or the installation, has as many webhooks as it can have.
+    #[error("there are {MAX_WEBHOOKS} webhooks already, and no more are allowed")]
+    TooManyWebhooks,
     /// The position in a list is none that this catalog gave out.
     #[error("the cursor is none that a list gave out")]
     Cursor,
@@ -92,6 +97,8 @@ pub enum Entity {
     Key,
     /// A role, by its slug.
     Role,
+    /// A webhook, by id.
+    Webhook,
 }
 
 impl std::fmt::Display for Entity {
@@ -102,6 +109,7 @@ impl std::fmt::Display for Entity {
             Self::Environment => "the environment",
             Self::Key => "a key with this name",
             Self::Role => "the role",
+            Self::Webhook => "the webhook",
         })
     }
 }
@@ -114,7 +122,7 @@ impl std::fmt::Display for Entity {
 ///
 /// [`Actor`]: crate::domain::Actor
 #[async_trait]
-pub trait Catalog: Projects + Keys + Secrets + Send + Sync + 'static {
+pub trait Catalog: Projects + Keys + Secrets + Webhooks + Deliveries + Send + Sync + 'static {
     /// Asks the database for an answer, for readiness.
     async fn ping(&self) -> Result<(), CatalogError>;
 }

@@ -28,10 +28,13 @@ const MANY: u64 = 1_000_000;
 pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
     let (keys, limits, log) = (&config.keys, &config.limits, &config.log);
     let count = |number: usize| number as u64;
-    let numbers: [(&str, u64, RangeInclusive<u64>); 17] = [
+    let numbers: [(&str, u64, RangeInclusive<u64>); 20] = [
         ("catalog.connections", config.catalog.connections.into(), 1..=MANY),
         ("keys.cache_keys", keys.cache_keys, 1..=u64::MAX),
         ("keys.lookups", count(keys.lookups), 1..=MANY),
+        ("admin.requests_per_second", config.admin.requests_per_second.into(), 1..=MANY),
+        ("admin.burst", config.admin.burst.into(), 1..=MANY),
+        ("admin.unauthenticated_per_minute", config.admin.unauthenticated_per_minute.into(), 1..=MANY),
         ("keys.last_used_entries", count(keys.last_used_entries), 1..=MANY),
         ("limits.wire_body", limits.wire_body.0, 1..=LARGEST_BODY),
         ("limits.body", limits.body.0, 1..=LARGEST_BODY),
@@ -63,6 +66,7 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
         ("limits.stream_time", limits.stream_time),
         ("lake.interval", config.lake.interval),
         ("listen.reload", config.listen.reload),
+        ("webhooks.timeout", config.webhooks.timeout),
     ];
     let length = lengths.into_iter().find(|(_, length)| length.0.is_zero());
     let late = keys.last_used_interval.0 > LONGEST_INTERVAL;
@@ -97,6 +101,9 @@ mod tests {
         for (option, value) in [
             ("catalog.connections", "0"),
             ("keys.lookups", "9000000000000000000"),
+            ("admin.requests_per_second", "0"),
+            ("admin.burst", "0"),
+            ("admin.unauthenticated_per_minute", "1000001"),
             ("keys.last_used_interval", "61s"),
             ("keys.last_used_interval", "0s"),
             ("keys.last_used_entries", "0"),

@@ -9,16 +9,19 @@ mod listen;
 mod load;
 pub mod pepper;
 mod units;
+mod webhooks;
 
 pub use forward::ForwardConfig;
 pub use listen::{Admitted, CorsConfig, ListenConfig, ListenerConfig, Prefix, Serves, TlsConfig};
 pub use load::ConfigError;
 pub use units::{Bytes, Span};
+pub use webhooks::WebhooksConfig;
 
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::domain::LeakPolicy;
 use crate::observe::logging::LogFormat;
 use crate::storage::log::Durability;
 use crate::storage::route::Route;
@@ -33,6 +36,10 @@ pub struct Config {
     pub catalog: CatalogConfig,
     /// Keys and their cache.
     pub keys: KeysConfig,
+    /// How much clients of the admin API may ask.
+    pub admin: AdminConfig,
+    /// Reports of tokens that were found in public.
+    pub leaks: LeaksConfig,
     /// Where it listens.
     pub listen: ListenConfig,
     /// Which web pages may export.
@@ -47,6 +54,8 @@ pub struct Config {
     pub forward: Vec<ForwardConfig>,
     /// Which records go where; the first that matches decides.
     pub route: Vec<Route>,
+    /// What is told to others of what happens to keys.
+    pub webhooks: WebhooksConfig,
     /// Logs of the gate itself.
     pub observe: ObserveConfig,
     /// The end of the process.
@@ -101,6 +110,30 @@ pub struct KeysConfig {
     pub last_used_interval: Span,
     /// Secrets whose last use waits to be written down, at the most.
     pub last_used_entries: usize,
+}
+
+/// `[admin]`
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdminConfig {
+    /// Requests of one admin key in a second, in the long run.
+    pub requests_per_second: u32,
+    /// Requests of one admin key at once.
+    pub burst: u32,
+    /// Requests of one address without a good key, in a minute.
+    pub unauthenticated_per_minute: u32,
+}
+
+/// `[leaks]`
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LeaksConfig {
+    /// The public keys of those whose reports are taken, as GitHub publishes its own; empty: nobody's are.
+    pub keys_file: PathBuf,
+    /// What happens to an ingest key whose token was found.
+    pub ingest: LeakPolicy,
+    /// What happens to an admin key whose token was found.
+    pub admin: LeakPolicy,
 }
 
 /// `[limits]`
@@ -220,6 +253,18 @@ impl Default for KeysConfig {
             last_used_interval: Span::seconds(60),
             last_used_entries: 100_000,
         }
+    }
+}
+
+impl Default for AdminConfig {
+    fn default() -> Self {
+        Self { requests_per_second: 50, burst: 100, unauthenticated_per_minute: 60 }
+    }
+}
+
+impl Default for LeaksConfig {
+    fn default() -> Self {
+        Self { keys_file: PathBuf::new(), ingest: LeakPolicy::Alert, admin: LeakPolicy::Revoke }
     }
 }
 

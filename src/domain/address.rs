@@ -111,6 +111,15 @@ impl fmt::Display for AllowedAddresses {
 }
 
 /// An address, or a range whose address ends with its prefix.
+/// What counts as one client. Of IPv6 it is the /64, which is the least that a single network is given (RFC 6177).
+#[must_use]
+pub fn origin(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+        four @ IpAddr::V4(_) => four,
+    }
+}
+
 fn range(entry: &str) -> Result<IpNet, AddressFault> {
     if let Ok(address) = entry.parse::<IpAddr>() {
         return Ok(address.to_canonical().into());
@@ -141,6 +150,14 @@ mod tests {
 
     fn address(text: &str) -> IpAddr {
         text.parse().expect("an address")
+    }
+
+    #[test]
+    fn a_network_of_ipv6_and_a_mapped_address_are_one() {
+        assert_eq!(origin(address("2001:db8:1:2:3:4:5:6")), origin(address("2001:db8:1:2::1")));
+        assert_ne!(origin(address("2001:db8:1:2::1")), origin(address("2001:db8:1:3::1")));
+        assert_eq!(origin(address("::ffff:192.0.2.1")), origin(address("192.0.2.1")));
+        assert_ne!(origin(address("192.0.2.1")), origin(address("192.0.2.2")));
     }
 
     #[test]

@@ -28,6 +28,12 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
     }
 
+    /// This instant moved by `by` into the past; the first representable instant where that would overflow.
+    #[must_use]
+    pub fn before(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
+    }
+
     /// How long ago `earlier` was, zero where it lies in the future.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
@@ -237,6 +243,8 @@ mod tests {
     fn moving_an_instant_saturates() {
         let last = Timestamp::from_micros(i64::MAX);
         assert_eq!(last.after(Duration::from_secs(1)), last);
+        let first = Timestamp::from_micros(i64::MIN);
+        assert_eq!(first.before(Duration::from_secs(1)), first);
         assert_eq!(Timestamp::from_micros(0).since(last), Duration::ZERO);
     }
 

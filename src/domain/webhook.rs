@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::base62::{is_base62, random_base62};
 use super::random::{Random, RandomError};
-use super::{KeyId, RecordId, Slug, Timestamp};
+use super::{Changed, KeyId, RecordId, Slug, Timestamp};
 
 /// The immutable public id of a webhook: 12 base62 characters, shown as `whk_<id>`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -207,10 +207,37 @@ impl Webhook {
         covered && self.disabled.is_none() && self.events.contains(&event)
     }
 
-    /// Replaces the signing secret by one from `pepper`; the one before signs too, for [`SECRET_OVERLAP`] from `now` on.
-    pub fn rotate_secret(&mut self, pepper: u32, now: Timestamp) {
-        self.previous = Some((self.secret, now.after(SECRET_OVERLAP)));
-        self.secret = SigningSecret { version: self.secret.version.saturating_add(1), pepper };
+    /// Makes `change` at `now`.
+    pub fn apply(&mut self, change: &WebhookChange, now: Timestamp) -> Changed {
+        let before = self.clone();
+        match change {
+            WebhookChange::Edit(edit) => {
+                let WebhookEdit { url, note, events, disabled } = edit.clone();
+                self.url = url.unwrap_or_else(|| before.url.clone());
+                self.note = note.unwrap_or_else(|| before.note.clone());
+                self.events = events.unwrap_or_else(|| before.events.clone());
+                match disabled {
+                    Some(true) if self.disabled.is_none() => self.disabled = Some((now, Disabled::Asked)),
+                    Some(false) => (self.disabled, self.failing_since) = (None, None),
+                    _ => {}
+                }
+            }
+            WebhookChange::RotateSecret { pepper } => {
+                self.previous = Some((self.secret, now.after(SECRET_OVERLAP)));
+                self.secret = SigningSecret { version: self.secret.version.saturating_add(1), pepper: *pepper };
+            }
+            WebhookChange::Stop(why) => {
+                if self.disabled.is_none() {
+                    self.disabled = Some((now, *why));
+                }
+            }
+        }
+        if *self == before {
+            return Changed::Already;
+        }
+        self.version += 1;
+        self.updated_at = now;
+        Changed::Yes
     }
 
     /// What a message sent at `now` is signed with, the newest first.
@@ -218,6 +245,33 @@ impl Webhook {
         let previous = self.previous.filter(|&(_, until)| now < until).map(|(secret, _)| secret);
         std::iter::once(self.secret).chain(previous)
     }
+}
+
+/// A change of a webhook.
+#[derive(Clone, Debug)]
+pub enum WebhookChange {
+    /// Change what people chose.
+    Edit(WebhookEdit),
+    /// Replace the signing secret; the one before signs too, for [`SECRET_OVERLAP`].
+    RotateSecret {
+        /// The version of the pepper that the new one is derived from.
+        pepper: u32,
+    },
+    /// Send nothing more, because nothing arrives.
+    Stop(Disabled),
+}
+
+/// New values of what people chose; `None` leaves a field as it is.
+#[derive(Clone, Default, Debug)]
+pub struct WebhookEdit {
+    /// Where events are sent.
+    pub url: Option<String>,
+    /// The note.
+    pub note: Option<String>,
+    /// What it is told of.
+    pub events: Option<BTreeSet<EventKind>>,
+    /// Whether it is disabled. Enabling forgets its failures.
+    pub disabled: Option<bool>,
 }
 
 /// How long the signing secret before the newest signs too.
@@ -420,10 +474,24 @@ mod tests {
     #[test]
     fn the_secret_before_signs_for_a_day() {
         let mut webhook = webhook();
-        webhook.rotate_secret(2, NOW);
+        assert_eq!(webhook.apply(&WebhookChange::RotateSecret { pepper: 2 }, NOW), Changed::Yes);
         let versions = |now| webhook.signed_with(now).map(|secret| (secret.version, secret.pepper)).collect::<Vec<_>>();
         assert_eq!(versions(NOW), [(2, 2), (1, 1)]);
         assert_eq!(versions(NOW.after(SECRET_OVERLAP)), [(2, 2)]);
+    }
+
+    #[test]
+    fn a_change_counts_where_it_changes_something() {
+        let mut webhook = Webhook { failing_since: Some(NOW), ..webhook() };
+        let later = NOW.after(Duration::from_secs(1));
+        let edit = |disabled| WebhookChange::Edit(WebhookEdit { disabled: Some(disabled), ..WebhookEdit::default() });
+        assert_eq!(webhook.apply(&WebhookChange::Edit(WebhookEdit::default()), later), Changed::Already);
+        assert_eq!(webhook.apply(&WebhookChange::Stop(Disabled::Failing), later), Changed::Yes);
+        assert_eq!(webhook.apply(&edit(true), later), Changed::Already);
+        assert_eq!((webhook.disabled, webhook.version), (Some((later, Disabled::Failing)), 2));
+        assert_eq!(webhook.apply(&edit(false), later), Changed::Yes);
+        assert_eq!((webhook.disabled, webhook.failing_since, webhook.version), (None, None, 3));
+        assert_eq!(webhook.updated_at, later);
     }
 
     #[test]

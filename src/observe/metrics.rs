@@ -17,6 +17,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::forward::ForwardMetrics;
 use super::tls::TlsMetrics;
+use super::webhooks::WebhookMetrics;
 use crate::domain::{Reason, Signal};
 
 /// Over which transport an export came.
@@ -91,6 +92,8 @@ pub struct Metrics {
     delivery_failures: Counter,
     /// What TLS counts.
     pub tls: TlsMetrics,
+    /// What is counted of webhooks.
+    pub webhooks: WebhookMetrics,
 }
 
 /// The counters of one transport and signal.
@@ -144,6 +147,7 @@ impl Metrics {
         let quarantined = counter("quarantined", "Damaged frames and unreadable records set aside");
         let delivery_failures = counter("delivery_failures", "Deliveries that failed and were tried again");
         let tls = TlsMetrics::register(&mut registry);
+        let webhooks = WebhookMetrics::register(&mut registry);
         let duration = Family::<Labels, Histogram>::new_with_constructor(|| {
             Histogram::new(exponential_buckets(0.000_25, 2.0, 16))
         });
@@ -182,6 +186,7 @@ impl Metrics {
             quarantined,
             delivery_failures,
             tls,
+            webhooks,
         }
     }
 

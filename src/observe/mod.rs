@@ -4,3 +4,4 @@ pub mod forward;
 pub mod logging;
 pub mod metrics;
 pub mod tls;
+pub mod webhooks;

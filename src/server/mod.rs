@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tower::ServiceExt as _;
 
+use crate::admin::limits::Limits;
 use crate::admin::request::Peer;
 use crate::admin::{self, AdminState};
 use crate::catalog::{self, Catalog};
@@ -47,12 +48,14 @@ use crate::storage::log::Committer;
 use crate::storage::open::Storage;
 pub use crate::storage::quarantine::{Quarantine, SetAside};
 use crate::upkeep::uses::UseKeeper;
+use crate::upkeep::webhooks::courier::Courier;
 use connections::Connections;
 use listeners::{IngestListener, Listeners, check_environments};
 use refused::Refused;
 pub use settings::catalog_settings;
 use settings::{
-    connection_limits, cors, credential_headers, export_limits, forwarding, key_cache_settings, storage_settings,
+    admin_limits, connection_limits, cors, credential_headers, export_limits, forwarding, key_cache_settings, leaks,
+    storage_settings, webhook_sender,
 };
 use slots::Slots;
 
@@ -74,6 +77,7 @@ pub struct Server {
     committer: Committer,
     deliverer: Deliverer,
     forwarders: Vec<Forwarder>,
+    courier: Courier,
     connections: Connections,
     listeners: Listeners,
     stop: CancellationToken,
@@ -165,13 +169,20 @@ impl Server {
         metrics
             .gauge("unwritten_uses", "Secrets whose last use is not written down yet", move || unwritten.len() as u64);
 
+        let limits = Arc::new(Limits::new(admin_limits(&config), &clock));
+        let sender = Arc::new(webhook_sender(&config, &peppers, &clock)?);
+        let courier =
+            Courier::new(Arc::clone(&catalog), Arc::clone(&sender), Arc::clone(&random), metrics.webhooks.clone());
         let admin = AdminState {
+            limits,
+            leaks: leaks(&config)?,
             catalog: Arc::clone(&catalog),
             clock,
             random,
             peppers,
             uses,
             key_changed: Arc::new(move |id| keys.forget(&id)),
+            webhooks: Arc::clone(&sender),
         };
         let listeners = Listeners::bind(&config, &gate.clock, &metrics).await?;
         Ok(Self {
@@ -182,6 +193,7 @@ impl Server {
             committer,
             deliverer,
             forwarders,
+            courier,
             connections,
             listeners,
             stop,
@@ -243,6 +255,7 @@ impl Server {
             committer,
             mut deliverer,
             forwarders,
+            courier,
             connections,
             listeners,
             stop,
@@ -262,6 +275,11 @@ impl Server {
             let (told, failed) = (delivery_closed.clone(), crashed.clone());
             forwarding.spawn(essential("forwarding", failed, async move { forwarder.run(&told).await }));
         }
+
+        let upkeep_stop = CancellationToken::new();
+        let (told, failed) = (upkeep_stop.clone(), crashed.clone());
+        let mut upkeep = JoinSet::new();
+        upkeep.spawn(essential("webhooks", failed, async move { courier.run(&told).await }));
 
         let Listeners { ingest, admin: admin_port, certificates } = listeners;
         let _reloading = AbortOnDropHandle::new(tokio::spawn(certificates.reload(config.clone())));
@@ -327,6 +345,14 @@ impl Server {
             forwarding.shutdown().await;
             tracing::warn!(
                 "what is still being sent on at the end of the grace period is sent again at the next start"
+            );
+        }
+        upkeep_stop.cancel();
+        let finish = async { while upkeep.join_next().await.is_some() {} };
+        if tokio::time::timeout_at(grace, finish).await.is_err() {
+            upkeep.shutdown().await;
+            tracing::warn!(
+                "messages of webhooks under way at the end of the grace period are sent again at the next start"
             );
         }
         admin_stop.cancel();

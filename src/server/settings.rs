@@ -1,15 +1,24 @@
 //! What each part of the gate is told, from the configuration.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use http::HeaderName;
+use hyper_rustls::ConfigBuilderExt as _;
+use rustls::{ClientConfig, RootCertStore};
 
 use super::World;
 use super::connections::ConnectionLimits;
+use super::pem::read_authorities;
+use super::tls::provider;
+use crate::admin::leaks::{Leaks, PublicKeys};
+use crate::admin::limits::LimitSettings;
 use crate::catalog::CatalogSettings;
-use crate::config::{Config, ForwardConfig};
+use crate::config::{Config, ForwardConfig, LeaksConfig};
+use crate::domain::Clock;
+use crate::domain::secret::Peppers;
 use crate::ingest::ExportLimits;
 use crate::ingest::cors::Cors;
 use crate::ingest::key_cache::KeyCacheSettings;
@@ -21,6 +30,8 @@ use crate::storage::forward::{ForwardSettings, Forwarding};
 use crate::storage::log::LogSettings;
 use crate::storage::open::StorageSettings;
 use crate::storage::route::DestinationId;
+use crate::upkeep::webhooks::send::Sender;
+use crate::upkeep::webhooks::target::{Policy, SystemResolver};
 
 /// How the catalog is reached.
 #[must_use]
@@ -33,6 +44,16 @@ pub fn catalog_settings(config: &Config) -> CatalogSettings {
     }
 }
 
+/// How much clients of the admin API may ask. The configuration has been checked: nothing is zero.
+pub(super) fn admin_limits(config: &Config) -> LimitSettings {
+    let count = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+    LimitSettings {
+        requests_per_second: count(config.admin.requests_per_second),
+        burst: count(config.admin.burst),
+        unauthenticated_per_minute: count(config.admin.unauthenticated_per_minute),
+    }
+}
+
 pub(super) fn credential_headers(config: &Config) -> Result<Vec<HeaderName>> {
     let name = |name: &String| name.parse().with_context(|| format!("keys.headers: {name:?} is not a header's name"));
     let headers = config.keys.headers.iter().map(name).collect::<Result<Vec<_>>>()?;
@@ -40,6 +61,17 @@ pub(super) fn credential_headers(config: &Config) -> Result<Vec<HeaderName>> {
         bail!("keys.headers: without a header no export could carry its token");
     }
     Ok(headers)
+}
+
+/// Whose reports of leaked tokens are taken; `None`: nobody's.
+pub(super) fn leaks(config: &Config) -> Result<Option<Arc<Leaks>>> {
+    let LeaksConfig { keys_file, ingest, admin } = &config.leaks;
+    if keys_file.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let read = || -> Result<_> { Ok(PublicKeys::parse(&std::fs::read_to_string(keys_file)?)?) };
+    let keys = read().with_context(|| format!("leaks.keys_file: {}", keys_file.display()))?;
+    Ok(Some(Arc::new(Leaks { keys, ingest: *ingest, admin: *admin })))
 }
 
 /// Which web pages may export; `None`: none.
@@ -102,6 +134,29 @@ fn backend_settings(forward: &ForwardConfig) -> BackendSettings {
         stamp: forward.stamp,
         tls: BackendTls { ca: file(&forward.ca), certificate: file(&forward.certificate), key: file(&forward.key) },
     }
+}
+
+/// What sends the messages of webhooks.
+pub(super) fn webhook_sender(config: &Config, peppers: &Arc<Peppers>, clock: &Arc<dyn Clock>) -> Result<Sender> {
+    let webhooks = &config.webhooks;
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    let builder = if webhooks.ca.as_os_str().is_empty() {
+        // A machine without authorities can do without webhooks.
+        builder.clone().with_native_roots().unwrap_or_else(|error| {
+            tracing::warn!(%error, "the machine trusts no authority; webhooks need webhooks.ca");
+            builder.with_root_certificates(RootCertStore::empty())
+        })
+    } else {
+        builder.with_root_certificates(read_authorities(&webhooks.ca).context("webhooks.ca")?)
+    };
+    Ok(Sender {
+        policy: Policy { allow_http: webhooks.allow_http, allow_networks: webhooks.allow_networks.clone() },
+        resolver: Arc::new(SystemResolver),
+        tls: Arc::new(builder.with_no_client_auth()),
+        timeout: webhooks.timeout.0,
+        peppers: Arc::clone(peppers),
+        clock: Arc::clone(clock),
+    })
 }
 
 pub(super) fn key_cache_settings(config: &Config) -> KeyCacheSettings {

@@ -23,3 +23,5 @@ mod lake;
 mod otlp;
 #[cfg(test)]
 mod storage;
+#[cfg(test)]
+mod webhooks;

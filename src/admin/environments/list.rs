@@ -13,6 +13,11 @@ use crate::catalog::Page;
 use crate::domain::Permission;
 
 /// Every environment by slug, on one page: an installation has a handful.
+#[utoipa::path(
+    get, path = "/environments", tag = "projects", operation_id = "list_environments",
+    security(("bearer" = ["project.view"])),
+    responses((status = 200, body = PageView<EnvironmentView>)),
+)]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,

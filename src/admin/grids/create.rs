@@ -5,28 +5,43 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::GridView;
 use crate::admin::AdminState;
 use crate::admin::body::{self, ProjectPath};
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
+use crate::admin::openapi::schemas;
 use crate::admin::problem::Problem;
 use crate::admin::projects;
 use crate::catalog::Grid;
 use crate::domain::Permission;
 
 /// The body.
-#[derive(Default, Debug, Serialize, Deserialize)]
+#[derive(Default, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewGrid {
     /// Unique inside its project, and immutable.
+    #[schema(value_type = schemas::Slug)]
     pub slug: Option<String>,
     /// Free text for people; the slug unless told otherwise.
+    #[schema(value_type = Option<schemas::Name>)]
     pub name: Option<String>,
 }
 
 /// Creates a grid.
+#[utoipa::path(
+    post, path = "/projects/{project}/grids", tag = "projects", operation_id = "create_grid",
+    security(("bearer" = ["grid.create"])),
+    params(("project" = schemas::Slug, Path)),
+    request_body = NewGrid,
+    responses(
+        (status = 201, body = GridView),
+        (status = 404, description = "project_not_found"),
+        (status = 409, description = "grid_exists"),
+    ),
+)]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,

@@ -4,19 +4,25 @@ pub mod create;
 pub(super) mod list;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
+use super::openapi::schemas;
 use crate::catalog::Grid;
 
 /// A grid in answers.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct GridView {
     /// The project it belongs to.
+    #[schema(value_type = schemas::Slug)]
     pub project: String,
     /// Unique inside its project, and immutable.
+    #[schema(value_type = schemas::Slug)]
     pub slug: String,
     /// Free text for people.
+    #[schema(value_type = schemas::Name)]
     pub name: String,
     /// When it was created, RFC 3339.
+    #[schema(value_type = schemas::Instant)]
     pub created_at: String,
 }
 

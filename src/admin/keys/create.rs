@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{KeyView, to_the_end};
 use crate::admin::AdminState;
@@ -12,41 +13,61 @@ use crate::admin::body;
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
 use crate::admin::grant;
+use crate::admin::openapi::schemas;
 use crate::admin::problem::{Place, Problem};
 use crate::catalog::issue::{self, IssueError, issue_key};
 use crate::catalog::{CatalogError, Entity};
 use crate::domain::{Binding, Permission, Permissions, Tenant, Timestamp, TokenKind};
 
 /// The body.
-#[derive(Default, Debug, Serialize, Deserialize)]
+#[derive(Default, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewKey {
     /// Free text for people, unique among the keys with the same binding that are not revoked.
+    #[schema(value_type = schemas::Name)]
     pub name: Option<String>,
     /// `ingest` unless told otherwise, or `admin`.
+    #[schema(value_type = Option<schemas::KeyKind>)]
     pub kind: Option<String>,
     /// The project; an admin key without one is of the whole installation.
+    #[schema(value_type = Option<schemas::Slug>)]
     pub project: Option<String>,
     /// The grid of an ingest key.
+    #[schema(value_type = Option<schemas::Slug>)]
     pub grid: Option<String>,
     /// The environment of an ingest key.
+    #[schema(value_type = Option<schemas::Slug>)]
     pub environment: Option<String>,
     /// What it may do. Unless told otherwise an ingest key exports every signal and an admin key only looks.
+    #[schema(min_items = 1)]
     pub permissions: Option<Vec<String>>,
     /// RFC 3339; never unless told otherwise.
+    #[schema(value_type = Option<schemas::Instant>)]
     pub expires_at: Option<String>,
 }
 
 /// The answer: the only one that ever shows the token.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct IssuedKey {
     /// The new key.
     pub key: KeyView,
     /// Its token.
+    #[schema(value_type = schemas::Token)]
     pub token: String,
 }
 
 /// Creates a key and shows its token, once.
+#[utoipa::path(
+    post, path = "/keys", tag = "keys", operation_id = "create_key",
+    security(("bearer" = ["api.key.create"])),
+    request_body = NewKey,
+    responses(
+        (status = 201, body = IssuedKey, headers(("location"))),
+        (status = 403, description = "installation_only, grant_refused"),
+        (status = 404, description = "project_not_found, grid_not_found, environment_not_found"),
+        (status = 409, description = "key_exists"),
+    ),
+)]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,

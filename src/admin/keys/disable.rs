@@ -7,10 +7,21 @@ use super::{KeyView, change};
 use crate::admin::AdminState;
 use crate::admin::body::KeyPath;
 use crate::admin::caller::Caller;
+use crate::admin::openapi::schemas;
 use crate::admin::problem::Problem;
 use crate::domain::{KeyChange, Permission};
 
 /// Refuses a key until it is enabled.
+#[utoipa::path(
+    post, path = "/keys/{id}/disable", tag = "keys", operation_id = "disable_key",
+    security(("bearer" = ["api.key.update"])),
+    params(("id" = schemas::KeyId, Path)),
+    responses(
+        (status = 200, body = KeyView),
+        (status = 404, description = "key_not_found"),
+        (status = 409, description = "key_revoked"),
+    ),
+)]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,

@@ -7,6 +7,7 @@ use super::KeyView;
 use crate::admin::AdminState;
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
+use crate::admin::openapi::schemas::{KeyQuery, PageQuery};
 use crate::admin::page::{PageView, Parameters, parameter};
 use crate::admin::problem::Problem;
 use crate::admin::projects;
@@ -14,6 +15,12 @@ use crate::catalog::{KeyFilter, Paging};
 use crate::domain::{KeyStatus, Permission, TokenKind};
 
 /// The keys that the caller may see, newest first; without revoked ones unless the filter names them.
+#[utoipa::path(
+    get, path = "/keys", tag = "keys", operation_id = "list_keys",
+    security(("bearer" = ["api.key.view"])),
+    params(KeyQuery, PageQuery),
+    responses((status = 200, body = PageView<KeyView>), (status = 404, description = "project_not_found")),
+)]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,

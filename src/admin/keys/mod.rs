@@ -5,63 +5,80 @@ pub mod diagnose;
 pub(super) mod disable;
 pub(super) mod enable;
 pub(super) mod list;
-mod presented;
+pub(super) mod presented;
 pub(super) mod revoke;
 pub(super) mod show;
 pub mod verify;
 
 use axum::Json;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::AdminState;
 use super::caller::Caller;
+use super::openapi::schemas;
 use super::problem::Problem;
 use crate::catalog::Entity;
 use crate::domain::{Binding, Key, KeyChange, KeyId, Permission, Secret, SecretState, Slug, Timestamp};
 
 /// A key in answers. Instants are RFC 3339; nothing of a secret is shown but its version and state.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct KeyView {
     /// The public id, `key_…`.
+    #[schema(value_type = schemas::KeyId)]
     pub id: String,
     /// `ingest` or `admin`.
+    #[schema(value_type = schemas::KeyKind)]
     pub kind: String,
     /// Free text for people.
+    #[schema(value_type = schemas::Name)]
     pub name: String,
     /// The project it belongs to; none of an admin key of the installation.
+    #[schema(value_type = Option<schemas::Slug>)]
     pub project: Option<String>,
     /// The grid of an ingest key.
+    #[schema(value_type = Option<schemas::Slug>)]
     pub grid: Option<String>,
     /// The environment of an ingest key.
+    #[schema(value_type = Option<schemas::Slug>)]
     pub environment: Option<String>,
     /// What it may do.
     pub permissions: Vec<String>,
     /// `revoked`, `expired`, `disabled` or `active`, in this order of precedence.
+    #[schema(value_type = schemas::KeyStatus)]
     pub status: String,
     /// When it was created.
+    #[schema(value_type = schemas::Instant)]
     pub created_at: String,
     /// The admin key that created it; none of the first.
+    #[schema(value_type = Option<schemas::KeyId>)]
     pub created_by: Option<String>,
     /// From this instant on it is refused.
+    #[schema(value_type = Option<schemas::Instant>)]
     pub expires_at: Option<String>,
     /// Set while it is disabled.
+    #[schema(value_type = Option<schemas::Instant>)]
     pub disabled_at: Option<String>,
     /// Set once it is revoked.
+    #[schema(value_type = Option<schemas::Instant>)]
     pub revoked_at: Option<String>,
     /// Its secrets, newest first.
     pub secrets: Vec<SecretView>,
 }
 
 /// A secret in answers.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SecretView {
     /// 1 for the first, counting up.
     pub version: u32,
     /// `current`, `retiring` or `retired`.
+    #[schema(value_type = schemas::SecretState)]
     pub state: String,
     /// When it was made.
+    #[schema(value_type = schemas::Instant)]
     pub created_at: String,
     /// From this instant on it is refused.
+    #[schema(value_type = Option<schemas::Instant>)]
     pub retires_at: Option<String>,
 }
 
@@ -139,6 +156,8 @@ async fn change(
 
 /// Runs `work` to its end even if the client leaves meanwhile, which drops the handler: a change that is committed but not
 /// announced would leave the gate with what it cached.
-async fn to_the_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, Problem> {
+pub(super) async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Problem> {
     tokio::spawn(work).await.map_err(Problem::internal)
 }

@@ -7,10 +7,17 @@ use super::{KeyView, visible};
 use crate::admin::AdminState;
 use crate::admin::body::KeyPath;
 use crate::admin::caller::Caller;
+use crate::admin::openapi::schemas;
 use crate::admin::problem::Problem;
 use crate::domain::Permission;
 
 /// One key, whatever its status.
+#[utoipa::path(
+    get, path = "/keys/{id}", tag = "keys", operation_id = "show_key",
+    security(("bearer" = ["api.key.view"])),
+    params(("id" = schemas::KeyId, Path)),
+    responses((status = 200, body = KeyView), (status = 404, description = "key_not_found")),
+)]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,

@@ -7,12 +7,19 @@ use super::ProjectView;
 use crate::admin::AdminState;
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
+use crate::admin::openapi::schemas::PageQuery;
 use crate::admin::page::{PageView, Parameters};
 use crate::admin::problem::Problem;
 use crate::catalog::{CatalogError, Page};
 use crate::domain::{Binding, Permission};
 
 /// The projects that the caller may see, by slug.
+#[utoipa::path(
+    get, path = "/projects", tag = "projects", operation_id = "list_projects",
+    security(("bearer" = ["project.view"])),
+    params(PageQuery),
+    responses((status = 200, body = PageView<ProjectView>)),
+)]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,

@@ -5,21 +5,26 @@ pub(super) mod list;
 pub(super) mod show;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::AdminState;
 use super::caller::Caller;
+use super::openapi::schemas;
 use super::problem::Problem;
 use crate::catalog::{Entity, Project};
 use crate::domain::Slug;
 
 /// A project in answers.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ProjectView {
     /// Unique and immutable.
+    #[schema(value_type = schemas::Slug)]
     pub slug: String,
     /// Free text for people.
+    #[schema(value_type = schemas::Name)]
     pub name: String,
     /// When it was created, RFC 3339.
+    #[schema(value_type = schemas::Instant)]
     pub created_at: String,
 }
 

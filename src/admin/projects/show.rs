@@ -7,10 +7,17 @@ use super::{ProjectView, visible};
 use crate::admin::AdminState;
 use crate::admin::body::ProjectPath;
 use crate::admin::caller::Caller;
+use crate::admin::openapi::schemas;
 use crate::admin::problem::Problem;
 use crate::domain::Permission;
 
 /// One project.
+#[utoipa::path(
+    get, path = "/projects/{project}", tag = "projects", operation_id = "show_project",
+    security(("bearer" = ["project.view"])),
+    params(("project" = schemas::Slug, Path)),
+    responses((status = 200, body = ProjectView), (status = 404, description = "project_not_found")),
+)]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,

@@ -47,6 +47,11 @@ impl<'a> Writing<'a> {
         &mut self.transaction
     }
 
+    /// The place of the newest entry.
+    pub(super) const fn position(&self) -> i64 {
+        self.seq
+    }
+
     /// Writes what was done down. `before` and `after` hold the fields that it changed, or all of a thing that was not there before
     /// or is not there after it; never a token or a digest.
     pub(super) async fn append(

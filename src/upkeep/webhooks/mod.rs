@@ -6,6 +6,7 @@
 //! CloudEvents, signed as Standard Webhooks describes ([`sign`]). Where it is sent is checked ([`target`]): a webhook must not be a
 //! way to the machines around the gate.
 
+pub mod courier;
 pub mod message;
 pub mod send;
 pub mod sign;

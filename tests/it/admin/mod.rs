@@ -6,16 +6,21 @@ mod diagnose;
 mod input;
 mod isolation;
 mod keys;
+mod limits;
 mod permissions;
 mod projects;
 mod secrecy;
 pub(crate) mod watched;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
+use axum::body::Body;
 use bytes::Bytes;
+use gridgate::admin::limits::{LimitSettings, Limits};
+use gridgate::admin::request::Peer;
 use gridgate::admin::{AdminState, router};
 use gridgate::catalog::Catalog;
 use gridgate::catalog::issue::{NewKey, issue_key};
@@ -24,6 +29,8 @@ use gridgate::domain::random::SeededRandom;
 use gridgate::domain::secret::Peppers;
 use gridgate::domain::uses::Uses;
 use gridgate::domain::{Actor, Binding, Key, Pepper, Permissions, Timestamp};
+use gridgate::observe::webhooks::WebhookMetrics;
+use gridgate::upkeep::webhooks::courier::Courier;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
@@ -32,14 +39,23 @@ use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tower::ServiceExt as _;
 
 use crate::catalog::{Fresh, slug};
+use crate::webhooks::{Names, sender};
 use watched::Watched;
 
 /// 2026-11-21T10:22:00Z, where every test's clock begins.
 pub(crate) const START: Timestamp = Timestamp::from_micros(1_795_256_520_000_000);
 /// The same as the API shows it.
 pub(crate) const START_TEXT: &str = "2026-11-21T10:22:00.000000Z";
+
+/// More than any test asks at one instant.
+const PLENTY: LimitSettings = LimitSettings {
+    requests_per_second: NonZeroU32::MAX,
+    burst: NonZeroU32::MAX,
+    unauthenticated_per_minute: NonZeroU32::MAX,
+};
 
 /// What happened in which order: commits, announcements, answers.
 pub(crate) type Events = Arc<Mutex<Vec<String>>>;
@@ -50,7 +66,8 @@ pub(crate) struct Server {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) owner: Admin,
     pub(crate) events: Events,
-    watched: Arc<Watched>,
+    pub(crate) watched: Arc<Watched>,
+    pub(crate) names: Arc<Names>,
     state: AdminState,
     _fresh: Fresh,
 }
@@ -72,6 +89,11 @@ pub(crate) struct Answer {
 
 impl Server {
     pub(crate) async fn start() -> Self {
+        Self::start_with(PLENTY).await
+    }
+
+    /// One whose clients may not ask more than this.
+    pub(crate) async fn start_with(limits: LimitSettings) -> Self {
         let fresh = Fresh::sqlite();
         let events = Events::default();
         let watched = Arc::new(Watched::new(fresh.migrated().await, Arc::clone(&events)));
@@ -79,12 +101,16 @@ impl Server {
         let random = Arc::new(SeededRandom::new(7));
         let pepper = Pepper::random(1, &*random).expect("a pepper");
         let peppers = Arc::new(Peppers::new(vec![pepper]).expect("a ring"));
+        let names = Arc::new(Names::default());
         let announced = Arc::clone(&events);
         let state = AdminState {
             catalog: Arc::clone(&watched) as Arc<dyn Catalog>,
             clock: Arc::clone(&clock) as _,
             random,
+            webhooks: Arc::new(sender(&names, &peppers, Arc::clone(&clock) as _)),
             peppers,
+            leaks: None,
+            limits: Arc::new(Limits::new(limits, &(Arc::clone(&clock) as _))),
             uses: Arc::new(Uses::new(100)),
             key_changed: Arc::new(move |id| announced.lock().expect("events").push(format!("announced {id}"))),
         };
@@ -93,7 +119,7 @@ impl Server {
         let address = listener.local_addr().expect("an address");
         tokio::spawn(serve(listener, router(state.clone())));
         events.lock().expect("events").clear();
-        Self { address, clock, owner, events, watched, state, _fresh: fresh }
+        Self { address, clock, owner, events, watched, names, state, _fresh: fresh }
     }
 
     /// The same with the projects `shop` and `bank`, each with the grid `web`.
@@ -115,6 +141,24 @@ impl Server {
     /// An ingest key of the grid `web` in production, made by the owner through the API: its answer's JSON.
     pub(crate) async fn ingest_key(&self, project: &str, name: &str) -> Value {
         self.post("/keys", &ingest(project, name)).await.expect(201)
+    }
+
+    /// A change in the form of a merge patch, meant for the version that `if_match` names.
+    pub(crate) async fn patch(&self, path: &str, if_match: &str, body: &Value) -> Answer {
+        let request = self.request(Method::PATCH, path).header("authorization", format!("Bearer {}", self.owner.token));
+        let request = request.header("content-type", "application/merge-patch+json").header("if-match", if_match);
+        self.send(request, body.to_string()).await
+    }
+
+    /// What the API works with.
+    pub(crate) const fn state(&self) -> &AdminState {
+        &self.state
+    }
+
+    /// A courier over the same catalog.
+    pub(crate) fn courier(&self) -> Courier {
+        let AdminState { catalog, webhooks, random, .. } = self.state.clone();
+        Courier::new(catalog, webhooks, random, WebhookMetrics::default())
     }
 
     /// From now on every call of the catalog fails.
@@ -140,6 +184,12 @@ impl Server {
     /// The beginning of a request under `/api/v1`.
     pub(crate) fn request(&self, method: Method, path: &str) -> http::request::Builder {
         Request::builder().method(method).uri(format!("http://{}/api/v1{path}", self.address))
+    }
+
+    /// The status of the answer to a request from `peer`.
+    pub(crate) async fn status_from(&self, peer: IpAddr, request: http::request::Builder) -> u16 {
+        let request = request.extension(Peer(peer)).body(Body::empty()).expect("a request");
+        router(self.state.clone()).oneshot(request).await.expect("an answer").status().as_u16()
     }
 
     pub(crate) async fn send(&self, request: http::request::Builder, body: impl Into<Bytes>) -> Answer {

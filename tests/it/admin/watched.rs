@@ -5,9 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use gridgate::catalog::{Catalog, CatalogError, Grid, KeyFilter, Keys, Page, Paging, Project, Projects, Secrets};
+use gridgate::catalog::{
+    Catalog, CatalogError, Deliveries, Grid, Happened, KeyFilter, Keys, Page, Paging, Project, Projects, Secrets,
+    Subscriber, Webhooks,
+};
 use gridgate::domain::audit::{Action, Actor};
 use gridgate::domain::uses::LastUse;
+use gridgate::domain::webhook::{Attempt, Delivery, DeliveryState, Webhook, WebhookChange, WebhookId};
 use gridgate::domain::{Changed, Digest, Environment, Key, KeyChange, KeyId, Slug, Timestamp};
 use tokio::sync::Semaphore;
 
@@ -43,6 +47,20 @@ impl Watched {
             lookups: Semaphore::new(Semaphore::MAX_PERMITS),
             answered: Semaphore::new(0),
         }
+    }
+
+    /// From now on look-ups wait with their answers.
+    pub(crate) async fn hold(&self) {
+        let all = self.lookups.available_permits();
+        self.lookups.acquire_many(u32::try_from(all).unwrap_or(u32::MAX)).await.expect("permits").forget();
+        let rest = self.lookups.available_permits();
+        self.lookups.forget_permits(rest);
+        self.answered.forget_permits(self.answered.available_permits());
+    }
+
+    /// Waits for a look-up that has its answer, and holds it.
+    pub(crate) async fn held(&self) {
+        self.answered.acquire().await.expect("it is never closed").forget();
     }
 
     fn inner(&self) -> Result<&dyn Catalog, CatalogError> {
@@ -132,6 +150,82 @@ impl Keys for Watched {
         let changed = self.inner()?.change_key(id, change, expected, by).await?;
         self.committed("changed", id);
         Ok(changed)
+    }
+}
+
+#[async_trait]
+impl Webhooks for Watched {
+    async fn create_webhook(&self, webhook: &Webhook, by: &Actor) -> Result<(), CatalogError> {
+        self.inner()?.create_webhook(webhook, by).await
+    }
+
+    async fn webhook(&self, id: &WebhookId) -> Result<Option<Webhook>, CatalogError> {
+        self.inner()?.webhook(id).await
+    }
+
+    async fn webhooks(&self, project: Option<&Slug>, paging: &Paging) -> Result<Page<Webhook>, CatalogError> {
+        self.inner()?.webhooks(project, paging).await
+    }
+
+    async fn subscribers(&self) -> Result<Vec<Subscriber>, CatalogError> {
+        self.inner()?.subscribers().await
+    }
+
+    async fn change_webhook(
+        &self,
+        id: &WebhookId,
+        change: &WebhookChange,
+        expected: Option<u64>,
+        by: &Actor,
+    ) -> Result<Option<(Webhook, Changed)>, CatalogError> {
+        self.inner()?.change_webhook(id, change, expected, by).await
+    }
+
+    async fn delete_webhook(&self, id: &WebhookId, expected: Option<u64>, by: &Actor) -> Result<bool, CatalogError> {
+        self.inner()?.delete_webhook(id, expected, by).await
+    }
+}
+
+#[async_trait]
+impl Deliveries for Watched {
+    async fn outbox_position(&self) -> Result<i64, CatalogError> {
+        self.inner()?.outbox_position().await
+    }
+
+    async fn happened_after(&self, position: i64, limit: u32) -> Result<Vec<Happened>, CatalogError> {
+        self.inner()?.happened_after(position, limit).await
+    }
+
+    async fn advance_outbox(&self, from: i64, to: i64, deliveries: &[Delivery]) -> Result<bool, CatalogError> {
+        self.inner()?.advance_outbox(from, to, deliveries).await
+    }
+
+    async fn add_delivery(&self, delivery: &Delivery) -> Result<(), CatalogError> {
+        self.inner()?.add_delivery(delivery).await
+    }
+
+    async fn due_deliveries(&self, now: Timestamp, each: u32, most: u32) -> Result<Vec<Delivery>, CatalogError> {
+        self.inner()?.due_deliveries(now, each, most).await
+    }
+
+    async fn claim_delivery(&self, delivery: &Delivery, until: Timestamp) -> Result<bool, CatalogError> {
+        self.inner()?.claim_delivery(delivery, until).await
+    }
+
+    async fn attempted(&self, one: &Delivery, attempt: &Attempt, state: DeliveryState) -> Result<(), CatalogError> {
+        self.inner()?.attempted(one, attempt, state).await
+    }
+
+    async fn deliveries(&self, webhook: &WebhookId, paging: &Paging) -> Result<Page<Delivery>, CatalogError> {
+        self.inner()?.deliveries(webhook, paging).await
+    }
+
+    async fn pending_deliveries(&self) -> Result<u64, CatalogError> {
+        self.inner()?.pending_deliveries().await
+    }
+
+    async fn forget_deliveries(&self, before: Timestamp, limit: u32) -> Result<u64, CatalogError> {
+        self.inner()?.forget_deliveries(before, limit).await
     }
 }
 

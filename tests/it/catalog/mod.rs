@@ -7,6 +7,7 @@ mod keys;
 mod names;
 mod opening;
 mod secrets;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;

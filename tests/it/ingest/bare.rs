@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use gridgate::catalog::Catalog;
 use gridgate::config::pepper;
 use gridgate::domain::Budget;
 use gridgate::domain::random::SeededRandom;
@@ -38,6 +39,11 @@ pub(super) struct Bare {
 
 impl Bare {
     pub(super) async fn of(server: &Gate) -> Self {
+        Self::over(server, Arc::clone(&server.catalog)).await
+    }
+
+    /// The same, whose keys are looked up in `catalog`.
+    pub(super) async fn over(server: &Gate, catalog: Arc<dyn Catalog>) -> Self {
         let store = Arc::new(InMemory::new());
         let report = Arc::new(Silent);
         let storage =
@@ -53,7 +59,7 @@ impl Bare {
             lookups: 1,
         };
         let gate = ingest::Gate {
-            keys: Arc::new(KeyCache::new(Arc::clone(&server.catalog), server.clock.clone(), cache)),
+            keys: Arc::new(KeyCache::new(catalog, server.clock.clone(), cache)),
             peppers: Arc::new(pepper::read(&server.config.pepper_file()).expect("the pepper")),
             uses: Arc::new(Uses::new(100)),
             cors: None,

@@ -70,20 +70,6 @@ impl Setup {
         self.catalog.down.store(down, Ordering::SeqCst);
     }
 
-    /// From now on look-ups wait with their answers.
-    async fn hold(&self) {
-        let all = self.catalog.lookups.available_permits();
-        self.catalog.lookups.acquire_many(u32::try_from(all).unwrap_or(u32::MAX)).await.expect("permits").forget();
-        let rest = self.catalog.lookups.available_permits();
-        self.catalog.lookups.forget_permits(rest);
-        self.catalog.answered.forget_permits(self.catalog.answered.available_permits());
-    }
-
-    /// Waits for a look-up that has its answer, and holds it.
-    async fn held(&self) {
-        self.catalog.answered.acquire().await.expect("it is never closed").forget();
-    }
-
     async fn revoke(&self) {
         self.catalog
             .change_key(&self.key.id, &KeyChange::Revoke, None, &by(START.micros()))
@@ -101,13 +87,13 @@ fn unknown(number: usize) -> KeyId {
 #[tokio::test]
 async fn one_of_many_callers_asks() {
     let setup = Setup::new(SETTINGS).await;
-    setup.hold().await;
+    setup.catalog.hold().await;
     let callers = (0..100).map(|_| {
         let (cache, id) = (Arc::clone(&setup.cache), setup.key.id);
         tokio::spawn(async move { cache.get(&id).await })
     });
     let callers: Vec<_> = callers.collect();
-    setup.held().await;
+    setup.catalog.held().await;
     setup.catalog.lookups.add_permits(100);
     for caller in callers {
         assert!(caller.await.expect("no panic").expect("an answer").is_some());
@@ -121,10 +107,10 @@ async fn one_of_many_callers_asks() {
 #[tokio::test]
 async fn a_look_up_that_a_revocation_overtook_leaves_nothing_behind() {
     let setup = Setup::new(SETTINGS).await;
-    setup.hold().await;
+    setup.catalog.hold().await;
     let (cache, id) = (Arc::clone(&setup.cache), setup.key.id);
     let overtaken = tokio::spawn(async move { cache.get(&id).await });
-    setup.held().await;
+    setup.catalog.held().await;
     setup.revoke().await;
     setup.catalog.lookups.add_permits(100);
     let overtaken = overtaken.await.expect("no panic").expect("an answer").expect("a key");
@@ -142,13 +128,13 @@ async fn a_revocation_is_seen_by_everybody_who_asks_after_it() {
     let setup = Setup::new(SETTINGS).await;
     assert_eq!(setup.status().await, KeyStatus::Active);
     setup.clock.advance(SETTINGS.ttl);
-    setup.hold().await;
+    setup.catalog.hold().await;
     let ask = || {
         let (cache, id) = (Arc::clone(&setup.cache), setup.key.id);
         tokio::spawn(async move { cache.get(&id).await })
     };
     let before = ask();
-    setup.held().await;
+    setup.catalog.held().await;
     setup.revoke().await;
     let after: Vec<_> = (0..10).map(|_| ask()).collect();
     setup.catalog.lookups.add_permits(100);
@@ -242,7 +228,7 @@ async fn a_revoked_key_is_not_served_in_the_grace_period() {
 #[tokio::test]
 async fn a_look_up_that_takes_too_long_is_given_up() {
     let setup = Setup::new(KeyCacheSettings { lookup_time: Duration::from_millis(20), ..SETTINGS }).await;
-    setup.hold().await;
+    setup.catalog.hold().await;
     assert!(matches!(setup.get().await, Err(LookupError)));
     setup.catalog.lookups.add_permits(100);
     setup.clock.advance(PAUSE);
@@ -294,9 +280,9 @@ async fn a_uuid_is_found_under_any_pepper_and_remembered() {
 async fn one_of_many_callers_with_one_uuid_asks() {
     let setup = Setup::new(SETTINGS).await;
     let id = setup.legacy(2, UUID, 2).await;
-    setup.hold().await;
+    setup.catalog.hold().await;
     let callers: Vec<_> = (0..100).map(|_| tokio::spawn(setup.finding(UUID))).collect();
-    setup.held().await;
+    setup.catalog.held().await;
     setup.catalog.lookups.add_permits(200);
     for caller in callers {
         assert_eq!(caller.await.expect("no panic"), Ok(Some(id)));
@@ -321,9 +307,9 @@ async fn an_unknown_uuid_is_remembered_for_a_while_and_until_it_is_imported() {
 #[tokio::test]
 async fn a_look_up_that_an_import_overtook_leaves_nothing_behind() {
     let setup = Setup::new(SETTINGS).await;
-    setup.hold().await;
+    setup.catalog.hold().await;
     let before = tokio::spawn(setup.finding(UUID));
-    setup.held().await;
+    setup.catalog.held().await;
     let id = setup.legacy(2, UUID, 2).await;
     setup.cache.forget(&id);
     let after: Vec<_> = (0..10).map(|_| tokio::spawn(setup.finding(UUID))).collect();

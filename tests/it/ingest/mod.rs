@@ -14,6 +14,7 @@ mod forward;
 mod frames;
 mod key_cache;
 mod last_used;
+mod leaks;
 mod left;
 mod legacy;
 mod limits;
@@ -155,11 +156,21 @@ impl Gate {
         gridgate::domain::KeyId::random(&*self.random).expect("randomness").to_string()
     }
 
-    /// `disable`, `enable` or `revoke`, through the admin API.
+    /// `POST /keys/{id}/{change}`, such as `disable` or `revoke`, through the admin API.
     async fn change(&self, key: &Issued, change: &str) {
         let path = format!("/api/v1/keys/{}/{change}", key.id);
         let request = Request::post(&path).header("authorization", format!("Bearer {}", self.owner));
         let answer = exchange(self.admin, false, request, "").await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+
+    /// `PATCH /keys/{id}` with these fields, through the admin API.
+    async fn edit(&self, key: &Issued, fields: &str) {
+        let request = Request::patch(format!("/api/v1/keys/{}", key.id))
+            .header("authorization", format!("Bearer {}", self.owner))
+            .header("content-type", "application/merge-patch+json")
+            .header("if-match", "*");
+        let answer = exchange(self.admin, false, request, fields.to_owned()).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
 

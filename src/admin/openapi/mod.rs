@@ -1,0 +1,56 @@
+//! The description of the admin API in OpenAPI 3.1, made from the handlers: a route without one does not compile.
+//!
+//! A handler's annotation says what is particular to it; [`common`] adds what holds for all. `docs/openapi.json` is the
+//! committed copy, which `tests/generated.rs` holds against the code.
+
+mod common;
+pub mod schemas;
+
+use std::sync::LazyLock;
+
+use axum::response::IntoResponse;
+use bytes::Bytes;
+use http::header;
+use serde_json::Value;
+use utoipa::OpenApi as _;
+
+use super::limits::Anyone;
+use super::problem::ProblemView;
+
+/// What is said once of the whole API.
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(title = "Gridgate admin API", description = "docs/api.md describes it in words."),
+    servers((url = "/api/v1")),
+    components(schemas(ProblemView)),
+    tags(
+        (name = "projects", description = "Projects, their grids, and environments"),
+        (name = "keys", description = "Keys and their whole life"),
+        (name = "description", description = "This description"),
+    ),
+)]
+struct Api;
+
+/// The description of every route.
+#[must_use]
+pub fn document() -> Value {
+    let (_, api) = super::routes().split_for_parts();
+    // What it is made of has text for keys only, so that it is always JSON.
+    common::complete(serde_json::to_value(api).unwrap_or_default())
+}
+
+/// This description.
+#[utoipa::path(
+    get, path = "/openapi.json", tag = "description", operation_id = "show_description",
+    security(()),
+    responses((status = 200, body = Object)),
+)]
+pub(super) async fn handler(_: Anyone) -> impl IntoResponse {
+    static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| document().to_string().into());
+    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.clone())
+}
+
+/// The part of it that does not come from handlers.
+pub(super) fn frame() -> utoipa::openapi::OpenApi {
+    Api::openapi()
+}

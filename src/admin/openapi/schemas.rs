@@ -1,0 +1,135 @@
+//! The values that bodies, parameters and answers are made of, as the description has them: each is told once and referred to.
+//!
+//! Fields are text in the code, because the checks tell more of a fault than types do; `value_type` puts these in their place.
+//! What a value may be is in the domain and in the checks; schemathesis holds both against these.
+
+use utoipa::{IntoParams, ToSchema};
+
+/// 1 to 40 characters of `a-z`, `0-9` and single `-` between them. Immutable.
+#[derive(ToSchema)]
+#[schema(value_type = String, min_length = 1, max_length = 40, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$")]
+pub struct Slug(pub String);
+
+/// Text for people: 1 to 100 characters without control characters. White space around it is cut off.
+#[derive(ToSchema)]
+#[schema(
+    value_type = String,
+    min_length = 1,
+    max_length = 100,
+    pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$"
+)]
+pub struct Name(pub String);
+
+/// An RFC 3339 instant. Answers have it in UTC with microseconds.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = DateTime)]
+pub struct Instant(pub String);
+
+/// The public id of a key, safe to log.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = "^key_[0-9A-Za-z]{12}$")]
+pub struct KeyId(pub String);
+
+/// A token in the clear. It is shown once and kept nowhere.
+#[derive(ToSchema)]
+#[schema(value_type = String)]
+pub struct Token(pub String);
+
+/// A kind of telemetry.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum Signal {
+    /// Spans.
+    Traces,
+    /// Metric data points.
+    Metrics,
+    /// Log records.
+    Logs,
+    /// Profile samples.
+    Profiles,
+}
+
+/// An IP address.
+#[derive(ToSchema)]
+#[schema(
+    value_type = String,
+    pattern = "^(((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(\\.|$)){4}|([0-9a-f]{1,4}:){7}[0-9a-f]{1,4}|([0-9a-f]{1,4}:){0,6}:[0-9a-f]{0,4})$"
+)]
+pub struct Address(pub String);
+
+/// The name of a permission: one of Gridgate's, one of the deployment's own, or `*`.
+#[derive(ToSchema)]
+#[schema(value_type = String, max_length = 64)]
+pub struct Permission(pub String);
+
+/// What a key is for: to export telemetry, or to administer.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum KeyKind {
+    /// It exports telemetry.
+    Ingest,
+    /// It calls this API.
+    Admin,
+}
+
+/// The first that holds.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum KeyStatus {
+    /// For ever.
+    Revoked,
+    /// Its time is over.
+    Expired,
+    /// Until it is enabled.
+    Disabled,
+    /// It is let in.
+    Active,
+}
+
+/// Whether a secret is let in.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum SecretState {
+    /// It is.
+    Current,
+    /// It is until `retires_at`.
+    Retiring,
+    /// It is not.
+    Retired,
+}
+
+/// The parameters of every list with pages.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// The most rows of the page; 50 unless told otherwise.
+    #[param(minimum = 1, maximum = 200)]
+    pub limit: Option<u32>,
+    /// The `next_cursor` of the page before, unchanged.
+    #[param(nullable = false)]
+    pub cursor: Option<String>,
+}
+
+/// The filters of the list of keys.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct KeyQuery {
+    /// Only keys of this project.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub project: Option<String>,
+    /// Only ingest keys of this grid.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub grid: Option<String>,
+    /// Only ingest keys of this environment.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub environment: Option<String>,
+    /// Only keys of this kind.
+    #[param(value_type = Option<KeyKind>, nullable = false)]
+    pub kind: Option<String>,
+    /// `all`, or statuses separated by commas; all but `revoked` unless told otherwise.
+    #[param(
+        pattern = "^(all|(active|disabled|expired|revoked)(,(active|disabled|expired|revoked))*)$",
+        nullable = false
+    )]
+    pub status: Option<String>,
+}

@@ -1,0 +1,26 @@
+//! `DELETE /webhooks/{id}`
+
+use axum::extract::State;
+use http::StatusCode;
+
+use super::visible;
+use crate::admin::AdminState;
+use crate::admin::body::WebhookPath;
+use crate::admin::caller::Caller;
+use crate::admin::precondition::IfMatch;
+use crate::admin::problem::Problem;
+use crate::catalog::Entity;
+use crate::domain::Permission;
+
+/// Takes a webhook away, with the record of its messages.
+pub(in crate::admin) async fn handler(
+    State(state): State<AdminState>,
+    caller: Caller,
+    WebhookPath(id): WebhookPath,
+    IfMatch(expected): IfMatch,
+) -> Result<StatusCode, Problem> {
+    caller.require(Permission::WebhookDelete)?;
+    visible(&state, &caller, &id).await?;
+    let deleted = state.catalog.delete_webhook(&id, expected, &caller.actor).await?;
+    if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found(Entity::Webhook)) }
+}

@@ -1,0 +1,30 @@
+//! `POST /webhooks/{id}/rotate-secret`
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::IntoResponse;
+
+use super::{WebhookWithSecret, visible};
+use crate::admin::AdminState;
+use crate::admin::body::WebhookPath;
+use crate::admin::caller::Caller;
+use crate::admin::precondition::{IfMatch, etag};
+use crate::admin::problem::Problem;
+use crate::catalog::Entity;
+use crate::domain::Permission;
+use crate::domain::webhook::WebhookChange;
+
+/// Replaces the signing secret and shows the new one, once. For 24 hours messages are signed by both.
+pub(in crate::admin) async fn handler(
+    State(state): State<AdminState>,
+    caller: Caller,
+    WebhookPath(id): WebhookPath,
+    IfMatch(expected): IfMatch,
+) -> Result<impl IntoResponse, Problem> {
+    caller.require(Permission::WebhookUpdate)?;
+    visible(&state, &caller, &id).await?;
+    let change = WebhookChange::RotateSecret { pepper: state.peppers.newest().version() };
+    let changed = state.catalog.change_webhook(&id, &change, expected, &caller.actor).await?;
+    let (webhook, _) = changed.ok_or_else(|| Problem::not_found(Entity::Webhook))?;
+    Ok((etag(webhook.version), Json(WebhookWithSecret::new(&webhook, &state)?)))
+}
