@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gridgate::catalog::issue::NewKey;
 use gridgate::domain::key::{KeyChange, NewSecret, SecretFormat};
-use gridgate::domain::{Binding, Key, KeyStatus, LeakPolicy, Permissions, Token};
+use gridgate::domain::{Binding, Clock as _, Key, KeyStatus, LeakPolicy, Permissions, Token};
 use http::Request;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
@@ -54,7 +54,7 @@ impl Scanner {
         let reports: Vec<_> = tokens.iter().map(|token| found(token)).collect();
         let answer = self.report(gate, &json!(reports).to_string()).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
-        assert!(tokens.iter().all(|token| !answer.text().contains(token)), "{}", answer.text());
+        assert!(tokens.iter().all(|token| token.is_empty() || !answer.text().contains(token)), "{}", answer.text());
         let feedback: Value = serde_json::from_slice(&answer.data).expect("JSON");
         let hashes =
             tokens.iter().map(|token| Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect());
