@@ -83,7 +83,7 @@ async fn installation(peppers: &Peppers, file: &std::path::Path) -> Result<(KeyC
     let catalog = connect(&settings).await?;
     let (demo, created_at): (Slug, _) = ("demo".parse()?, SystemClock.now());
     let by = Actor::command("bench", created_at);
-    catalog.create_project(&Project { slug: demo.clone(), name: "Demo".to_owned(), created_at }, &by).await?;
+    catalog.create_project(&Project::new(demo.clone(), "Demo", created_at), &by).await?;
     let grid = Grid { project: demo.clone(), slug: demo.clone(), name: "Demo".to_owned(), created_at };
     catalog.create_grid(&grid, &by).await?;
     let tenant = Tenant { project: demo.clone(), grid: demo, environment: "production".parse()? };

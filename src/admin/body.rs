@@ -8,12 +8,13 @@ use axum::http::StatusCode;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, header};
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
-use serde_path_to_error::{Path as JsonPath, Segment};
 
 use super::AdminState;
-use super::problem::{Code, FieldError, Place, Problem};
+use super::check::Check;
+use super::problem::{Code, Problem};
+use super::strict;
 use crate::catalog::Entity;
 use crate::domain::webhook::WebhookId;
 use crate::domain::{KeyId, Slug};
@@ -25,57 +26,126 @@ impl<T: DeserializeOwned> FromRequest<AdminState> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &AdminState) -> Result<Self, Problem> {
-        if !is_of_type(request.headers(), &[JSON]) {
-            let detail = "the body must be declared as content-type: application/json";
-            return Err(Problem::new(Code::ContentTypeUnsupported, detail));
-        }
-        read(request, state).await.map(Self)
+        let Checked(value, check) = Checked::from_request(request, state).await?;
+        check.finish(Some(Self(value)))
     }
 }
 
-/// A change in the form of RFC 7396: what is left out stays, `null` removes. Fields that nothing can remove are read by [`given`].
+/// A JSON body with what is wrong with its form, so that the handler adds what is wrong with its values; in an extractor's last place
+/// as [`Json`].
+pub(super) struct Checked<T>(pub(super) T, pub(super) Check);
+
+impl<T: DeserializeOwned> FromRequest<AdminState> for Checked<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AdminState) -> Result<Self, Problem> {
+        let bytes = read(request, state, &[JSON]).await?;
+        strict::object(&bytes, &[]).map(|(value, check)| Self(value, check))
+    }
+}
+
+/// The same, where a request may have no body at all.
+pub(super) struct Optional<T>(pub(super) T, pub(super) Check);
+
+impl<T: DeserializeOwned + Default> FromRequest<AdminState> for Optional<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AdminState) -> Result<Self, Problem> {
+        let declared = request.headers().contains_key(header::CONTENT_TYPE);
+        let bytes = if declared { read(request, state, &[JSON]).await? } else { bytes(request, state).await? };
+        if bytes.is_empty() {
+            return Ok(Self(T::default(), Check::default()));
+        }
+        if !declared {
+            return Err(undeclared(&[JSON]));
+        }
+        strict::object(&bytes, &[]).map(|(value, check)| Self(value, check))
+    }
+}
+
+/// No body, or an object without fields.
+pub(super) struct Empty;
+
+impl FromRequest<AdminState> for Empty {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AdminState) -> Result<Self, Problem> {
+        #[derive(Default, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Nothing {}
+
+        let Optional(Nothing {}, check) = Optional::from_request(request, state).await?;
+        check.finish(Some(Self))
+    }
+}
+
+/// What can be edited by a merge patch.
+pub(super) trait Patch: DeserializeOwned {
+    /// Fields that are shown and never edited, each with what to do instead.
+    const FIXED: &[(&str, &str)];
+}
+
+/// A JSON merge patch (RFC 7396) with what is wrong with its form, in an extractor's last place as [`Json`].
+pub(super) struct CheckedPatch<T>(pub(super) T, pub(super) Check);
+
+impl<T: Patch> FromRequest<AdminState> for CheckedPatch<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AdminState) -> Result<Self, Problem> {
+        let bytes = read(request, state, &[MERGE_PATCH, JSON]).await?;
+        strict::object(&bytes, T::FIXED).map(|(value, check)| Self(value, check))
+    }
+}
+
+/// The same, of which nothing needs to be told but what is edited.
 pub(super) struct MergePatch<T>(pub(super) T);
 
 impl<T: DeserializeOwned> FromRequest<AdminState> for MergePatch<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &AdminState) -> Result<Self, Problem> {
-        if !is_of_type(request.headers(), &["application/merge-patch+json", JSON]) {
-            let detail = "the body must be declared as content-type: application/merge-patch+json, or application/json";
-            return Err(Problem::new(Code::ContentTypeUnsupported, detail));
-        }
-        read(request, state).await.map(Self)
+        let bytes = read(request, state, &[MERGE_PATCH, JSON]).await?;
+        let (value, check) = strict::object(&bytes, &[])?;
+        check.finish(Some(Self(value)))
     }
 }
 
-/// Reads a field of a [`MergePatch`] that is there: of `Option<T>` no `null` is taken, of `Option<Option<T>>` it is the inner `None`.
-pub(super) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+/// Reads a field of a merge patch that is absent, null or has a value. The field needs `#[serde(default)]`.
+pub(super) fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// Reads a field of a merge patch that cannot be removed. The field needs `#[serde(default)]`.
+pub(super) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
 pub(super) const JSON: &str = "application/json";
+const MERGE_PATCH: &str = "application/merge-patch+json";
 
-async fn read<T: DeserializeOwned>(request: Request, state: &AdminState) -> Result<T, Problem> {
-    let bytes = Bytes::from_request(request, state).await.map_err(|rejection| unread(&rejection))?;
-    // serde would also fill a struct from an array, by position.
-    if !bytes.trim_ascii_start().starts_with(b"{") {
-        serde_json::from_slice::<IgnoredAny>(&bytes).map_err(|error| undecodable(String::new(), &error))?;
-        let (detail, fix) = ("the body is not a JSON object".to_owned(), "send an object".to_owned());
-        return Err(Problem::invalid(vec![FieldError { place: Place::Pointer(String::new()), detail, fix }]));
+/// A body of one of these types.
+async fn read(request: Request, state: &AdminState, types: &[&str]) -> Result<Bytes, Problem> {
+    if !is_one_of(request.headers(), types) {
+        return Err(undeclared(types));
     }
-    let mut source = serde_json::Deserializer::from_slice(&bytes);
-    let value = serde_path_to_error::deserialize(&mut source).map_err(|error| {
-        let pointer = pointer(error.path());
-        undecodable(pointer, &error.into_inner())
-    })?;
-    source.end().map_err(|error| undecodable(String::new(), &error))?;
-    Ok(value)
+    bytes(request, state).await
 }
 
-pub(super) fn is_of_type(headers: &HeaderMap, types: &[&str]) -> bool {
+pub(super) fn undeclared(types: &[&str]) -> Problem {
+    let detail = format!("the body must be declared as content-type: {}", types.join(" or "));
+    Problem::new(Code::ContentTypeUnsupported, detail)
+}
+
+pub(super) fn is_one_of(headers: &HeaderMap, types: &[&str]) -> bool {
     let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = declared.split(';').next().unwrap_or_default().trim_ascii();
     types.iter().any(|one| essence.eq_ignore_ascii_case(one))
+}
+
+async fn bytes(request: Request, state: &AdminState) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, state).await.map_err(|rejection| unread(&rejection))
 }
 
 fn unread(rejection: &BytesRejection) -> Problem {
@@ -84,33 +154,6 @@ fn unread(rejection: &BytesRejection) -> Problem {
     } else {
         Problem::new(Code::BodyIncomplete, "the body did not arrive whole")
     }
-}
-
-fn undecodable(pointer: String, error: &serde_json::Error) -> Problem {
-    let message = error.to_string();
-    if !error.is_data() {
-        return Problem::new(Code::BodyMalformed, format!("the body is not JSON: {message}"));
-    }
-    // serde says «what is wrong, expected what is allowed at line 1 column 2»; the place is in the pointer.
-    let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
-    let (detail, fix) = match message.rsplit_once(", expected ") {
-        Some((detail, expected)) => (detail, format!("send {expected}")),
-        None => (message, "send each field once".to_owned()),
-    };
-    Problem::invalid(vec![FieldError { place: Place::Pointer(pointer), detail: detail.to_owned(), fix }])
-}
-
-/// The JSON pointer (RFC 6901) of `path`.
-fn pointer(path: &JsonPath) -> String {
-    let mut pointer = String::new();
-    for segment in path {
-        match segment {
-            Segment::Map { key } => pointer.push_str(&format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
-            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-            Segment::Enum { .. } | Segment::Unknown => {}
-        }
-    }
-    pointer
 }
 
 /// The project that a path names.
@@ -143,6 +186,28 @@ impl FromRequestParts<AdminState> for WebhookPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, Problem> {
         segment(parts, state).await.map(Self).ok_or_else(|| Problem::not_found(Entity::Webhook))
+    }
+}
+
+/// The role that a path names.
+pub(super) struct RolePath(pub(super) Slug);
+
+impl FromRequestParts<AdminState> for RolePath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, Problem> {
+        segment(parts, state).await.map(Self).ok_or_else(|| Problem::not_found(Entity::Role))
+    }
+}
+
+/// The environment that a path names.
+pub(super) struct EnvironmentPath(pub(super) Slug);
+
+impl FromRequestParts<AdminState> for EnvironmentPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, Problem> {
+        segment(parts, state).await.map(Self).ok_or_else(|| Problem::not_found(Entity::Environment))
     }
 }
 

@@ -5,6 +5,8 @@ use crate::domain::{Slug, Timestamp};
 
 /// The longest name of a project, grid or key, in characters.
 const MAX_NAME_LENGTH: usize = 100;
+/// The longest note, in characters.
+const MAX_NOTE_LENGTH: usize = 1000;
 
 /// What was found wrong with a request so far.
 #[derive(Default)]
@@ -37,17 +39,38 @@ impl Check {
 
     /// A name for people that must be there, without the white space around it.
     pub(super) fn name(&mut self, place: Place, text: Option<&str>) -> Option<String> {
-        let fix = "1 to 100 characters without control characters";
-        let Some(text) = text.map(str::trim) else {
+        let Some(text) = text else {
             self.missing(place);
             return None;
         };
+        self.line(place, "the name", text)
+    }
+
+    /// One line of text for people, `what` it is, without the white space around it. What is no control character is kept as it is:
+    /// to show it so that it does no harm is for who shows it.
+    pub(super) fn line(&mut self, place: Place, what: &str, text: &str) -> Option<String> {
+        let fix = "1 to 100 characters without control characters";
+        let text = text.trim();
         if text.is_empty() {
-            self.refuse(place, "the name is empty", fix);
+            self.refuse(place, format!("{what} is empty"), fix);
         } else if text.chars().count() > MAX_NAME_LENGTH {
-            self.refuse(place, "the name has more than 100 characters", fix);
-        } else if let Some(position) = text.chars().position(char::is_control) {
-            self.refuse(place, format!("character {} of the name is a control character", position + 1), fix);
+            self.refuse(place, format!("{what} has more than 100 characters"), fix);
+        } else if let Some(position) = text.chars().position(|c| c.is_control() || is_separator(c)) {
+            self.refuse(place, format!("character {} of {what} is a control character", position + 1), fix);
+        } else {
+            return Some(text.to_owned());
+        }
+        None
+    }
+
+    /// A note for people that may be absent.
+    pub(super) fn note(&mut self, place: Place, text: Option<&str>) -> Option<String> {
+        let fix = "at most 1000 characters; line feeds are allowed, other control characters are not";
+        let text = text?;
+        if text.chars().count() > MAX_NOTE_LENGTH {
+            self.refuse(place, "the note has more than 1000 characters", fix);
+        } else if let Some(position) = text.chars().position(|c| c.is_control() && c != '\n') {
+            self.refuse(place, format!("character {} of the note is a control character", position + 1), fix);
         } else {
             return Some(text.to_owned());
         }
@@ -75,16 +98,28 @@ impl Check {
         None
     }
 
-    /// Notes that a field is missing.
+    /// Notes that a field is missing, unless what is there was found wrong.
     pub(super) fn missing(&mut self, place: Place) {
-        self.refuse(place, "it is missing", "it is required");
+        if self.0.iter().all(|error| error.place != place) {
+            self.refuse(place, "it is missing", "it is required");
+        }
     }
 
     /// The checked value, or everything that was found wrong. `value` is `None` only where something was.
     pub(super) fn finish<T>(self, value: Option<T>) -> Result<T, Problem> {
         match value {
             Some(value) if self.0.is_empty() => Ok(value),
-            _ => Err(Problem::invalid(self.0)),
+            _ => Err(self.problem()),
         }
     }
+
+    /// Everything that was found wrong.
+    pub(super) fn problem(self) -> Problem {
+        Problem::invalid(self.0)
+    }
+}
+
+/// The separators of lines and paragraphs: control characters in all but name.
+const fn is_separator(character: char) -> bool {
+    matches!(character, '\u{2028}' | '\u{2029}')
 }

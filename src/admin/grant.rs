@@ -1,25 +1,46 @@
 //! Granting: which permissions a request names, and whether its caller may give them away.
 
+use super::AdminState;
 use super::caller::Caller;
 use super::check::Check;
-use super::problem::{Code, Place, Problem};
-use crate::domain::{Permission, Permissions, Signal, TokenKind};
+use super::problem::{Place, Problem};
+use crate::catalog::{CatalogError, Entity};
+use crate::domain::authority::Granter;
+use crate::domain::key::Grant;
+use crate::domain::{Permission, Permissions, Slug, TokenKind};
 
 /// The most permissions of one key or role.
 const MAX_PERMISSIONS: usize = 100;
 
-/// Whether `caller` may let a key, or keys by a role, do what `permissions` hold: nobody grants what they lack. Exporting is
-/// no permission of an admin key, so that the right to create keys is the right to let them export.
+/// Whether `caller` may let a new key do what `permissions` hold: nobody grants what they lack, but whoever may create keys may let
+/// them export. The catalog asks again in the transaction that writes them; asking before it spares minting a token in vain.
 ///
 /// # Errors
 /// `grant_refused`, with the first permission that is missing.
 pub(super) fn require(caller: &Caller, permissions: &Permissions) -> Result<(), Problem> {
-    let mut held = caller.permissions.clone();
-    held.extend(Signal::ALL.map(Permission::write));
-    held.first_missing(permissions).map_or(Ok(()), |missing| {
-        let detail = format!("{} lacks the permission {missing} and so cannot grant it", caller.key);
-        Err(Problem::new(Code::GrantRefused, detail))
-    })
+    let granter = Granter { key: caller.key, permissions: &caller.permissions };
+    Ok(granter.may_grant(&Permissions::default(), permissions).map_err(CatalogError::from)?)
+}
+
+/// What a key of this kind and project (`None`: of the installation) may do by the role `slug`.
+///
+/// # Errors
+/// `role_not_found`, pointing at the field `role`, where there is none for such keys.
+pub(super) async fn by_role(
+    state: &AdminState,
+    kind: TokenKind,
+    project: Option<&Slug>,
+    slug: &Slug,
+) -> Result<Grant, Problem> {
+    let found = state.catalog.role(project, slug).await?.filter(|role| role.kind == kind);
+    let role = found.ok_or_else(|| unknown_role(kind))?;
+    Ok(Grant { role: Some(role.slug), permissions: role.permissions })
+}
+
+/// There is no such role for keys of `kind`.
+pub(super) fn unknown_role(kind: TokenKind) -> Problem {
+    let fix = format!("the slug of a role for {} keys; list those there are, or create it first", kind.as_str());
+    Problem::not_found(Entity::Role).at(Place::field("role"), fix)
 }
 
 /// The permissions of a list that may be given to keys of `kind`; what is wrong with it is noted.

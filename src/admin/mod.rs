@@ -25,6 +25,7 @@
 //! `#[schema(value_type = schemas::Slug)]` and the like from [`openapi::schemas`], those that must be there without `Option`, so that
 //! the description allows what the checks allow. `GRIDGATE_REGENERATE=1 cargo test --test generated` writes `docs/openapi.json` anew.
 
+pub mod audit;
 mod body;
 mod caller;
 mod check;
@@ -34,12 +35,16 @@ pub mod grids;
 pub mod keys;
 pub mod leaks;
 pub mod limits;
+mod me;
+pub mod members;
 pub mod openapi;
 pub mod page;
 mod precondition;
 pub mod problem;
 pub mod projects;
 pub mod request;
+pub mod roles;
+mod strict;
 pub mod webhooks;
 
 use std::fmt::Write;
@@ -50,7 +55,7 @@ use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{any, get, post};
+use axum::routing::{any, get, patch, post};
 use http::{HeaderValue, header};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -81,6 +86,8 @@ pub struct AdminState {
     /// Called with each key that was made or changed: after the commit and before the answer, so that what the answer says
     /// already holds at the gate.
     pub key_changed: Arc<dyn Fn(KeyId) + Send + Sync>,
+    /// Called in the same way where a role was changed, by which any key may have been.
+    pub all_keys_changed: Arc<dyn Fn() + Send + Sync>,
     /// How much clients may ask.
     pub limits: Arc<Limits>,
     /// Whose reports of leaked tokens are taken; `None`: nobody's.
@@ -116,7 +123,10 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(projects::show::handler))
         .routes(routes!(grids::list::handler, grids::create::handler))
         .routes(routes!(keys::list::handler, keys::create::handler))
-        .routes(routes!(keys::show::handler))
+        .route("/keys/diagnose", post(keys::diagnose::handler))
+        .route("/keys/verify", post(keys::verify::handler))
+        .routes(routes!(keys::show::handler, keys::edit::handler, keys::delete::handler))
+        .routes(routes!(keys::secrets::handler))
         .routes(routes!(keys::disable::handler))
         .routes(routes!(keys::enable::handler))
         .routes(routes!(keys::revoke::handler))
@@ -131,6 +141,25 @@ fn routes() -> OpenApiRouter<AdminState> {
         .route("/webhooks/{id}/rotate-secret", post(webhooks::rotate_secret::handler))
         .route("/webhooks/{id}/test", post(webhooks::test::handler))
         .route("/webhooks/{id}/deliveries", get(webhooks::deliveries::handler))
+        .routes(routes!(keys::regenerate::handler))
+        .routes(routes!(keys::rotate::handler))
+        .routes(routes!(keys::complete_rotation::handler))
+        .routes(routes!(keys::cancel_rotation::handler))
+        .route("/audit-events", get(audit::list::handler))
+        .route("/audit-events/head", get(audit::head::handler))
+        .route("/audit-events/verify", get(audit::verify::handler))
+        .route("/environments", post(environments::create::handler))
+        .route("/environments/{slug}", patch(environments::edit::handler))
+        .route("/me", get(me::handler))
+        .route("/members", get(members::list::handler).post(members::create::handler))
+        .route(
+            "/members/{id}",
+            get(members::show::handler).patch(members::edit::handler).delete(members::remove::handler),
+        )
+        .route("/projects/{project}", patch(projects::edit::handler))
+        .route("/keys/{id}/events", get(keys::events::handler))
+        .route("/roles", get(roles::list::handler).post(roles::create::handler))
+        .route("/roles/{slug}", get(roles::show::handler).patch(roles::edit::handler).delete(roles::delete::handler))
 }
 
 async fn path_unknown(_: Anyone) -> Problem {

@@ -100,6 +100,12 @@ codes! {
     RoleNotFound = "role_not_found", NOT_FOUND, "Role not found";
     /// The role's slug is taken.
     RoleExists = "role_exists", CONFLICT, "Role exists already";
+    /// The role is built in.
+    RoleBuiltIn = "role_built_in", CONFLICT, "Role is built in";
+    /// Keys have the role.
+    RoleInUse = "role_in_use", CONFLICT, "Role is in use";
+    /// Nobody would be left who may do everything.
+    LastOwner = "last_owner", CONFLICT, "Last owner";
     /// The thing is at another version than the one that the change was meant for.
     VersionConflict = "version_conflict", PRECONDITION_FAILED, "Changed meanwhile";
     /// The request has to say which version it is meant for.
@@ -164,6 +170,8 @@ pub struct Problem {
     pub detail: String,
     /// What was wrong where.
     pub errors: Vec<FieldError>,
+    /// The version that the thing is at, where the request was meant for another one.
+    pub current_version: Option<u64>,
     /// For the log.
     pub cause: Option<String>,
 }
@@ -188,6 +196,8 @@ pub enum Place {
     Pointer(String),
     /// A parameter of the query.
     Parameter(String),
+    /// A header.
+    Header(String),
 }
 
 impl Place {
@@ -204,6 +214,7 @@ impl fmt::Display for Place {
             Self::Pointer(pointer) if pointer.is_empty() => f.write_str("the body"),
             Self::Pointer(pointer) => f.write_str(pointer),
             Self::Parameter(name) => write!(f, "?{name}"),
+            Self::Header(name) => write!(f, "the header {name}"),
         }
     }
 }
@@ -227,13 +238,16 @@ pub struct ProblemView {
     /// What was wrong where.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// The version that the thing is at, where the request was meant for another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current_version: Option<u64>,
 }
 
 impl Problem {
     /// A problem with `code`; `detail` says what was wrong.
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), cause: None }
+        Self { code, detail: detail.into(), errors: Vec::new(), current_version: None, cause: None }
     }
 
     /// A request with `errors` in its fields or parameters.
@@ -273,6 +287,7 @@ impl Problem {
             code: self.code.as_str().to_owned(),
             request_id: request_id.to_owned(),
             errors: self.errors.clone(),
+            current_version: self.current_version,
         }
     }
 }
@@ -288,6 +303,10 @@ impl IntoResponse for Problem {
         }
         if let Some(seconds) = self.code.retry_after() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        let tag = self.current_version.map(|version| HeaderValue::from_str(&format!("\"{version}\"")));
+        if let Some(Ok(tag)) = tag {
+            headers.insert(header::ETAG, tag);
         }
         response.extensions_mut().insert(self);
         response
@@ -307,7 +326,11 @@ impl From<CatalogError> for Problem {
             // Ids are random.
             CatalogError::Exists(Entity::Webhook) => Self::internal(detail),
             CatalogError::TooManyWebhooks => Self::new(Code::WebhookLimitReached, detail),
-            CatalogError::VersionConflict { .. } => Self::new(Code::VersionConflict, detail),
+            CatalogError::VersionConflict { current } => Self::version_conflict(current),
+            CatalogError::RoleInUse => Self::new(Code::RoleInUse, detail),
+            CatalogError::LastOwner => Self::new(Code::LastOwner, detail),
+            CatalogError::Refused(_) => Self::new(Code::GrantRefused, detail),
+            CatalogError::ActorGone => Self::new(Code::PermissionDenied, detail),
             CatalogError::ChangeRefused(refused) => match refused {
                 ChangeRefused::Revoked => Self::new(Code::KeyRevoked, detail),
                 ChangeRefused::Expired => Self::new(Code::KeyExpired, detail),
@@ -333,6 +356,13 @@ impl From<CatalogError> for Problem {
 }
 
 impl Problem {
+    /// A change that was meant for another version than the `current` one.
+    #[must_use]
+    pub fn version_conflict(current: u64) -> Self {
+        let detail = CatalogError::VersionConflict { current }.to_string();
+        Self { current_version: Some(current), ..Self::new(Code::VersionConflict, detail) }
+    }
+
     /// What does not exist, or what the caller may not see: both look the same.
     #[must_use]
     pub fn not_found(entity: Entity) -> Self {

@@ -128,7 +128,8 @@ pub async fn issue_key(
         secrets: vec![secret],
         ..Key::new(id, new.binding, new.name, by.at)
     };
-    catalog.create_key(&key, Action::KeyCreated, by).await?;
+    let action = if key.member { Action::MemberInvited } else { Action::KeyCreated };
+    catalog.create_key(&key, action, by).await?;
     Ok((key, token))
 }
 

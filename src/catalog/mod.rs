@@ -11,18 +11,21 @@ mod audit;
 mod cursor;
 mod dialect;
 mod error;
-mod keys;
+mod guard;
+pub mod keys;
 mod open;
 mod projects;
+mod roles;
 mod rows;
 mod secrets;
 mod store;
 mod webhooks;
 
-pub use audit::EntryHash;
+pub use audit::{Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Broken, EntryHash};
 pub use keys::{KeyFilter, Keys};
 pub use open::{CatalogSettings, OpenError, connect, migrate};
-pub use projects::{Grid, Project, Projects};
+pub use projects::{EnvironmentEdit, Grid, Project, ProjectEdit, Projects};
+pub use roles::Roles;
 pub use secrets::Secrets;
 pub use webhooks::{Deliveries, Happened, MAX_WEBHOOKS, Subscriber, Webhooks};
 
@@ -30,6 +33,7 @@ pub mod issue;
 
 use async_trait::async_trait;
 
+use crate::domain::authority::AuthorityError;
 use crate::domain::key::ChangeRefused;
 
 /// One page of a list.
@@ -66,6 +70,18 @@ pub enum CatalogError {
         /// The version that it is at.
         current: u64,
     },
+    /// Keys have the role.
+    #[error("keys have the role; give them another one, or revoke them, first")]
+    RoleInUse,
+    /// The change would leave no owner.
+    #[error("it is the last owner that neither expires nor is disabled; make another one first")]
+    LastOwner,
+    /// The actor's rights do not reach so far.
+    #[error(transparent)]
+    Refused(#[from] AuthorityError),
+    /// The actor's key was revoked or disabled, or expired, before the change was made.
+    #[error("the admin key that asks for it is no longer active")]
+    ActorGone,
     /// The change is refused from the key's present status.
     #[error(transparent)]
     ChangeRefused(#[from] ChangeRefused),
@@ -122,7 +138,7 @@ impl std::fmt::Display for Entity {
 ///
 /// [`Actor`]: crate::domain::Actor
 #[async_trait]
-pub trait Catalog: Projects + Keys + Secrets + Webhooks + Deliveries + Send + Sync + 'static {
+pub trait Catalog: Projects + Keys + Secrets + Roles + Audit + Webhooks + Deliveries + Send + Sync + 'static {
     /// Asks the database for an answer, for readiness.
     async fn ping(&self) -> Result<(), CatalogError>;
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::json;
 use sqlx::{AnyConnection, query};
 
-use super::audit::fields;
+use super::audit::{Fields, changed, fields};
 use super::store::{Store, collect, found, wrote_one};
 use super::{CatalogError, Entity, Page, Paging, cursor, rows};
 use crate::domain::audit::{Action, Target, TargetKind};
@@ -17,8 +17,36 @@ pub struct Project {
     pub slug: Slug,
     /// Free text for people.
     pub name: String,
+    /// How many keys of each of its environments may be active at once; `None`: as many as the configuration says.
+    pub max_active_keys: Option<u32>,
     /// When it was created.
     pub created_at: Timestamp,
+}
+
+impl Project {
+    /// A project without a limit of its own, made at `now`.
+    #[must_use]
+    pub fn new(slug: Slug, name: impl Into<String>, now: Timestamp) -> Self {
+        Self { slug, name: name.into(), max_active_keys: None, created_at: now }
+    }
+}
+
+/// New values of what may change of a project; `None` leaves a field as it is.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct ProjectEdit {
+    /// The name.
+    pub name: Option<String>,
+    /// How many keys may be active; the inner `None` leaves that to the configuration.
+    pub max_active_keys: Option<Option<u32>>,
+}
+
+/// New values of what may change of an environment; `None` leaves a field as it is.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct EnvironmentEdit {
+    /// The name.
+    pub name: Option<String>,
+    /// After how many days keys are due for a new secret; the inner `None`: never.
+    pub rotation_days: Option<Option<u32>>,
 }
 
 /// A grid: one application's space inside a project.
@@ -43,8 +71,24 @@ pub trait Projects {
     /// Adds an environment. [`CatalogError::Exists`] where slug or code is taken.
     async fn create_environment(&self, environment: &Environment, by: &Actor) -> Result<(), CatalogError>;
 
+    /// Edits an environment and returns it as it is then. `None` without such an environment.
+    async fn change_environment(
+        &self,
+        slug: &Slug,
+        edit: &EnvironmentEdit,
+        by: &Actor,
+    ) -> Result<Option<Environment>, CatalogError>;
+
     /// Adds a project. [`CatalogError::Exists`] where the slug is taken.
     async fn create_project(&self, project: &Project, by: &Actor) -> Result<(), CatalogError>;
+
+    /// Edits a project and returns it as it is then. `None` without such a project.
+    async fn change_project(
+        &self,
+        slug: &Slug,
+        edit: &ProjectEdit,
+        by: &Actor,
+    ) -> Result<Option<Project>, CatalogError>;
 
     /// One project.
     async fn project(&self, slug: &Slug) -> Result<Option<Project>, CatalogError>;
@@ -65,53 +109,122 @@ pub trait Projects {
 #[async_trait]
 impl Projects for Store {
     async fn environments(&self) -> Result<Vec<Environment>, CatalogError> {
-        let sql = "SELECT slug, code, name, created_at FROM environments ORDER BY slug";
+        let sql = "SELECT slug, code, name, rotation_days, created_at FROM environments ORDER BY slug";
         self.bounded(async { query(sql).fetch_all(&self.pool).await?.iter().map(rows::environment).collect() }).await
     }
 
     async fn create_environment(&self, environment: &Environment, by: &Actor) -> Result<(), CatalogError> {
-        let insert = query("INSERT INTO environments (slug, code, name, created_at) VALUES ($1, $2, $3, $4)")
-            .bind(environment.slug.as_str())
-            .bind(environment.code.as_str())
-            .bind(&environment.name)
-            .bind(environment.created_at.micros());
+        let insert =
+            query("INSERT INTO environments (slug, code, name, rotation_days, created_at) VALUES ($1, $2, $3, $4, $5)")
+                .bind(environment.slug.as_str())
+                .bind(environment.code.as_str())
+                .bind(&environment.name)
+                .bind(environment.rotation_days.map(i64::from))
+                .bind(environment.created_at.micros());
         self.bounded(async {
             let mut writing = self.write(by).await?;
             wrote_one(insert.execute(writing.connection()).await?.rows_affected())?;
-            let target = Target { kind: TargetKind::Environment, id: environment.slug.to_string(), project: None };
-            let after = fields(json!({ "code": environment.code.as_str(), "name": environment.name }));
+            let (target, after) = (environment_target(&environment.slug), of_environment(environment));
             writing.append(Action::EnvironmentCreated, &target, None, Some(after)).await?;
             writing.commit().await
         })
         .await
     }
 
+    async fn change_environment(
+        &self,
+        slug: &Slug,
+        edit: &EnvironmentEdit,
+        by: &Actor,
+    ) -> Result<Option<Environment>, CatalogError> {
+        self.bounded(async {
+            let mut writing = self.write(by).await?;
+            let select = query("SELECT slug, code, name, rotation_days, created_at FROM environments WHERE slug = $1");
+            let found = select.bind(slug.as_str()).fetch_optional(writing.connection()).await?;
+            let Some(before) = found.as_ref().map(rows::environment).transpose()? else { return Ok(None) };
+            let environment = Environment {
+                name: edit.name.clone().unwrap_or_else(|| before.name.clone()),
+                rotation_days: edit.rotation_days.unwrap_or(before.rotation_days),
+                ..before.clone()
+            };
+            if environment == before {
+                return Ok(Some(environment));
+            }
+            let update =
+                query("UPDATE environments SET name = $2, rotation_days = $3, version = version + 1 WHERE slug = $1")
+                    .bind(slug.as_str())
+                    .bind(&environment.name)
+                    .bind(environment.rotation_days.map(i64::from));
+            wrote_one(update.execute(writing.connection()).await?.rows_affected())?;
+            let (old, new) = changed(of_environment(&before), of_environment(&environment));
+            writing.append(Action::EnvironmentEdited, &environment_target(slug), Some(old), Some(new)).await?;
+            writing.commit().await?;
+            Ok(Some(environment))
+        })
+        .await
+    }
+
     async fn create_project(&self, project: &Project, by: &Actor) -> Result<(), CatalogError> {
-        let insert = query("INSERT INTO projects (slug, name, created_at) VALUES ($1, $2, $3)")
+        let insert = query("INSERT INTO projects (slug, name, max_active_keys, created_at) VALUES ($1, $2, $3, $4)")
             .bind(project.slug.as_str())
             .bind(&project.name)
+            .bind(project.max_active_keys.map(i64::from))
             .bind(project.created_at.micros());
         self.bounded(async {
             let mut writing = self.write(by).await?;
             wrote_one(insert.execute(writing.connection()).await?.rows_affected())?;
-            let (id, of) = (project.slug.to_string(), Some(project.slug.clone()));
-            let target = Target { kind: TargetKind::Project, id, project: of };
-            let after = fields(json!({ "name": project.name }));
+            let (target, after) = (project_target(&project.slug), of_project(project));
             writing.append(Action::ProjectCreated, &target, None, Some(after)).await?;
             writing.commit().await
         })
         .await
     }
 
+    async fn change_project(
+        &self,
+        slug: &Slug,
+        edit: &ProjectEdit,
+        by: &Actor,
+    ) -> Result<Option<Project>, CatalogError> {
+        self.bounded(async {
+            let mut writing = self.write(by).await?;
+            let select = query("SELECT slug, name, max_active_keys, created_at FROM projects WHERE slug = $1");
+            let found = select.bind(slug.as_str()).fetch_optional(writing.connection()).await?;
+            let Some(before) = found.as_ref().map(rows::project).transpose()? else { return Ok(None) };
+            let project = Project {
+                name: edit.name.clone().unwrap_or_else(|| before.name.clone()),
+                max_active_keys: edit.max_active_keys.unwrap_or(before.max_active_keys),
+                ..before.clone()
+            };
+            if project == before {
+                return Ok(Some(project));
+            }
+            let update =
+                query("UPDATE projects SET name = $2, max_active_keys = $3, version = version + 1 WHERE slug = $1")
+                    .bind(slug.as_str())
+                    .bind(&project.name)
+                    .bind(project.max_active_keys.map(i64::from));
+            wrote_one(update.execute(writing.connection()).await?.rows_affected())?;
+            let (old, new) = changed(of_project(&before), of_project(&project));
+            writing.append(Action::ProjectEdited, &project_target(slug), Some(old), Some(new)).await?;
+            writing.commit().await?;
+            Ok(Some(project))
+        })
+        .await
+    }
+
     async fn project(&self, slug: &Slug) -> Result<Option<Project>, CatalogError> {
-        let select = query("SELECT slug, name, created_at FROM projects WHERE slug = $1").bind(slug.as_str());
+        let select =
+            query("SELECT slug, name, max_active_keys, created_at FROM projects WHERE slug = $1").bind(slug.as_str());
         self.bounded(async { select.fetch_optional(&self.pool).await?.as_ref().map(rows::project).transpose() }).await
     }
 
     async fn projects(&self, paging: &Paging) -> Result<Page<Project>, CatalogError> {
-        let select = query("SELECT slug, name, created_at FROM projects WHERE slug > $1 ORDER BY slug LIMIT $2")
-            .bind(cursor::after_slug(paging)?)
-            .bind(cursor::rows_to_read(paging));
+        let select = query(
+            "SELECT slug, name, max_active_keys, created_at FROM projects WHERE slug > $1 ORDER BY slug LIMIT $2",
+        )
+        .bind(cursor::after_slug(paging)?)
+        .bind(cursor::rows_to_read(paging));
         self.bounded(async {
             let projects = collect(&select.fetch_all(&self.pool).await?, rows::project)?;
             Ok(cursor::page(projects, paging, |project| project.slug.to_string()))
@@ -162,6 +275,26 @@ impl Projects for Store {
         })
         .await
     }
+}
+
+fn environment_target(slug: &Slug) -> Target {
+    Target { kind: TargetKind::Environment, id: slug.to_string(), project: None }
+}
+
+fn of_environment(environment: &Environment) -> Fields {
+    fields(json!({
+        "code": environment.code.as_str(),
+        "name": environment.name,
+        "rotation_days": environment.rotation_days,
+    }))
+}
+
+fn project_target(slug: &Slug) -> Target {
+    Target { kind: TargetKind::Project, id: slug.to_string(), project: Some(slug.clone()) }
+}
+
+fn of_project(project: &Project) -> Fields {
+    fields(json!({ "name": project.name, "max_active_keys": project.max_active_keys }))
 }
 
 pub(super) async fn require_project(connection: &mut AnyConnection, project: &Slug) -> Result<(), CatalogError> {

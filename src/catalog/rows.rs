@@ -10,7 +10,8 @@ use sqlx::{Any, Decode, Row as _, Type};
 use super::keys::{HMAC_SHA_256, SHA_256};
 use super::{CatalogError, Grid, Project};
 use crate::domain::key::{DigestAlgorithm, SecretFormat, SecretUse};
-use crate::domain::{Binding, Digest, Environment, Key, Secret, Slug, Tenant, Timestamp, role};
+use crate::domain::role::{self, Custom};
+use crate::domain::{Binding, Digest, Environment, Key, Permissions, Role, Secret, Slug, Tenant, Timestamp, TokenKind};
 
 pub(super) fn environment(row: &AnyRow) -> Result<Environment, CatalogError> {
     let row = Reader::new(row, "environments", &["slug"]);
@@ -18,13 +19,19 @@ pub(super) fn environment(row: &AnyRow) -> Result<Environment, CatalogError> {
         slug: row.parsed("slug")?,
         code: row.parsed("code")?,
         name: row.get("name")?,
+        rotation_days: row.optional_number("rotation_days")?,
         created_at: row.time("created_at")?,
     })
 }
 
 pub(super) fn project(row: &AnyRow) -> Result<Project, CatalogError> {
     let row = Reader::new(row, "projects", &["slug"]);
-    Ok(Project { slug: row.parsed("slug")?, name: row.get("name")?, created_at: row.time("created_at")? })
+    Ok(Project {
+        slug: row.parsed("slug")?,
+        name: row.get("name")?,
+        max_active_keys: row.optional_number("max_active_keys")?,
+        created_at: row.time("created_at")?,
+    })
 }
 
 pub(super) fn grid(row: &AnyRow) -> Result<Grid, CatalogError> {
@@ -34,6 +41,33 @@ pub(super) fn grid(row: &AnyRow) -> Result<Grid, CatalogError> {
         slug: row.parsed("slug")?,
         name: row.get("name")?,
         created_at: row.time("created_at")?,
+    })
+}
+
+/// A role that is not built in.
+pub(super) fn role(row: &AnyRow) -> Result<Role, CatalogError> {
+    let row = Reader::new(row, "roles", &["project", "slug"]);
+    let kind = match row.get::<&str>("kind")? {
+        "ingest" => TokenKind::Ingest,
+        "admin" => TokenKind::Admin,
+        _ => return Err(row.damaged("kind", "there is no such kind of key")),
+    };
+    let permissions: Permissions = row.parsed("permissions")?;
+    if permissions.first_unfit(kind).is_some() {
+        return Err(row.damaged("permissions", "keys of this kind have no such permission"));
+    }
+    Ok(Role {
+        slug: row.parsed("slug")?,
+        kind,
+        name: row.get("name")?,
+        note: row.get("note")?,
+        permissions,
+        custom: Some(Custom {
+            project: if row.get::<&str>("project")?.is_empty() { None } else { Some(row.parsed("project")?) },
+            version: row.count("version")?,
+            created_at: row.time("created_at")?,
+            updated_at: row.time("updated_at")?,
+        }),
     })
 }
 
@@ -51,6 +85,20 @@ pub(super) fn keys(rows: &[AnyRow]) -> Result<Vec<Key>, CatalogError> {
     Ok(keys)
 }
 
+/// Where each key of a list's rows stands in its order.
+pub(super) fn positions(rows: &[AnyRow]) -> Result<Vec<String>, CatalogError> {
+    let mut positions = Vec::new();
+    let mut last = None;
+    for row in rows {
+        let row = Reader::new(row, "keys", &["id"]);
+        let id: &str = row.get("id")?;
+        if last.replace(id) != Some(id) {
+            positions.push(row.get("position")?);
+        }
+    }
+    Ok(positions)
+}
+
 fn key(row: &AnyRow) -> Result<Key, CatalogError> {
     let row = Reader::new(row, "keys", &["id"]);
     let role: Option<Slug> = row.optional("role")?;
@@ -58,7 +106,12 @@ fn key(row: &AnyRow) -> Result<Key, CatalogError> {
         None => row.parsed("permissions")?,
         Some(slug) => match role::built_in(slug) {
             Some(role) => role.permissions,
-            None => row.optional("role_permissions")?.ok_or_else(|| row.damaged("role", "there is no such role"))?,
+            None => match row.optional("role_permissions")? {
+                Some(permissions) => permissions,
+                // A role outlives the last key that can still be used, not the revoked ones.
+                None if row.optional_time("revoked_at")?.is_some() => Permissions::default(),
+                None => return Err(row.damaged("role", "there is no such role")),
+            },
         },
     };
     Ok(Key {
@@ -160,6 +213,10 @@ impl<'r> Reader<'r> {
 
     pub(super) fn number(&self, column: &str) -> Result<u32, CatalogError> {
         u32::try_from(self.get::<i64>(column)?).map_err(|_| self.damaged(column, "out of range"))
+    }
+
+    pub(super) fn optional_number(&self, column: &str) -> Result<Option<u32>, CatalogError> {
+        if self.get::<Option<i64>>(column)?.is_some() { self.number(column).map(Some) } else { Ok(None) }
     }
 
     pub(super) fn count(&self, column: &str) -> Result<u64, CatalogError> {

@@ -74,7 +74,7 @@ async fn demo(opened: &Opened, world: &World) -> Result<Keys> {
 
 /// The demo's project and grid; what is there from a start that was cut short stays.
 async fn make(opened: &Opened, demo: &Slug, now: Timestamp) -> Result<(), CatalogError> {
-    let project = Project { slug: demo.clone(), name: "Demo".to_owned(), created_at: now };
+    let project = Project::new(demo.clone(), "Demo", now);
     let grid = Grid { project: demo.clone(), slug: demo.clone(), name: "Demo".to_owned(), created_at: now };
     let by = Actor::command("quickstart", now);
     for made in [opened.catalog.create_project(&project, &by).await, opened.catalog.create_grid(&grid, &by).await] {

@@ -15,6 +15,8 @@ pub struct Environment {
     pub code: EnvironmentCode,
     /// Free text for people.
     pub name: String,
+    /// After how many days its keys are due for a new secret; `None`: never.
+    pub rotation_days: Option<u32>,
     /// When it was created.
     pub created_at: Timestamp,
 }

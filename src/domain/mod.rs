@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod audit;
+pub mod authority;
 mod base62;
 pub mod budget;
 pub mod clock;

@@ -32,7 +32,28 @@ pub struct Custom {
     pub updated_at: Timestamp,
 }
 
+/// New values of what is not for ever; `None` leaves a field as it is.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct RoleEdit {
+    /// The name.
+    pub name: Option<String>,
+    /// The note.
+    pub note: Option<String>,
+    /// What it holds.
+    pub permissions: Option<Permissions>,
+}
+
 impl Role {
+    /// The role with what `edit` says.
+    #[must_use]
+    pub fn edited(&self, edit: &RoleEdit) -> Self {
+        let mut role = self.clone();
+        role.name = edit.name.clone().unwrap_or(role.name);
+        role.note = edit.note.clone().unwrap_or(role.note);
+        role.permissions = edit.permissions.clone().unwrap_or(role.permissions);
+        role
+    }
+
     /// The project that it belongs to, if it is not everybody's.
     #[must_use]
     pub fn project(&self) -> Option<&Slug> {

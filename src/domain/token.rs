@@ -75,6 +75,13 @@ impl Token {
         Self(text)
     }
 
+    /// What may be shown of a token of the key `id` at any time: everything before its secret.
+    #[must_use]
+    pub fn masked(environment: Option<&EnvironmentCode>, id: &KeyId) -> String {
+        let id = id.bare();
+        environment.map_or_else(|| format!("gga_{id}_…"), |code| format!("ggi_{code}_{id}_…"))
+    }
+
     /// The token's text, to be shown once.
     #[must_use]
     pub fn reveal(&self) -> &str {
@@ -298,6 +305,19 @@ mod tests {
         let (one, two) = (Token::mint_uuid(&random).expect("a UUID"), Token::mint_uuid(&random).expect("a UUID"));
         let read = LegacyToken::parse(one.reveal()).expect("it is well-formed");
         assert!(!read.is_weak() && read.text() == one.reveal() && one.reveal() != two.reveal());
+    }
+
+    #[test]
+    fn a_masked_token_ends_before_the_secret() {
+        let id = KeyId::from_bare("7Hq2mZxK9wPa").expect("an id");
+        for environment in [Some("prd"), None] {
+            let code = environment.map(|code| code.parse().expect("a code"));
+            let masked = Token::masked(code.as_ref(), &id);
+            let (shown, rest) = masked.split_at(masked.len() - "…".len());
+            assert_eq!(rest, "…");
+            let token = token(environment);
+            assert_eq!(token.reveal().strip_prefix(shown).map(str::len), Some(SECRET_LENGTH + CHECKSUM_LENGTH));
+        }
     }
 
     #[test]

@@ -164,6 +164,7 @@ impl Server {
         metrics.gauge("connection_memory_bytes", "Memory reserved by connections", move || connection_memory.used());
         metrics.gauge("connections", "Open connections to the ingest listeners", move || open.count() as u64);
         let cached = Arc::clone(&keys);
+        let all_keys = Arc::clone(&keys);
         metrics.gauge("cached_keys", "Keys in the cache", move || cached.len());
         let unwritten = Arc::clone(&uses);
         metrics
@@ -183,6 +184,7 @@ impl Server {
             uses,
             key_changed: Arc::new(move |id| keys.forget(&id)),
             webhooks: Arc::clone(&sender),
+            all_keys_changed: Arc::new(move || all_keys.forget_all()),
         };
         let listeners = Listeners::bind(&config, &gate.clock, &metrics).await?;
         Ok(Self {

@@ -7,25 +7,36 @@ use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{KeyView, to_the_end};
+use super::fields::{self, Asked};
+use super::{KeyView, refused, to_the_end};
 use crate::admin::AdminState;
 use crate::admin::body;
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
 use crate::admin::grant;
 use crate::admin::openapi::schemas;
+use crate::admin::precondition::etag;
 use crate::admin::problem::{Place, Problem};
-use crate::catalog::issue::{self, IssueError, issue_key};
-use crate::catalog::{CatalogError, Entity};
-use crate::domain::{Binding, Permission, Permissions, Tenant, Timestamp, TokenKind};
+use crate::catalog::issue::{self, issue_key};
+use crate::domain::key::SecretFormat;
+use crate::domain::{Binding, Permission, Permissions, Tenant, Timestamp, TokenKind, role};
 
 /// The body.
 #[derive(Default, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewKey {
-    /// Free text for people, unique among the keys with the same binding that are not revoked.
+    /// Free text for people, unique among the living keys with the same binding.
     #[schema(value_type = schemas::Name)]
     pub name: Option<String>,
+    /// More text for people, such as where the key is used.
+    #[schema(value_type = Option<schemas::Note>)]
+    pub note: Option<String>,
+    /// Labels to find it by.
+    #[schema(value_type = Option<Vec<schemas::Tag>>, max_items = 20)]
+    pub tags: Option<Vec<String>>,
+    /// The customer or owner that it is for, in words for people.
+    #[schema(value_type = Option<schemas::Name>)]
+    pub owner: Option<String>,
     /// `ingest` unless told otherwise, or `admin`.
     #[schema(value_type = Option<schemas::KeyKind>)]
     pub kind: Option<String>,
@@ -38,20 +49,31 @@ pub struct NewKey {
     /// The environment of an ingest key.
     #[schema(value_type = Option<schemas::Slug>)]
     pub environment: Option<String>,
-    /// What it may do. Unless told otherwise an ingest key exports every signal and an admin key only looks.
-    #[schema(min_items = 1)]
+    /// What it may do, by a role. Unless told otherwise the role of an ingest key is `ingest`, that of an admin key `viewer`.
+    #[schema(value_type = Option<schemas::Slug>)]
+    pub role: Option<String>,
+    /// What it may do, in place of a role.
+    #[schema(min_items = 1, max_items = 100)]
     pub permissions: Option<Vec<String>>,
+    /// Where it may be used from: addresses and ranges in CIDR notation; anywhere unless told otherwise.
+    #[schema(max_items = 50)]
+    pub allowed_addresses: Option<Vec<String>>,
     /// RFC 3339; never unless told otherwise.
     #[schema(value_type = Option<schemas::Instant>)]
     pub expires_at: Option<String>,
+    /// Whether it is refused until it is enabled.
+    pub disabled: Option<bool>,
+    /// The form of its token: `token` unless told otherwise, or `uuid` of an ingest key whose senders take nothing else.
+    #[schema(value_type = Option<schemas::SecretFormat>)]
+    pub format: Option<String>,
 }
 
-/// The answer: the only one that ever shows the token.
+/// The answers that show a token, each time the only one ever: to creating, regenerating and rotating.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct IssuedKey {
-    /// The new key.
+    /// The key.
     pub key: KeyView,
-    /// Its token.
+    /// The token of its newest secret.
     #[schema(value_type = schemas::Token)]
     pub token: String,
 }
@@ -62,63 +84,75 @@ pub struct IssuedKey {
     security(("bearer" = ["api.key.create"])),
     request_body = NewKey,
     responses(
-        (status = 201, body = IssuedKey, headers(("location"))),
+        (status = 201, body = IssuedKey, headers(("location"), ("etag"))),
         (status = 403, description = "installation_only, grant_refused"),
-        (status = 404, description = "project_not_found, grid_not_found, environment_not_found"),
+        (status = 404, description = "project_not_found, grid_not_found, environment_not_found, role_not_found"),
         (status = 409, description = "key_exists"),
     ),
 )]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,
-    body::Json(new): body::Json<NewKey>,
+    body::Checked(new, check): body::Checked<NewKey>,
 ) -> Result<impl IntoResponse, Problem> {
     caller.require(Permission::KeyCreate)?;
-    let new = read(&new, state.clock.now())?;
-    require_rights(&caller, &new)?;
-    let clock = state.clock.clone();
-    let (key, token) = to_the_end(async move {
+    let (mut new, asked) = read(&new, check, caller.actor.at)?;
+    require_sight(&caller, &new.binding)?;
+    new.grant = fields::grant(&state, new.binding.kind(), new.binding.project(), asked).await?;
+    grant::require(&caller, &new.grant.permissions)?;
+    let environments = state.catalog.environments().await?;
+    let now = caller.actor.at;
+    let issued = to_the_end(async move {
         let issued = issue_key(&*state.catalog, &*state.random, &state.peppers, new, &caller.actor).await;
         if let Ok((key, _)) = &issued {
             (state.key_changed)(key.id);
         }
         issued
+    });
+    let (key, token) = issued.await?.map_err(refused)?;
+    let location = [(header::LOCATION, format!("/api/v1/keys/{}", key.id))];
+    let issued = IssuedKey { key: KeyView::new(&key, &environments, now), token: token.reveal().to_owned() };
+    Ok((StatusCode::CREATED, location, etag(key.version), Json(issued)))
+}
+
+/// Nobody reaches beyond what they administer.
+fn require_sight(caller: &Caller, binding: &Binding) -> Result<(), Problem> {
+    let Some(project) = binding.project() else { return caller.require_installation() };
+    caller.require_sight(project).map_err(|problem| {
+        let fix = "the slug of a project that exists; create it first, or list those there are";
+        problem.at(Place::field("project"), fix)
     })
-    .await?
-    .map_err(refused)?;
-    let location = format!("/api/v1/keys/{}", key.id);
-    let issued = IssuedKey { key: KeyView::new(&key, clock.now()), token: token.reveal().to_owned() };
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(issued)))
 }
 
-/// Nobody reaches beyond what they administer, and nobody grants what they lack.
-fn require_rights(caller: &Caller, new: &issue::NewKey) -> Result<(), Problem> {
-    match new.binding.project() {
-        Some(project) => caller.require_sight(project).map_err(|problem| point(problem, "project"))?,
-        None => caller.require_installation()?,
-    }
-    grant::require(caller, &new.grant.permissions)
-}
-
-fn read(new: &NewKey, now: Timestamp) -> Result<issue::NewKey, Problem> {
-    let mut check = Check::default();
+fn read(new: &NewKey, mut check: Check, now: Timestamp) -> Result<(issue::NewKey, Asked), Problem> {
     let name = check.name(Place::field("name"), new.name.as_deref());
-    let kind = match new.kind.as_deref() {
+    let note = check.note(Place::field("note"), new.note.as_deref()).unwrap_or_default();
+    let tags = fields::tags(&mut check, new.tags.as_deref().unwrap_or_default());
+    let owner = new.owner.as_deref().and_then(|owner| check.line(Place::field("owner"), "the owner", owner));
+    let kind = kind(&mut check, new.kind.as_deref());
+    let binding = kind.and_then(|kind| binding(&mut check, kind, new));
+    let asked = kind.and_then(|kind| fields::asked(&mut check, kind, new.role.as_deref(), new.permissions.as_deref()));
+    let allowed = fields::allowed(&mut check, new.allowed_addresses.as_deref().unwrap_or_default());
+    let expires_at = check.future(Place::field("expires_at"), new.expires_at.as_deref(), now);
+    let format = format(&mut check, kind, new.format.as_deref());
+    let required = name.zip(tags).zip(binding).zip(allowed).zip(format);
+    let ((((name, tags), binding), allowed), format) = check.finish(required)?;
+    let asked = asked.map_or_else(|| default(binding.kind()), Ok)?;
+    let disabled = new.disabled.unwrap_or_default();
+    // What it may do is found out next; until then it is nothing.
+    let plain = issue::NewKey::with(name, binding, Permissions::default());
+    Ok((issue::NewKey { note, tags, owner, allowed, disabled, expires_at, format, ..plain }, asked))
+}
+
+fn kind(check: &mut Check, name: Option<&str>) -> Option<TokenKind> {
+    match name {
         None | Some("ingest") => Some(TokenKind::Ingest),
         Some("admin") => Some(TokenKind::Admin),
         Some(_) => {
             check.refuse(Place::field("kind"), "there is no such kind of key", "ingest or admin");
             None
         }
-    };
-    let binding = kind.and_then(|kind| binding(&mut check, kind, new));
-    let permissions = kind.and_then(|kind| permissions(&mut check, kind, new.permissions.as_deref()));
-    let expires_at = check.future(Place::field("expires_at"), new.expires_at.as_deref(), now);
-    let required = name.zip(binding).zip(permissions);
-    check.finish(required.map(|((name, binding), permissions)| issue::NewKey {
-        expires_at,
-        ..issue::NewKey::with(name, binding, permissions)
-    }))
+    }
 }
 
 fn binding(check: &mut Check, kind: TokenKind, new: &NewKey) -> Option<Binding> {
@@ -144,40 +178,24 @@ fn binding(check: &mut Check, kind: TokenKind, new: &NewKey) -> Option<Binding> 
     }
 }
 
-fn permissions(check: &mut Check, kind: TokenKind, names: Option<&[String]>) -> Option<Permissions> {
-    match (names, kind) {
-        (Some(names), _) => grant::permissions(check, kind, names),
-        (None, TokenKind::Ingest) => Some(Permissions::ingest()),
-        (None, TokenKind::Admin) => Some(VIEW.into_iter().collect()),
-    }
-}
-
-/// What an admin key may do unless told otherwise: little, because more should be said.
-const VIEW: [Permission; 3] = [Permission::KeyView, Permission::ProjectView, Permission::GridView];
-
-fn refused(error: IssueError) -> Problem {
-    match error {
-        IssueError::Random(error) => error.into(),
-        IssueError::Catalog(error) => {
-            let field = match &error {
-                CatalogError::Missing(Entity::Project) => Some("project"),
-                CatalogError::Missing(Entity::Grid) => Some("grid"),
-                CatalogError::Missing(Entity::Environment) => Some("environment"),
-                CatalogError::Exists(Entity::Key) => Some("name"),
-                _ => None,
-            };
-            match field {
-                Some(field) => point(error.into(), field),
-                None => error.into(),
-            }
+fn format(check: &mut Check, kind: Option<TokenKind>, name: Option<&str>) -> Option<SecretFormat> {
+    let place = || Place::field("format");
+    match name {
+        None | Some("token") => return Some(SecretFormat::Token),
+        Some("uuid") if kind == Some(TokenKind::Admin) => {
+            check.refuse(place(), "the token of an admin key is no UUID", "leave it out, or create an ingest key");
         }
+        Some("uuid") => return Some(SecretFormat::Uuid),
+        Some(_) => check.refuse(place(), "there is no such format", "token or uuid"),
     }
+    None
 }
 
-fn point(problem: Problem, field: &str) -> Problem {
-    let fix = match field {
-        "name" => "choose another name, or revoke the key that has it".to_owned(),
-        field => format!("the slug of a {field} that exists; create it first, or list those there are"),
+/// What a key may do unless told otherwise: of an admin key little, because more should be said.
+fn default(kind: TokenKind) -> Result<Asked, Problem> {
+    let slug = match kind {
+        TokenKind::Ingest => role::INGEST,
+        TokenKind::Admin => role::VIEWER,
     };
-    problem.at(Place::field(field), fix)
+    slug.parse().map(Asked::Role).map_err(Problem::internal)
 }

@@ -15,7 +15,8 @@ use crate::admin::caller::Caller;
 use crate::admin::check::Check;
 use crate::admin::openapi::schemas;
 use crate::admin::problem::{Place, Problem};
-use crate::catalog::Entity;
+use crate::catalog::{AuditFilter, Entity, Paging};
+use crate::domain::audit::{Action, TargetKind};
 use crate::domain::judge::Use;
 use crate::domain::{Binding, Key, KeyStatus, Permission, Reason, Refusal, SecretState, Signal, Slug, Timestamp};
 
@@ -65,6 +66,8 @@ pub struct Finding {
     /// Since when.
     #[schema(value_type = Option<schemas::Instant>)]
     pub since: Option<String>,
+    /// Who made it so, where the caller may read the audit log.
+    pub by: Option<String>,
 }
 
 /// What would happen to an export.
@@ -101,14 +104,34 @@ pub(in crate::admin) async fn handler(
 ) -> Result<Json<Diagnosis>, Problem> {
     caller.require(Permission::KeyView)?;
     let asked = read(question)?;
+    let environments = state.catalog.environments().await?;
     if let Some(environment) = &asked.environment
-        && !state.catalog.environments().await?.iter().any(|known| known.slug == *environment)
+        && !environments.iter().any(|known| known.slug == *environment)
     {
         let fix = "the slug of an environment that exists, or leave it out";
         return Err(Problem::not_found(Entity::Environment).at(Place::field("environment"), fix));
     }
     let presented = look_up(&state, Some(&caller), &asked.token).await?;
-    Ok(Json(diagnosis(&presented, &asked, &caller, state.clock.now())))
+    let (mut diagnosis, key) = diagnosis(&presented, &asked, &caller, state.clock.now());
+    if let Some(key) = key
+        && caller.permissions.contains(Permission::AuditView)
+    {
+        for finding in &mut diagnosis.findings {
+            finding.by = made_by(&state, key, &finding.code).await?;
+        }
+    }
+    let key = key.map(|key| KeyView::new(key, &environments, caller.actor.at));
+    Ok(Json(Diagnosis { key, ..diagnosis }))
+}
+
+/// Who last brought the key into the state that the finding `code` speaks of.
+async fn made_by(state: &AdminState, key: &Key, code: &str) -> Result<Option<String>, Problem> {
+    let actions = [(Reason::KeyRevoked, Action::KeyRevoked), (Reason::KeyDisabled, Action::KeyDisabled)];
+    let Some((_, action)) = actions.into_iter().find(|(reason, _)| reason.as_str() == code) else { return Ok(None) };
+    let target = Some((TargetKind::Key, key.id.to_string()));
+    let filter = AuditFilter { target, action: Some(action), ..AuditFilter::default() };
+    let page = state.catalog.audit_entries(&filter, &Paging { limit: 1, after: None }).await?;
+    Ok(page.items.into_iter().next().map(|entry| entry.actor_name))
 }
 
 /// The body, checked.
@@ -146,7 +169,8 @@ fn read(question: Question) -> Result<Asked, Problem> {
     check.finish(question.token.map(|token| Asked { token, signals, address, environment }))
 }
 
-fn diagnosis(presented: &Found, asked: &Asked, caller: &Caller, now: Timestamp) -> Diagnosis {
+/// The diagnosis without the key, and the key.
+fn diagnosis<'f>(presented: &'f Found, asked: &Asked, caller: &Caller, now: Timestamp) -> (Diagnosis, Option<&'f Key>) {
     let every = |refusal: &Refusal| asked.signals.iter().map(|&signal| forecast(signal, Err(refusal))).collect();
     let (findings, key, secret_version, exports): (_, Option<&Key>, _, Vec<_>) = match presented {
         Found::Malformed(error, key) => {
@@ -183,7 +207,7 @@ fn diagnosis(presented: &Found, asked: &Asked, caller: &Caller, now: Timestamp) 
         }
     };
     let accepted = (!exports.is_empty()).then(|| exports.iter().all(|export| export.accepted));
-    Diagnosis { accepted, findings, key: key.map(|key| KeyView::new(key, now)), secret_version, exports }
+    (Diagnosis { accepted, findings, key: None, secret_version, exports }, key)
 }
 
 /// All that is wrong with a use, where a gate tells the first thing only.
@@ -243,7 +267,7 @@ fn of_state(key: &Key, version: u32, now: Timestamp) -> Vec<Finding> {
 }
 
 fn finding(code: &str, detail: String, fix: &str) -> Finding {
-    Finding { code: code.to_owned(), detail, fix: fix.to_owned(), since: None }
+    Finding { code: code.to_owned(), detail, fix: fix.to_owned(), since: None, by: None }
 }
 
 fn forecast(signal: Signal, judged: Result<(), &Refusal>) -> Forecast {

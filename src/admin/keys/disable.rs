@@ -1,13 +1,13 @@
 //! `POST /keys/{id}/disable`
 
-use axum::Json;
 use axum::extract::State;
 
-use super::{KeyView, change};
+use super::{Answer, KeyView, change};
 use crate::admin::AdminState;
-use crate::admin::body::KeyPath;
+use crate::admin::body::{Empty, KeyPath};
 use crate::admin::caller::Caller;
 use crate::admin::openapi::schemas;
+use crate::admin::precondition::IfMatch;
 use crate::admin::problem::Problem;
 use crate::domain::{KeyChange, Permission};
 
@@ -15,17 +15,21 @@ use crate::domain::{KeyChange, Permission};
 #[utoipa::path(
     post, path = "/keys/{id}/disable", tag = "keys", operation_id = "disable_key",
     security(("bearer" = ["api.key.update"])),
-    params(("id" = schemas::KeyId, Path)),
+    params(("id" = schemas::KeyId, Path), schemas::IfMatch),
     responses(
-        (status = 200, body = KeyView),
+        (status = 200, body = KeyView, headers(("etag"))),
+        (status = 403, description = "grant_refused"),
         (status = 404, description = "key_not_found"),
         (status = 409, description = "key_revoked"),
+        (status = 412, description = "version_conflict"),
     ),
 )]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,
     KeyPath(id): KeyPath,
-) -> Result<Json<KeyView>, Problem> {
-    change(state, caller, id, KeyChange::Disable, Permission::KeyUpdate).await
+    if_match: IfMatch,
+    _: Empty,
+) -> Result<Answer<KeyView>, Problem> {
+    change(state, caller, id, if_match, KeyChange::Disable, Permission::KeyUpdate).await
 }

@@ -34,7 +34,8 @@ pub(in crate::admin) async fn handler(
     }
     let now = state.clock.now();
     let page = state.catalog.keys(&filter, now, &paging).await?;
-    Ok(Json(PageView::new(page, |key| KeyView::new(&key, now))))
+    let environments = state.catalog.environments().await?;
+    Ok(Json(PageView::new(page, |key| KeyView::new(&key, &environments, now))))
 }
 
 fn read(mut parameters: Parameters) -> Result<(KeyFilter, Paging), Problem> {
@@ -54,7 +55,7 @@ fn read(mut parameters: Parameters) -> Result<(KeyFilter, Paging), Problem> {
     let paging = parameters.paging(&mut check);
     let known = ["project", "grid", "environment", "kind", "status", "limit", "cursor"];
     parameters.finish(&mut check, &known);
-    check.finish(Some((KeyFilter { project, grid, environment, kind, statuses }, paging)))
+    check.finish(Some((KeyFilter { project, grid, environment, kind, statuses, ..KeyFilter::default() }, paging)))
 }
 
 /// The statuses of the parameter, which separates them by commas; `all` shows every key.

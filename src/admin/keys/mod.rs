@@ -1,132 +1,48 @@
-//! Keys: what is shown of them, and what their verbs share.
+//! Keys: what their verbs share.
 
+pub(super) mod cancel_rotation;
+pub(super) mod complete_rotation;
 pub mod create;
+pub(super) mod delete;
 pub mod diagnose;
 pub(super) mod disable;
+pub mod edit;
 pub(super) mod enable;
+pub(super) mod events;
+mod fields;
 pub(super) mod list;
 pub(super) mod presented;
+pub(super) mod regenerate;
 pub(super) mod revoke;
+pub mod rotate;
+pub(super) mod secrets;
 pub(super) mod show;
 pub mod verify;
+mod view;
 
 use axum::Json;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use http::HeaderName;
 
 use super::AdminState;
 use super::caller::Caller;
-use super::openapi::schemas;
-use super::problem::Problem;
-use crate::catalog::Entity;
-use crate::domain::{Binding, Key, KeyChange, KeyId, Permission, Secret, SecretState, Slug, Timestamp};
+use super::precondition::{IfMatch, etag};
+use super::problem::{Place, Problem};
+use crate::catalog::issue::{IssueError, mint};
+use crate::catalog::{CatalogError, Entity};
+use crate::domain::key::NewSecret;
+use crate::domain::{Actor, Environment, Key, KeyChange, KeyId, Permission, Timestamp};
+use create::IssuedKey;
+pub use view::{KeyView, RotationView, SecretView, SecretsView};
 
-/// A key in answers. Instants are RFC 3339; nothing of a secret is shown but its version and state.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
-pub struct KeyView {
-    /// The public id, `key_…`.
-    #[schema(value_type = schemas::KeyId)]
-    pub id: String,
-    /// `ingest` or `admin`.
-    #[schema(value_type = schemas::KeyKind)]
-    pub kind: String,
-    /// Free text for people.
-    #[schema(value_type = schemas::Name)]
-    pub name: String,
-    /// The project it belongs to; none of an admin key of the installation.
-    #[schema(value_type = Option<schemas::Slug>)]
-    pub project: Option<String>,
-    /// The grid of an ingest key.
-    #[schema(value_type = Option<schemas::Slug>)]
-    pub grid: Option<String>,
-    /// The environment of an ingest key.
-    #[schema(value_type = Option<schemas::Slug>)]
-    pub environment: Option<String>,
-    /// What it may do.
-    pub permissions: Vec<String>,
-    /// `revoked`, `expired`, `disabled` or `active`, in this order of precedence.
-    #[schema(value_type = schemas::KeyStatus)]
-    pub status: String,
-    /// When it was created.
-    #[schema(value_type = schemas::Instant)]
-    pub created_at: String,
-    /// The admin key that created it; none of the first.
-    #[schema(value_type = Option<schemas::KeyId>)]
-    pub created_by: Option<String>,
-    /// From this instant on it is refused.
-    #[schema(value_type = Option<schemas::Instant>)]
-    pub expires_at: Option<String>,
-    /// Set while it is disabled.
-    #[schema(value_type = Option<schemas::Instant>)]
-    pub disabled_at: Option<String>,
-    /// Set once it is revoked.
-    #[schema(value_type = Option<schemas::Instant>)]
-    pub revoked_at: Option<String>,
-    /// Its secrets, newest first.
-    pub secrets: Vec<SecretView>,
-}
+/// An answer about one key: its version, and what is shown.
+pub(super) type Answer<T> = ([(HeaderName, String); 1], Json<T>);
 
-/// A secret in answers.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
-pub struct SecretView {
-    /// 1 for the first, counting up.
-    pub version: u32,
-    /// `current`, `retiring` or `retired`.
-    #[schema(value_type = schemas::SecretState)]
-    pub state: String,
-    /// When it was made.
-    #[schema(value_type = schemas::Instant)]
-    pub created_at: String,
-    /// From this instant on it is refused.
-    #[schema(value_type = Option<schemas::Instant>)]
-    pub retires_at: Option<String>,
-}
-
-impl KeyView {
-    /// What `key` looks like at `now`.
-    #[must_use]
-    pub fn new(key: &Key, now: Timestamp) -> Self {
-        let tenant = match &key.binding {
-            Binding::Tenant(tenant) => Some(tenant),
-            Binding::Project(_) | Binding::Installation => None,
-        };
-        Self {
-            id: key.id.to_string(),
-            kind: key.binding.kind().as_str().to_owned(),
-            name: key.name.clone(),
-            project: key.binding.project().map(Slug::to_string),
-            grid: tenant.map(|tenant| tenant.grid.to_string()),
-            environment: tenant.map(|tenant| tenant.environment.to_string()),
-            permissions: key.permissions.names().map(str::to_owned).collect(),
-            status: key.status(now).to_string(),
-            created_at: key.created_at.to_string(),
-            created_by: key.created_by.as_ref().map(KeyId::to_string),
-            expires_at: key.expires_at.as_ref().map(Timestamp::to_string),
-            disabled_at: key.disabled_at.as_ref().map(Timestamp::to_string),
-            revoked_at: key.revoked_at.as_ref().map(Timestamp::to_string),
-            secrets: key.secrets.iter().map(|secret| SecretView::new(secret, now)).collect(),
-        }
-    }
-}
-
-impl SecretView {
-    fn new(secret: &Secret, now: Timestamp) -> Self {
-        let state = match secret.state(now) {
-            SecretState::Current => "current",
-            SecretState::Retiring { .. } => "retiring",
-            SecretState::Retired => "retired",
-        };
-        Self {
-            version: secret.version,
-            state: state.to_owned(),
-            created_at: secret.created_at.to_string(),
-            retires_at: secret.retires_at.as_ref().map(Timestamp::to_string),
-        }
-    }
+pub(super) fn answer(key: &Key, environments: &[Environment], now: Timestamp) -> Answer<KeyView> {
+    (etag(key.version), Json(KeyView::new(key, environments, now)))
 }
 
 /// The key `id`, if it exists and the caller may see it.
-async fn visible(state: &AdminState, caller: &Caller, id: &KeyId) -> Result<Key, Problem> {
+pub(super) async fn visible(state: &AdminState, caller: &Caller, id: &KeyId) -> Result<Key, Problem> {
     let key = state.catalog.key(id).await?;
     key.filter(|key| caller.binding.covers(key.binding.project())).ok_or_else(|| Problem::not_found(Entity::Key))
 }
@@ -136,22 +52,59 @@ async fn change(
     state: AdminState,
     caller: Caller,
     id: KeyId,
+    if_match: IfMatch,
     change: KeyChange,
     permission: Permission,
-) -> Result<Json<KeyView>, Problem> {
+) -> Result<Answer<KeyView>, Problem> {
     caller.require(permission)?;
-    // What a key is bound to never changes, so this need not be one transaction with the change.
-    visible(&state, &caller, &id).await?;
+    let key = visible(&state, &caller, &id).await?;
+    let expected = if_match.expected(key.version)?;
+    // What is shown is read before, so that nothing can fail once the change is made.
+    let environments = state.catalog.environments().await?;
     let now = caller.actor.at;
+    let key = make(state, caller.actor, id, change, expected).await?;
+    Ok(answer(&key, &environments, now))
+}
+
+/// The verbs that give a key a new secret, and show its token.
+async fn renew(
+    state: AdminState,
+    caller: Caller,
+    key: Key,
+    if_match: IfMatch,
+    change: impl FnOnce(NewSecret) -> KeyChange,
+) -> Result<Answer<IssuedKey>, Problem> {
+    let expected = if_match.expected(key.version)?;
+    let environments = state.catalog.environments().await?;
+    let minted = mint(&*state.catalog, &*state.random, &state.peppers, key.id, &key.binding).await;
+    let (secret, token) = minted.map_err(refused)?;
+    let now = caller.actor.at;
+    let key = make(state, caller.actor, key.id, change(secret), expected).await?;
+    let issued = IssuedKey { key: KeyView::new(&key, &environments, now), token: token.reveal().to_owned() };
+    Ok((etag(key.version), Json(issued)))
+}
+
+/// Makes a change, and announces it before anybody is told. What a key is bound to never changes, so that looking whether the caller
+/// may see it need not be one transaction with the change.
+async fn make(
+    state: AdminState,
+    actor: Actor,
+    id: KeyId,
+    change: KeyChange,
+    expected: Option<u64>,
+) -> Result<Key, Problem> {
     let changed = to_the_end(async move {
-        let changed = state.catalog.change_key(&id, &change, None, &caller.actor).await;
+        let changed = state.catalog.change_key(&id, &change, expected, &actor).await;
         // Also after an error: the commit may have happened although its answer was lost.
         (state.key_changed)(id);
         changed
     })
-    .await??;
-    let (key, _) = changed.ok_or_else(|| Problem::not_found(Entity::Key))?;
-    Ok(Json(KeyView::new(&key, now)))
+    .await?;
+    match changed {
+        Ok(Some((key, _))) => Ok(key),
+        Ok(None) => Err(Problem::not_found(Entity::Key)),
+        Err(error) => Err(point(error)),
+    }
 }
 
 /// Runs `work` to its end even if the client leaves meanwhile, which drops the handler: a change that is committed but not
@@ -160,4 +113,29 @@ pub(super) async fn to_the_end<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, Problem> {
     tokio::spawn(work).await.map_err(Problem::internal)
+}
+
+/// Why a key or a secret was not issued.
+pub(super) fn refused(error: IssueError) -> Problem {
+    match error {
+        IssueError::Random(error) => error.into(),
+        IssueError::Catalog(error) => point(error),
+    }
+}
+
+/// The problem, pointing at the field of the body that names what is taken or missing.
+fn point(error: CatalogError) -> Problem {
+    let (field, fix) = match &error {
+        CatalogError::Missing(Entity::Project) => ("project", "the slug of a project"),
+        CatalogError::Missing(Entity::Grid) => ("grid", "the slug of a grid"),
+        CatalogError::Missing(Entity::Environment) => ("environment", "the slug of an environment"),
+        CatalogError::Missing(Entity::Role) => ("role", "the slug of a role"),
+        CatalogError::Exists(Entity::Key) => {
+            let fix = "choose another name, or revoke the key that has it";
+            return Problem::from(error).at(Place::field("name"), fix);
+        }
+        _ => return error.into(),
+    };
+    let fix = format!("{fix} that exists; create it first, or list those there are");
+    Problem::from(error).at(Place::field(field), fix)
 }

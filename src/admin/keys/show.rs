@@ -1,9 +1,8 @@
 //! `GET /keys/{id}`
 
-use axum::Json;
 use axum::extract::State;
 
-use super::{KeyView, visible};
+use super::{Answer, KeyView, answer, visible};
 use crate::admin::AdminState;
 use crate::admin::body::KeyPath;
 use crate::admin::caller::Caller;
@@ -16,14 +15,14 @@ use crate::domain::Permission;
     get, path = "/keys/{id}", tag = "keys", operation_id = "show_key",
     security(("bearer" = ["api.key.view"])),
     params(("id" = schemas::KeyId, Path)),
-    responses((status = 200, body = KeyView), (status = 404, description = "key_not_found")),
+    responses((status = 200, body = KeyView, headers(("etag"))), (status = 404, description = "key_not_found")),
 )]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,
     KeyPath(id): KeyPath,
-) -> Result<Json<KeyView>, Problem> {
+) -> Result<Answer<KeyView>, Problem> {
     caller.require(Permission::KeyView)?;
     let key = visible(&state, &caller, &id).await?;
-    Ok(Json(KeyView::new(&key, state.clock.now())))
+    Ok(answer(&key, &state.catalog.environments().await?, caller.actor.at))
 }

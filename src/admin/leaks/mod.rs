@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::AdminState;
-use super::body::{JSON, is_of_type};
+use super::body::{JSON, is_one_of, undeclared};
 use super::keys::presented::{Found, look_up};
 use super::keys::to_the_end;
 use super::limits::Anyone;
@@ -93,9 +93,8 @@ pub(in crate::admin) async fn handler(
         let detail = "this installation takes no reports of leaked tokens; set leaks.keys_file to take them";
         return Err(Problem::new(Code::PathUnknown, detail));
     };
-    if !is_of_type(request.headers(), &[JSON]) {
-        let detail = "a report must be declared as content-type: application/json";
-        return Err(Problem::new(Code::ContentTypeUnsupported, detail));
+    if !is_one_of(request.headers(), &[JSON]) {
+        return Err(undeclared(&[JSON]));
     }
     let (parts, body) = request.into_parts();
     let (identifier, signature) = signed(&parts.headers)?;
@@ -181,13 +180,7 @@ async fn act(state: &AdminState, leaks: &Leaks, report: &Report, by: Actor) -> R
     tracing::warn!(key = %key.id, revoked = policy == LeakPolicy::Revoke, cause = by.name, "a token was found in public");
     change(state, &key, &KeyChange::Mark(SecretMark::Exposed), by).await?;
     if policy == LeakPolicy::Revoke {
-        match change(state, &key, &KeyChange::Revoke, by).await {
-            // The last owner, for example: somebody has to be there to put it right.
-            Err(CatalogError::ChangeRefused(refused)) => {
-                tracing::error!(key = %key.id, %refused, "a key whose token was found in public could not be revoked");
-            }
-            done => done?,
-        }
+        change(state, &key, &KeyChange::Revoke, by).await?;
     }
     Ok(true)
 }
@@ -196,7 +189,15 @@ async fn change(state: &AdminState, key: &Key, change: &KeyChange, by: &Actor) -
     let changed = state.catalog.change_key(&key.id, change, None, by).await;
     // Also after an error: the commit may have happened although its answer was lost.
     (state.key_changed)(key.id);
-    changed.map(|_| ())
+    match changed {
+        Ok(_) => Ok(()),
+        // Somebody was faster, or it is the last owner, and somebody has to be there to put it right.
+        Err(refused @ (CatalogError::ChangeRefused(_) | CatalogError::LastOwner)) => {
+            tracing::error!(key = %key.id, %refused, "a key whose token was found in public could not be changed");
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether somebody could still use the secret, now or once the key is enabled or extended.

@@ -16,9 +16,19 @@ pub struct Slug(pub String);
     value_type = String,
     min_length = 1,
     max_length = 100,
-    pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f][^\\u0000-\\u001f\\u007f-\\u009f]*$"
+    pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*[^\\s\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029][^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$"
 )]
 pub struct Name(pub String);
+
+/// More text for people: at most 1000 characters without control characters other than line feeds.
+#[derive(ToSchema)]
+#[schema(value_type = String, max_length = 1000, pattern = "^[^\\u0000-\\u0009\\u000b-\\u001f\\u007f-\\u009f]*$")]
+pub struct Note(pub String);
+
+/// A label: 1 to 40 characters of `a-z` and `0-9`, with `.`, `_`, `:`, `/` and `-` between them.
+#[derive(ToSchema)]
+#[schema(value_type = String, min_length = 1, max_length = 40, pattern = "^[a-z0-9]([a-z0-9._:/-]*[a-z0-9])?$")]
+pub struct Tag(pub String);
 
 /// An RFC 3339 instant. Answers have it in UTC with microseconds.
 #[derive(ToSchema)]
@@ -96,6 +106,34 @@ pub enum SecretState {
     Retiring,
     /// It is not.
     Retired,
+}
+
+/// The form of a token.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum SecretFormat {
+    /// Gridgate's own, which names its key.
+    Token,
+    /// A UUID, which does not.
+    Uuid,
+}
+
+/// The header of a change that can be meant for one version.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct IfMatch {
+    /// The `ETag` of the version that the change is meant for; without it, or with `*`, it is made to any.
+    #[param(rename = "If-Match", nullable = false)]
+    pub if_match: Option<String>,
+}
+
+/// The header of a change that has to be meant for one version.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct RequiredIfMatch {
+    /// The `ETag` of the version that the change is meant for; with `*` it is made to any.
+    #[param(rename = "If-Match")]
+    pub if_match: String,
 }
 
 /// The parameters of every list with pages.

@@ -50,7 +50,7 @@ pub(in crate::admin) async fn handler(
     let mut check = Check::default();
     let named = check.slug_and_name(new.slug.as_deref(), new.name.as_deref());
     let (slug, name) = check.finish(named)?;
-    let project = Project { slug, name, created_at: state.clock.now() };
+    let project = Project::new(slug, name, state.clock.now());
     state.catalog.create_project(&project, &caller.actor).await?;
     let location = format!("/api/v1/projects/{}", project.slug);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(ProjectView::from(project))))

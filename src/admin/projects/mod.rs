@@ -1,6 +1,7 @@
 //! Projects.
 
 pub mod create;
+pub mod edit;
 pub(super) mod list;
 pub(super) mod show;
 
@@ -23,6 +24,8 @@ pub struct ProjectView {
     /// Free text for people.
     #[schema(value_type = schemas::Name)]
     pub name: String,
+    /// How many keys of each of its environments may be active at once; none: as many as the configuration says.
+    pub max_active_keys: Option<u32>,
     /// When it was created, RFC 3339.
     #[schema(value_type = schemas::Instant)]
     pub created_at: String,
@@ -30,7 +33,12 @@ pub struct ProjectView {
 
 impl From<Project> for ProjectView {
     fn from(project: Project) -> Self {
-        Self { slug: project.slug.to_string(), name: project.name, created_at: project.created_at.to_string() }
+        Self {
+            slug: project.slug.to_string(),
+            name: project.name,
+            max_active_keys: project.max_active_keys,
+            created_at: project.created_at.to_string(),
+        }
     }
 }
 

@@ -17,10 +17,10 @@ pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,
     WebhookPath(id): WebhookPath,
-    IfMatch(expected): IfMatch,
+    if_match: IfMatch,
 ) -> Result<StatusCode, Problem> {
     caller.require(Permission::WebhookDelete)?;
-    visible(&state, &caller, &id).await?;
+    let expected = if_match.expected(visible(&state, &caller, &id).await?.version)?;
     let deleted = state.catalog.delete_webhook(&id, expected, &caller.actor).await?;
     if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found(Entity::Webhook)) }
 }

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{WebhookView, events, note, url, visible};
 use crate::admin::AdminState;
-use crate::admin::body::{MergePatch, WebhookPath, given};
+use crate::admin::body::{MergePatch, WebhookPath, nullable, present};
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
-use crate::admin::precondition::{RequiredIfMatch, etag};
+use crate::admin::precondition::{IfMatch, etag};
 use crate::admin::problem::Problem;
 use crate::catalog::Entity;
 use crate::domain::Permission;
@@ -21,16 +21,16 @@ use crate::domain::webhook::{WebhookChange, WebhookEdit};
 #[serde(deny_unknown_fields)]
 pub struct EditedWebhook {
     /// Where messages are sent.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// What it is told of, by name; at least one.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub events: Option<Vec<String>>,
     /// Free text for people; `null` takes it away.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Option::is_none")]
     pub note: Option<Option<String>>,
     /// Whether nothing is sent. What waits is sent once it is enabled again.
-    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub disabled: Option<bool>,
 }
 
@@ -39,11 +39,11 @@ pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,
     WebhookPath(id): WebhookPath,
-    RequiredIfMatch(expected): RequiredIfMatch,
+    if_match: IfMatch,
     MergePatch(edited): MergePatch<EditedWebhook>,
 ) -> Result<impl IntoResponse, Problem> {
     caller.require(Permission::WebhookUpdate)?;
-    visible(&state, &caller, &id).await?;
+    let expected = if_match.required(visible(&state, &caller, &id).await?.version)?;
     let change = WebhookChange::Edit(read(&edited, &state).await?);
     let changed = state.catalog.change_webhook(&id, &change, expected, &caller.actor).await?;
     let (webhook, _) = changed.ok_or_else(|| Problem::not_found(Entity::Webhook))?;

@@ -19,10 +19,10 @@ pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,
     WebhookPath(id): WebhookPath,
-    IfMatch(expected): IfMatch,
+    if_match: IfMatch,
 ) -> Result<impl IntoResponse, Problem> {
     caller.require(Permission::WebhookUpdate)?;
-    visible(&state, &caller, &id).await?;
+    let expected = if_match.expected(visible(&state, &caller, &id).await?.version)?;
     let change = WebhookChange::RotateSecret { pepper: state.peppers.newest().version() };
     let changed = state.catalog.change_webhook(&id, &change, expected, &caller.actor).await?;
     let (webhook, _) = changed.ok_or_else(|| Problem::not_found(Entity::Webhook))?;

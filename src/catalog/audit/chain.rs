@@ -1,6 +1,7 @@
 //! The chain: each entry's hash covers all of it and the hash of the one before.
 
 use std::fmt;
+use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
 
@@ -26,6 +27,27 @@ impl EntryHash {
 impl fmt::Display for EntryHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// The text is not 64 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("a hash has 64 hexadecimal digits")]
+pub struct EntryHashError;
+
+impl FromStr for EntryHash {
+    type Err = EntryHashError;
+
+    fn from_str(text: &str) -> Result<Self, EntryHashError> {
+        let mut bytes = [0; 32];
+        if text.len() != 64 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err(EntryHashError);
+        }
+        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+            let digits = str::from_utf8(digits).map_err(|_| EntryHashError)?;
+            *byte = u8::from_str_radix(digits, 16).map_err(|_| EntryHashError)?;
+        }
+        Ok(Self(bytes))
     }
 }
 
@@ -98,6 +120,15 @@ mod tests {
         before: None,
         after: Some("{}"),
     };
+
+    #[test]
+    fn a_hash_is_read_back() {
+        let hash = LINK.hash(&EntryHash::from_bytes([0; 32]));
+        assert_eq!(hash.to_string().parse(), Ok(hash));
+        for other in ["", "00", &"+1".repeat(32), &"0".repeat(65), &"é".repeat(32)] {
+            assert_eq!(other.parse::<EntryHash>(), Err(EntryHashError), "{other}");
+        }
+    }
 
     /// Where one text ends and the next begins is part of what is hashed, and so is whether there is one.
     #[test]

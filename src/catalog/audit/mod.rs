@@ -2,6 +2,7 @@
 
 mod chain;
 mod fields;
+mod read;
 
 use serde_json::{Map, Value};
 use sqlx::any::AnyRow;
@@ -11,12 +12,15 @@ pub(super) use fields::{changed, fields, of_key};
 
 use super::CatalogError;
 use super::dialect::Dialect;
+use super::guard::Guard;
 use super::rows::Reader;
 use super::store::wrote_one;
 use crate::domain::Actor;
 use crate::domain::audit::{Action, Target};
+use crate::domain::authority::Granter;
 pub use chain::EntryHash;
 use chain::Link;
+pub use read::{Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Broken};
 
 /// The fields of a thing, before or after a change.
 pub(super) type Fields = Map<String, Value>;
@@ -25,13 +29,14 @@ pub(super) type Fields = Map<String, Value>;
 pub(super) struct Writing<'a> {
     transaction: Transaction<'static, Any>,
     actor: &'a Actor,
+    guard: Guard,
     seq: i64,
     hash: EntryHash,
     appended: bool,
 }
 
 impl<'a> Writing<'a> {
-    /// Takes the lock.
+    /// Takes the lock. [`CatalogError::ActorGone`] where the actor's key is no longer active.
     pub(super) async fn begin(
         mut transaction: Transaction<'static, Any>,
         dialect: Dialect,
@@ -39,7 +44,8 @@ impl<'a> Writing<'a> {
     ) -> Result<Self, CatalogError> {
         let row = query(dialect.lock_audit_head()).fetch_one(&mut *transaction).await?;
         let (seq, hash) = head(&row)?;
-        Ok(Self { transaction, actor, seq, hash, appended: false })
+        let guard = Guard::of(&mut transaction, actor).await?;
+        Ok(Self { transaction, actor, guard, seq, hash, appended: false })
     }
 
     /// The connection, for the statements of the change.
@@ -50,6 +56,21 @@ impl<'a> Writing<'a> {
     /// The place of the newest entry.
     pub(super) const fn position(&self) -> i64 {
         self.seq
+    }
+
+    /// The one whose rights count in this transaction; `None`: everything is allowed.
+    pub(super) fn granter(&self) -> Option<Granter<'_>> {
+        self.guard.granter()
+    }
+
+    /// Whether there is an owner that must not be the last to go.
+    pub(super) async fn has_owner(&mut self) -> Result<bool, CatalogError> {
+        self.guard.has_owner(&mut self.transaction).await
+    }
+
+    /// [`CatalogError::LastOwner`] where there `was` such an owner before the change and is none after it.
+    pub(super) async fn keep_owner(&mut self, was: bool) -> Result<(), CatalogError> {
+        if was && !self.has_owner().await? { Err(CatalogError::LastOwner) } else { Ok(()) }
     }
 
     /// Writes what was done down. `before` and `after` hold the fields that it changed, or all of a thing that was not there before

@@ -1,54 +1,46 @@
 //! Keys and their secrets.
 
+pub mod list;
 mod read;
 mod write;
 
 use async_trait::async_trait;
-use sqlx::query;
+use sqlx::any::AnyArguments;
+use sqlx::query::Query;
+use sqlx::{Any, AssertSqlSafe, query};
 
-use super::audit::{changed, of_key};
+use super::audit::{self, of_key};
 use super::projects::{ensure_tenant, require_project};
 use super::store::Store;
-use super::{CatalogError, Page, Paging, cursor, rows};
+use super::{CatalogError, Page, Paging, cursor, guard, rows};
 use crate::domain::audit::{Action, Target, TargetKind};
-use crate::domain::{Actor, Binding, Changed, Key, KeyChange, KeyId, KeyStatus, Slug, Timestamp, TokenKind};
-use read::{read_key, select_keys};
+use crate::domain::authority::is_standing_owner;
+use crate::domain::{Actor, Binding, Changed, Key, KeyChange, KeyId, Permissions, Timestamp};
+pub use list::KeyFilter;
+use list::{Statement, Value};
+pub(super) use read::read_key;
 pub(super) use write::{HMAC_SHA_256, SHA_256};
-
-/// Which keys to list. Absent means: all.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct KeyFilter {
-    /// Only keys of this project.
-    pub project: Option<Slug>,
-    /// Only ingest keys of this grid.
-    pub grid: Option<Slug>,
-    /// Only ingest keys of this environment.
-    pub environment: Option<Slug>,
-    /// Only keys of this kind.
-    pub kind: Option<TokenKind>,
-    /// Only keys with one of these statuses; empty: any.
-    pub statuses: Vec<KeyStatus>,
-}
 
 /// What the catalog keeps of keys.
 #[async_trait]
 pub trait Keys {
     /// Adds a key with its secrets, and its tenant where it is the tenant's first key; all or nothing. `action` says how it came.
-    /// [`CatalogError::Missing`] without its project, grid or environment; [`CatalogError::Exists`] where the id is taken, or the
-    /// name among the living keys with the same binding.
+    /// [`CatalogError::Missing`] without its project, grid, environment or role; [`CatalogError::Exists`] where the id is taken, or the
+    /// name among the living keys with the same binding; [`CatalogError::Refused`] where the actor lacks what the key may do.
     async fn create_key(&self, key: &Key, action: Action, by: &Actor) -> Result<(), CatalogError>;
 
     /// One key with its secrets, whatever its status. [`CatalogError::Damaged`] where the row cannot be read.
     async fn key(&self, id: &KeyId) -> Result<Option<Key>, CatalogError>;
 
-    /// Keys with their secrets, newest first, whose status at `now` passes the filter. [`CatalogError::Cursor`] for a bad
-    /// position.
+    /// Keys with their secrets that pass the filter at `now`, in its order. [`CatalogError::Cursor`] for a position that is none, or
+    /// that is one of another filter.
     async fn keys(&self, filter: &KeyFilter, now: Timestamp, paging: &Paging) -> Result<Page<Key>, CatalogError>;
 
     /// Makes a change at the actor's instant, guarded against a concurrent one, and returns the key as it is then, with what the
     /// change did. `expected` is the version that the change is meant for; `None`: any. `None` without such a key;
     /// [`CatalogError::VersionConflict`] at another version, [`CatalogError::ChangeRefused`] where it is not possible,
-    /// [`CatalogError::Exists`] where a new name is taken.
+    /// [`CatalogError::Exists`] where a new name is taken, [`CatalogError::Missing`] without its new role, [`CatalogError::Refused`]
+    /// where the actor lacks what the key may do or could do then, [`CatalogError::LastOwner`] where no owner would be left.
     async fn change_key(
         &self,
         id: &KeyId,
@@ -68,6 +60,8 @@ impl Keys for Store {
                 Binding::Project(project) => require_project(writing.connection(), project).await?,
                 Binding::Installation => {}
             }
+            let wanted = guard::permissions(writing.connection(), key).await?;
+            writing.granter().map_or(Ok(()), |granter| granter.may_grant(&Permissions::default(), &wanted))?;
             write::require_free_name(writing.connection(), key, by.at).await?;
             write::insert(writing.connection(), key).await?;
             writing.append(action, &target(key), None, Some(of_key(key))).await?;
@@ -81,39 +75,13 @@ impl Keys for Store {
     }
 
     async fn keys(&self, filter: &KeyFilter, now: Timestamp, paging: &Paging) -> Result<Page<Key>, CatalogError> {
-        let (created_at, id) = cursor::after_key(paging)?;
-        let mut select = query(select_keys!(
-            "SELECT *
-             FROM keys
-             WHERE (created_at < $1 OR (created_at = $1 AND id > $2))
-                 AND ($3 IS NULL OR project = $3)
-                 AND ($4 IS NULL OR grid = $4)
-                 AND ($5 IS NULL OR environment = $5)
-                 AND ($6 IS NULL OR kind = $6)
-                 AND CASE
-                     WHEN revoked_at IS NOT NULL THEN 'revoked'
-                     WHEN expires_at <= $7 THEN 'expired'
-                     WHEN disabled_at IS NOT NULL THEN 'disabled'
-                     ELSE 'active'
-                 END IN ($8, $9, $10, $11)
-             ORDER BY created_at DESC, id
-             LIMIT $12"
-        ))
-        .bind(created_at)
-        .bind(id)
-        .bind(filter.project.as_ref().map(Slug::as_str))
-        .bind(filter.grid.as_ref().map(Slug::as_str))
-        .bind(filter.environment.as_ref().map(Slug::as_str))
-        .bind(filter.kind.map(TokenKind::as_str))
-        .bind(now.micros());
-        for status in KeyStatus::ALL {
-            let wanted = filter.statuses.is_empty() || filter.statuses.contains(&status);
-            select = select.bind(wanted.then_some(status.as_str()));
-        }
-        let select = select.bind(cursor::rows_to_read(paging));
+        let after = cursor::after_key(filter, paging)?;
+        let select = list::statement(filter, now, after.as_ref(), cursor::rows_to_read(paging));
         self.bounded(async {
-            let keys = rows::keys(&select.fetch_all(&self.pool).await?)?;
-            Ok(cursor::page(keys, paging, cursor::of_key))
+            let rows = bound(select).fetch_all(&self.pool).await?;
+            let placed = rows::keys(&rows)?.into_iter().zip(rows::positions(&rows)?).collect();
+            let page = cursor::page(placed, paging, |(key, place): &(Key, _)| cursor::of_key(filter, &key.id, place));
+            Ok(Page { items: page.items.into_iter().map(|(key, _)| key).collect(), next: page.next })
         })
         .await
     }
@@ -132,21 +100,38 @@ impl Keys for Store {
                 return Err(CatalogError::VersionConflict { current: before.version });
             }
             let mut key = before.clone();
-            if key.apply(change, by.at)? == Changed::Already {
+            let changed = key.apply(change, by.at)?;
+            if key.grant() != before.grant() {
+                key.permissions = guard::permissions(writing.connection(), &key).await?;
+            }
+            writing.granter().map_or(Ok(()), |granter| granter.may_change(&before, change, &key))?;
+            if changed == Changed::Already {
                 return Ok(Some((key, Changed::Already)));
             }
             // A name is also taken anew by a key that had expired.
             if key.revoked_at.is_none() {
                 write::require_free_name(writing.connection(), &key, by.at).await?;
             }
+            let ends_owner = is_standing_owner(&before) && !is_standing_owner(&key);
+            let had_owner = ends_owner && writing.has_owner().await?;
             write::update(writing.connection(), &before, &key).await?;
-            let (old, new) = changed(of_key(&before), of_key(&key));
+            writing.keep_owner(had_owner).await?;
+            let (old, new) = audit::changed(of_key(&before), of_key(&key));
             writing.append(change.action(&before, by.at), &target(&key), Some(old), Some(new)).await?;
             writing.commit().await?;
             Ok(Some((key, Changed::Yes)))
         })
         .await
     }
+}
+
+/// The statement with its values, to be run.
+fn bound(statement: Statement) -> Query<'static, Any, AnyArguments> {
+    let Statement { sql, values } = statement;
+    values.into_iter().fold(query(AssertSqlSafe(sql)), |query, value| match value {
+        Value::Text(text) => query.bind(text),
+        Value::Integer(number) => query.bind(number),
+    })
 }
 
 /// The key in the audit log.

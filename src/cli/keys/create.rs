@@ -79,6 +79,7 @@ impl Create {
             environment: self.environment.as_ref().map(Slug::to_string),
             permissions: (!self.permissions.is_empty()).then_some(self.permissions),
             expires_at: self.expires_at,
+            ..NewKey::default()
         };
         let issued: IssuedKey = client.post("/keys", &new).await?;
         terminal.say(&format!("created {}; its token is shown this once", described(&issued.key)));

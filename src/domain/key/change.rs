@@ -138,7 +138,9 @@ impl KeyChange {
         match self {
             Self::Disable => Action::KeyDisabled,
             Self::Enable => Action::KeyEnabled,
+            Self::Revoke if before.member => Action::MemberRemoved,
             Self::Revoke => Action::KeyRevoked,
+            Self::Edit(_) if before.member => Action::MemberEdited,
             Self::Edit(edit) if edit.expires_at.is_some() && before.status(now) == KeyStatus::Expired => {
                 Action::KeyRenewed
             }
@@ -416,6 +418,14 @@ mod tests {
         let edit = KeyChange::Edit(Box::new(KeyEdit { expires_at: Some(None), ..KeyEdit::default() }));
         assert_eq!(edit.action(&Key { expires_at: Some(NOW), ..key() }, NOW), Action::KeyRenewed);
         assert_eq!(edit.action(&key(), NOW), Action::KeyEdited);
+    }
+
+    #[test]
+    fn a_person_is_edited_and_removed() {
+        let member = Key { member: true, ..key() };
+        assert_eq!(KeyChange::Edit(Box::default()).action(&member, NOW), Action::MemberEdited);
+        assert_eq!(KeyChange::Revoke.action(&member, NOW), Action::MemberRemoved);
+        assert_eq!(KeyChange::Revoke.action(&key(), NOW), Action::KeyRevoked);
     }
 
     #[test]

@@ -135,6 +135,13 @@ impl KeyCache {
         self.digests.forget_unknown();
     }
 
+    /// The same for every key, after a change of what many keys share.
+    pub fn forget_all(&self) {
+        for generation in &self.generations {
+            generation.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
     /// How many keys are held.
     #[must_use]
     pub fn len(&self) -> u64 {
@@ -277,7 +284,7 @@ mod tests {
         catalog::migrate(&settings).await.expect("migrations");
         let catalog = catalog::connect(&settings).await.expect("a catalog");
         let (shop, by): (Slug, _) = ("shop".parse().expect("a slug"), Actor::system("test", NOW));
-        let project = Project { slug: shop.clone(), name: String::new(), created_at: NOW };
+        let project = Project::new(shop.clone(), "", NOW);
         catalog.create_project(&project, &by).await.expect("a project");
         let grid = Grid { project: shop.clone(), slug: shop.clone(), name: String::new(), created_at: NOW };
         catalog.create_grid(&grid, &by).await.expect("a grid");

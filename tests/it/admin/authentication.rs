@@ -94,7 +94,7 @@ async fn a_key_that_is_not_active_is_told_why() {
 #[tokio::test]
 async fn paths_and_methods_come_before_the_key() {
     let server = Server::start().await;
-    for path in ["", "/", "/nothing", "/keys/", "/keys/key_000000000000/rotate"] {
+    for path in ["", "/", "/nothing", "/keys/", "/keys/key_000000000000/spin"] {
         let answer = server.send(server.request(Method::GET, path), "").await;
         assert!(!answer.text.is_empty(), "{path:?}");
         answer.problem(404, "path_unknown");

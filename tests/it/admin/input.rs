@@ -75,6 +75,8 @@ async fn fields_of_a_key_are_all_told_at_once() {
     let instant = "an RFC 3339 instant in the future, for example 2036-11-21T10:22:00Z, or leave it out";
     let unread = "an instant is written as RFC 3339 says, for example 2026-11-21T10:22:00Z or \
         2026-11-21T11:22:00.5+01:00";
+    let unknown = "send one of `name`, `note`, `tags`, `owner`, `kind`, `project`, `grid`, `environment`, `role`, \
+        `permissions`, `allowed_addresses`, `expires_at`, `disabled`, `format`";
     for (body, expected) in [
         (
             json!({}),
@@ -113,7 +115,16 @@ async fn fields_of_a_key_are_all_told_at_once() {
             ]),
         ),
         (json!({"name": "k", "kind": "root"}), errors(&[("/kind", "there is no such kind of key", "ingest or admin")])),
-        (json!({"permissions": ["a", 5]}), errors(&[("/permissions/1", "invalid type: integer `5`", "send a string")])),
+        (
+            json!({"name": 7, "kind": "admin", "permissions": ["a", 5], "disabled": "yes", "owner": "", "slug": "x"}),
+            errors(&[
+                ("/disabled", "invalid type: string", "send a boolean"),
+                ("/name", "invalid type: integer `7`", "send a string"),
+                ("/permissions/1", "invalid type: integer `5`", "send a string"),
+                ("/slug", "unknown field `slug`", unknown),
+                ("/owner", "the owner is empty", NAME),
+            ]),
+        ),
     ] {
         let problem = server.post("/keys", &body).await.problem(422, "invalid");
         assert_eq!(problem["errors"], expected, "{body}");

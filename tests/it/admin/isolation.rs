@@ -18,6 +18,8 @@ async fn two() -> Two {
     let shop = server.admin("shop admin", Some("shop"), Permissions::owner()).await;
     let bank = server.admin("bank admin", Some("bank"), Permissions::owner()).await;
     let ingest = server.ingest_key("bank", "ledger").await["key"]["id"].as_str().expect("an id").to_owned();
+    let local = json!({"slug": "local", "kind": "admin", "permissions": ["a.b"], "project": "bank"});
+    server.post("/roles", &local).await.expect(201);
     let installation = server.owner.id.clone();
     Two { server, shop, foreign: [ingest, bank.id, installation] }
 }
@@ -33,6 +35,18 @@ async fn the_other_project_looks_as_if_it_did_not_exist() {
             (Method::GET, format!("/keys?project={project}"), None),
             (Method::POST, "/keys".to_owned(), Some(ingest(project, "spy"))),
             (Method::POST, "/keys".to_owned(), Some(json!({"name": "spy", "kind": "admin", "project": project}))),
+            (Method::PATCH, format!("/projects/{project}"), Some(json!({"name": "Mine"}))),
+            (Method::GET, format!("/members?project={project}"), None),
+            (Method::POST, "/members".to_owned(), Some(json!({"name": "spy", "role": "viewer", "project": project}))),
+            (Method::GET, format!("/roles?project={project}"), None),
+            (Method::GET, format!("/roles/local?project={project}"), None),
+            (Method::DELETE, format!("/roles/local?project={project}"), None),
+            (
+                Method::POST,
+                "/roles".to_owned(),
+                Some(json!({"slug": "spy", "kind": "admin", "permissions": ["a.b"], "project": project})),
+            ),
+            (Method::GET, format!("/audit-events?project={project}"), None),
         ]
     };
     for ((method, path, body), (_, twin_path, twin_body)) in requests("bank").into_iter().zip(requests("nowhere")) {
@@ -40,16 +54,27 @@ async fn the_other_project_looks_as_if_it_did_not_exist() {
         let twin = server.call(&shop, method.clone(), &twin_path, twin_body.as_ref()).await;
         assert_eq!(problem, twin.problem(404, "project_not_found"), "{method} {path}");
     }
+    let edit = json!({"name": "Mine"});
+    let problem = server.edit(&shop, "/roles/local?project=bank", "*", &edit).await.problem(404, "project_not_found");
+    let twin = server.edit(&shop, "/roles/local?project=nowhere", "*", &edit).await;
+    assert_eq!(problem, twin.problem(404, "project_not_found"));
     assert_eq!(server.get("/projects/bank/grids").await.expect(200)["data"].as_array().map(Vec::len), Some(1));
+    assert_eq!(server.get("/projects/bank").await.expect(200)["name"], "bank");
+    server.get("/roles/local?project=bank").await.expect(200);
+    server.call(&shop, Method::GET, "/roles/local", None).await.problem(404, "role_not_found");
 }
 
 #[tokio::test]
 async fn keys_of_others_look_as_if_they_did_not_exist() {
     let Two { server, shop, foreign } = two().await;
     for id in &foreign {
-        for (method, verb) in
-            [(Method::GET, ""), (Method::POST, "/disable"), (Method::POST, "/enable"), (Method::POST, "/revoke")]
-        {
+        for (method, verb) in [
+            (Method::GET, ""),
+            (Method::GET, "/events"),
+            (Method::POST, "/disable"),
+            (Method::POST, "/enable"),
+            (Method::POST, "/revoke"),
+        ] {
             let problem = server.call(&shop, method.clone(), &format!("/keys/{id}{verb}"), None).await;
             let twin = server.call(&shop, method.clone(), &format!("/keys/key_000000000000{verb}"), None).await;
             let problem = problem.problem(404, "key_not_found");
@@ -57,6 +82,19 @@ async fn keys_of_others_look_as_if_they_did_not_exist() {
         }
         assert_eq!(server.get(&format!("/keys/{id}")).await.expect(200)["status"], "active");
     }
+    // Nor are the members of others any: of another project, and of the installation.
+    for project in [json!("bank"), Value::Null] {
+        let member = json!({"name": "Ada", "role": "viewer", "project": project});
+        let member = server.invited(&server.post("/members", &member).await.expect(201)).id;
+        for id in [&member, "key_000000000000"] {
+            let path = format!("/members/{id}");
+            for method in [Method::GET, Method::DELETE] {
+                server.call(&shop, method, &path, None).await.problem(404, "key_not_found");
+            }
+            server.edit(&shop, &path, "*", &json!({"name": "Mine"})).await.problem(404, "key_not_found");
+        }
+    }
+    assert_eq!(server.call(&shop, Method::GET, "/members", None).await.expect(200)["data"], json!([]));
     let events = server.events.lock().expect("events");
     assert!(!events.iter().any(|event| event.starts_with("changed")), "{events:?}");
 }
@@ -86,6 +124,16 @@ async fn what_belongs_to_the_installation_is_forbidden() {
     server.call(&shop, Method::POST, "/projects", Some(&project)).await.problem(403, "installation_only");
     let key = json!({"name": "spy", "kind": "admin"});
     server.call(&shop, Method::POST, "/keys", Some(&key)).await.problem(403, "installation_only");
+    let member = json!({"name": "spy", "role": "viewer"});
+    server.call(&shop, Method::POST, "/members", Some(&member)).await.problem(403, "installation_only");
+    let role = json!({"slug": "spy", "kind": "admin", "permissions": ["a.b"]});
+    server.call(&shop, Method::POST, "/roles", Some(&role)).await.problem(403, "installation_only");
+    let environment = json!({"slug": "load", "code": "load"});
+    server.call(&shop, Method::POST, "/environments", Some(&environment)).await.problem(403, "installation_only");
+    let edit = json!({"name": "Mine"});
+    server.edit(&shop, "/environments/staging", "*", &edit).await.problem(403, "installation_only");
+    let limit = json!({"max_active_keys": 9});
+    server.edit(&shop, "/projects/shop", "*", &limit).await.problem(403, "installation_only");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use gridgate::domain::token::PresentedToken;
 use gridgate::domain::{Permissions, TokenKind};
 use serde_json::{Value, json};
 
-use super::{START, START_TEXT, Server, ingest, ingest_view};
+use super::{START, Server, ingest, ingest_view};
 
 #[tokio::test]
 async fn an_ingest_key_is_created_and_shown() {
@@ -20,6 +20,7 @@ async fn an_ingest_key_is_created_and_shown() {
     let view = ingest_view(&server, &id, "shop", "checkout");
     assert_eq!(created, json!({"key": view, "token": token}));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(answer.header("etag"), Some("\"1\""));
     assert_eq!(answer.header("location"), Some(format!("/api/v1/keys/{}", presented.id).as_str()));
     assert_eq!(server.get(&format!("/keys/{}", presented.id)).await.expect(200), view);
 }
@@ -30,22 +31,19 @@ async fn an_admin_key_is_created_and_works() {
     let body = json!({"name": "ops", "kind": "admin", "project": "shop", "permissions": ["grid.view", "api.key.view"],
         "expires_at": "2026-11-21T11:22:01+01:00"});
     let created = server.post("/keys", &body).await.expect(201);
-    let view = json!({
-        "id": created["key"]["id"],
-        "kind": "admin",
-        "name": "ops",
-        "project": "shop",
-        "grid": null,
-        "environment": null,
-        "permissions": ["api.key.view", "grid.view"],
-        "status": "active",
-        "created_at": START_TEXT,
-        "created_by": server.owner.id,
-        "expires_at": "2026-11-21T10:22:01.000000Z",
-        "disabled_at": null,
-        "revoked_at": null,
-        "secrets": [{"version": 1, "state": "current", "created_at": START_TEXT, "retires_at": null}],
-    });
+    let id = created["key"]["id"].as_str().expect("an id");
+    let mut view = ingest_view(&server, &created["key"]["id"], "shop", "ops");
+    for (field, value) in [
+        ("kind", json!("admin")),
+        ("grid", Value::Null),
+        ("environment", Value::Null),
+        ("role", Value::Null),
+        ("permissions", json!(["api.key.view", "grid.view"])),
+        ("masked", json!(format!("gga_{}_…", &id["key_".len()..]))),
+        ("expires_at", json!("2026-11-21T10:22:01.000000Z")),
+    ] {
+        view[field] = value;
+    }
     assert_eq!(created["key"], view);
     let token = created["token"].as_str().expect("a token");
     let by_it = || server.request(http::Method::GET, "/projects/shop/grids").header("x-api-key", token);
@@ -58,8 +56,12 @@ async fn an_admin_key_is_created_and_works() {
 async fn an_admin_key_only_looks_unless_told_otherwise() {
     let server = Server::start().await;
     let created = server.post("/keys", &json!({"name": "eyes", "kind": "admin"})).await.expect(201);
-    assert_eq!(created["key"]["permissions"], json!(["api.key.view", "grid.view", "project.view"]));
-    assert_eq!(created["key"]["project"], Value::Null);
+    assert_eq!((&created["key"]["role"], &created["key"]["project"]), (&json!("viewer"), &Value::Null));
+    let permissions = created["key"]["permissions"].as_array().expect("a list");
+    assert!(
+        permissions.iter().all(|name| name.as_str().is_some_and(|name| name.ends_with(".view"))),
+        "{permissions:?}"
+    );
 }
 
 #[tokio::test]
@@ -128,16 +130,21 @@ async fn a_key_is_disabled_enabled_and_revoked() {
     server.clock.advance(Duration::from_secs(1));
     view["status"] = json!("disabled");
     view["disabled_at"] = json!("2026-11-21T10:22:01.000000Z");
+    view["updated_at"] = view["disabled_at"].clone();
+    view["version"] = json!(2);
     assert_eq!(server.post(&path("disable"), &json!({})).await.expect(200), view);
     server.clock.advance(Duration::from_secs(1));
     assert_eq!(server.post(&path("disable"), &json!({})).await.expect(200), view, "repeating changes nothing");
 
     view["status"] = json!("active");
     view["disabled_at"] = Value::Null;
+    view["updated_at"] = json!("2026-11-21T10:22:02.000000Z");
+    view["version"] = json!(3);
     assert_eq!(server.post(&path("enable"), &json!({})).await.expect(200), view);
 
     view["status"] = json!("revoked");
     view["revoked_at"] = json!("2026-11-21T10:22:02.000000Z");
+    view["version"] = json!(4);
     assert_eq!(server.post(&path("revoke"), &json!({})).await.expect(200), view);
     server.clock.advance(Duration::from_secs(1));
     assert_eq!(server.post(&path("revoke"), &json!({})).await.expect(200), view, "repeating changes nothing");

@@ -1,5 +1,6 @@
 //! The admin API over real sockets on a real SQLite catalog, with time and randomness under control.
 
+mod audit;
 mod authentication;
 mod commit;
 mod diagnose;
@@ -7,8 +8,10 @@ mod input;
 mod isolation;
 mod keys;
 mod limits;
+mod members;
 mod permissions;
 mod projects;
+mod roles;
 mod secrecy;
 pub(crate) mod watched;
 
@@ -103,6 +106,7 @@ impl Server {
         let peppers = Arc::new(Peppers::new(vec![pepper]).expect("a ring"));
         let names = Arc::new(Names::default());
         let announced = Arc::clone(&events);
+        let all_announced = Arc::clone(&events);
         let state = AdminState {
             catalog: Arc::clone(&watched) as Arc<dyn Catalog>,
             clock: Arc::clone(&clock) as _,
@@ -112,6 +116,7 @@ impl Server {
             leaks: None,
             limits: Arc::new(Limits::new(limits, &(Arc::clone(&clock) as _))),
             uses: Arc::new(Uses::new(100)),
+            all_keys_changed: Arc::new(move || all_announced.lock().expect("events").push("announced all".to_owned())),
             key_changed: Arc::new(move |id| announced.lock().expect("events").push(format!("announced {id}"))),
         };
         let owner = issue(&state, "owner", Binding::Installation, Permissions::owner()).await;
@@ -145,9 +150,7 @@ impl Server {
 
     /// A change in the form of a merge patch, meant for the version that `if_match` names.
     pub(crate) async fn patch(&self, path: &str, if_match: &str, body: &Value) -> Answer {
-        let request = self.request(Method::PATCH, path).header("authorization", format!("Bearer {}", self.owner.token));
-        let request = request.header("content-type", "application/merge-patch+json").header("if-match", if_match);
-        self.send(request, body.to_string()).await
+        self.edit(&self.owner, path, if_match, body).await
     }
 
     /// What the API works with.
@@ -179,6 +182,13 @@ impl Server {
         let request = self.request(method, path).header("authorization", format!("Bearer {}", admin.token));
         let request = if body.is_some() { request.header("content-type", "application/json") } else { request };
         self.send(request, body.map(Value::to_string).unwrap_or_default()).await
+    }
+
+    /// A merge patch by `admin` for a version.
+    pub(crate) async fn edit(&self, admin: &Admin, path: &str, if_match: &str, body: &Value) -> Answer {
+        let request = self.request(Method::PATCH, path).header("authorization", format!("Bearer {}", admin.token));
+        let request = request.header("content-type", "application/merge-patch+json").header("if-match", if_match);
+        self.send(request, body.to_string()).await
     }
 
     /// The beginning of a request under `/api/v1`.
@@ -242,19 +252,47 @@ pub(crate) fn ingest_view(server: &Server, id: &Value, project: &str, name: &str
         "id": id,
         "kind": "ingest",
         "name": name,
+        "note": "",
+        "tags": [],
+        "owner": null,
         "project": project,
         "grid": "web",
         "environment": "production",
+        "role": "ingest",
         "permissions": [
             "telemetry.logs.write", "telemetry.metrics.write", "telemetry.profiles.write", "telemetry.traces.write",
         ],
+        "allowed_addresses": [],
+        "member": false,
+        "masked": id.as_str().map(|id| format!("ggi_prd_{}_…", &id["key_".len()..])),
         "status": "active",
+        "version": 1,
         "created_at": START_TEXT,
         "created_by": server.owner.id,
+        "updated_at": START_TEXT,
         "expires_at": null,
         "disabled_at": null,
         "revoked_at": null,
-        "secrets": [{"version": 1, "state": "current", "created_at": START_TEXT, "retires_at": null}],
+        "rotation": null,
+        "last_used_at": null,
+        "last_used_address": null,
+        "last_used_user_agent": null,
+        "secrets": [secret_view(1, "current", START_TEXT, &Value::Null)],
+    })
+}
+
+/// What a secret looks like that was not used.
+pub(crate) fn secret_view(version: u32, state: &str, created_at: &str, retires_at: &Value) -> Value {
+    json!({
+        "version": version,
+        "state": state,
+        "format": "token",
+        "created_at": created_at,
+        "retires_at": retires_at,
+        "first_used_at": null,
+        "last_used_at": null,
+        "last_used_address": null,
+        "last_used_user_agent": null,
     })
 }
 

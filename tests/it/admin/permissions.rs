@@ -4,13 +4,45 @@ use gridgate::domain::Permission;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{Server, ingest};
+use super::{Admin, Answer, Server, ingest};
 
 #[tokio::test]
 async fn each_route_needs_its_permission_and_no_other() {
     let server = Server::with_two_projects().await;
     let key = server.ingest_key("shop", "checkout").await["key"]["id"].as_str().expect("an id").to_owned();
-    let routes: [(Method, String, Option<Value>, Permission); 12] = [
+    let role =
+        |slug: &str, kind: &str, permission: &str| json!({"slug": slug, "kind": kind, "permissions": [permission]});
+    for slug in ["logs", "gone"] {
+        server.post("/roles", &role(slug, "ingest", "telemetry.logs.write")).await.expect(201);
+    }
+    // Who changes a member has to hold what the member holds.
+    let mut members = Vec::new();
+    for verb in ["create", "update", "delete"] {
+        server.post("/roles", &role(verb, "admin", &format!("member.{verb}"))).await.expect(201);
+        let invited = server.post("/members", &json!({"name": verb, "role": verb})).await.expect(201);
+        members.push(invited["member"]["id"].as_str().expect("an id").to_owned());
+    }
+    let [_, updated, deleted] = members.try_into().expect("three");
+    let environment = json!({"slug": "load", "code": "load"});
+    let edit = Some(json!({"name": "Edited"}));
+    let routes: [(Method, String, Option<Value>, Permission); _] = [
+        (Method::POST, "/environments".to_owned(), Some(environment), Permission::EnvironmentCreate),
+        (Method::PATCH, "/environments/staging".to_owned(), edit.clone(), Permission::EnvironmentUpdate),
+        (Method::PATCH, "/projects/shop".to_owned(), edit.clone(), Permission::ProjectUpdate),
+        (Method::GET, format!("/keys/{key}/events"), None, Permission::AuditView),
+        (Method::GET, "/audit-events".to_owned(), None, Permission::AuditView),
+        (Method::GET, "/audit-events/head".to_owned(), None, Permission::AuditView),
+        (Method::GET, "/audit-events/verify".to_owned(), None, Permission::AuditView),
+        (Method::GET, "/members".to_owned(), None, Permission::MemberView),
+        (Method::GET, format!("/members/{updated}"), None, Permission::MemberView),
+        (Method::POST, "/members".to_owned(), Some(json!({"name": "New", "role": "create"})), Permission::MemberCreate),
+        (Method::PATCH, format!("/members/{updated}"), edit.clone(), Permission::MemberUpdate),
+        (Method::DELETE, format!("/members/{deleted}"), None, Permission::MemberDelete),
+        (Method::POST, "/roles".to_owned(), Some(role("new", "admin", "role.create")), Permission::RoleCreate),
+        (Method::GET, "/roles".to_owned(), None, Permission::RoleView),
+        (Method::GET, "/roles/logs".to_owned(), None, Permission::RoleView),
+        (Method::PATCH, "/roles/logs".to_owned(), edit, Permission::RoleUpdate),
+        (Method::DELETE, "/roles/gone".to_owned(), None, Permission::RoleDelete),
         (Method::GET, "/environments".to_owned(), None, Permission::ProjectView),
         (Method::GET, "/projects".to_owned(), None, Permission::ProjectView),
         (Method::POST, "/projects".to_owned(), Some(json!({"slug": "third"})), Permission::ProjectCreate),
@@ -28,12 +60,18 @@ async fn each_route_needs_its_permission_and_no_other() {
         let others =
             Permission::ALL.iter().copied().filter(|one| !one.is_telemetry_write() && *one != needed).collect();
         let without = server.admin(&format!("{method} {path} without"), None, others).await;
-        let problem =
-            server.call(&without, method.clone(), &path, body.as_ref()).await.problem(403, "permission_denied");
+        let problem = send(&server, &without, &method, &path, body.as_ref()).await.problem(403, "permission_denied");
         let detail = format!("this needs the permission {needed}, which {} lacks", without.id);
         assert_eq!(problem["detail"], detail, "{method} {path}");
         let with = server.admin(&format!("{method} {path} with"), None, [needed].into_iter().collect()).await;
-        let answer = server.call(&with, method.clone(), &path, body.as_ref()).await;
+        let answer = send(&server, &with, &method, &path, body.as_ref()).await;
         assert!(answer.status.is_success(), "{method} {path}: {}", answer.text);
+    }
+}
+
+async fn send(server: &Server, admin: &Admin, method: &Method, path: &str, body: Option<&Value>) -> Answer {
+    match body {
+        Some(body) if method == Method::PATCH => server.edit(admin, path, "*", body).await,
+        body => server.call(admin, method.clone(), path, body).await,
     }
 }

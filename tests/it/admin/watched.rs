@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use gridgate::catalog::{
-    Catalog, CatalogError, Deliveries, Grid, Happened, KeyFilter, Keys, Page, Paging, Project, Projects, Secrets,
-    Subscriber, Webhooks,
+    Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Catalog, CatalogError, Deliveries, EnvironmentEdit, Grid,
+    Happened, KeyFilter, Keys, Page, Paging, Project, ProjectEdit, Projects, Roles, Secrets, Subscriber, Webhooks,
 };
 use gridgate::domain::audit::{Action, Actor};
+use gridgate::domain::role::RoleEdit;
 use gridgate::domain::uses::LastUse;
 use gridgate::domain::webhook::{Attempt, Delivery, DeliveryState, Webhook, WebhookChange, WebhookId};
-use gridgate::domain::{Changed, Digest, Environment, Key, KeyChange, KeyId, Slug, Timestamp};
+use gridgate::domain::{Changed, Digest, Environment, Key, KeyChange, KeyId, Role, Slug, Timestamp};
 use tokio::sync::Semaphore;
 
 use super::Events;
@@ -91,6 +92,24 @@ impl Projects for Watched {
 
     async fn create_environment(&self, environment: &Environment, by: &Actor) -> Result<(), CatalogError> {
         self.inner()?.create_environment(environment, by).await
+    }
+
+    async fn change_environment(
+        &self,
+        slug: &Slug,
+        edit: &EnvironmentEdit,
+        by: &Actor,
+    ) -> Result<Option<Environment>, CatalogError> {
+        self.inner()?.change_environment(slug, edit, by).await
+    }
+
+    async fn change_project(
+        &self,
+        slug: &Slug,
+        edit: &ProjectEdit,
+        by: &Actor,
+    ) -> Result<Option<Project>, CatalogError> {
+        self.inner()?.change_project(slug, edit, by).await
     }
 
     async fn create_project(&self, project: &Project, by: &Actor) -> Result<(), CatalogError> {
@@ -250,5 +269,60 @@ impl Secrets for Watched {
         limit: u32,
     ) -> Result<Vec<(KeyId, u32)>, CatalogError> {
         self.inner()?.drained_secrets(unknown, now, limit).await
+    }
+}
+
+#[async_trait]
+impl Roles for Watched {
+    async fn create_role(&self, role: &Role, by: &Actor) -> Result<(), CatalogError> {
+        self.inner()?.create_role(role, by).await
+    }
+
+    async fn role(&self, project: Option<&Slug>, slug: &Slug) -> Result<Option<Role>, CatalogError> {
+        self.inner()?.role(project, slug).await
+    }
+
+    async fn roles(&self, project: Option<&Slug>, paging: &Paging) -> Result<Page<Role>, CatalogError> {
+        self.inner()?.roles(project, paging).await
+    }
+
+    async fn change_role(
+        &self,
+        project: Option<&Slug>,
+        slug: &Slug,
+        edit: &RoleEdit,
+        expected: Option<u64>,
+        by: &Actor,
+    ) -> Result<Option<(Role, Changed)>, CatalogError> {
+        let changed = self.inner()?.change_role(project, slug, edit, expected, by).await?;
+        self.events.lock().expect("events").push(format!("changed role {slug}"));
+        Ok(changed)
+    }
+
+    async fn delete_role(
+        &self,
+        project: Option<&Slug>,
+        slug: &Slug,
+        expected: Option<u64>,
+        by: &Actor,
+    ) -> Result<Option<Role>, CatalogError> {
+        let deleted = self.inner()?.delete_role(project, slug, expected, by).await?;
+        self.events.lock().expect("events").push(format!("deleted role {slug}"));
+        Ok(deleted)
+    }
+}
+
+#[async_trait]
+impl Audit for Watched {
+    async fn audit_entries(&self, filter: &AuditFilter, paging: &Paging) -> Result<Page<AuditEntry>, CatalogError> {
+        self.inner()?.audit_entries(filter, paging).await
+    }
+
+    async fn audit_head(&self) -> Result<AuditHead, CatalogError> {
+        self.inner()?.audit_head().await
+    }
+
+    async fn verify_audit(&self, noted: Option<AuditHead>) -> Result<AuditReport, CatalogError> {
+        self.inner()?.verify_audit(noted).await
     }
 }

@@ -2,10 +2,14 @@
 //!
 //! PostgreSQL is required: without `GRIDGATE_TEST_POSTGRES_URL` its half of the tests fails.
 
+mod audit;
 mod damage;
 mod keys;
+mod lists;
 mod names;
 mod opening;
+mod plans;
+mod roles;
 mod secrets;
 mod webhooks;
 
@@ -158,7 +162,7 @@ pub(crate) fn slug(text: &str) -> Slug {
 }
 
 pub(crate) fn project(text: &str) -> Project {
-    Project { slug: slug(text), name: format!("The {text}"), created_at: at(1) }
+    Project::new(slug(text), format!("The {text}"), at(1))
 }
 
 pub(crate) fn grid(of: &str, text: &str) -> Grid {

@@ -36,6 +36,7 @@ async fn an_environment_is_added_once(fresh: Arc<Fresh>) {
         slug: slug("load-test"),
         code: "load".parse().expect("a code"),
         name: "Load".to_owned(),
+        rotation_days: Some(30),
         created_at: at(5),
     };
     catalog.create_environment(&load, &by(0)).await.expect("an environment");

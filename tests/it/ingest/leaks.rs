@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gridgate::catalog::issue::NewKey;
 use gridgate::domain::key::{KeyChange, NewSecret, SecretFormat};
+use gridgate::domain::token::PresentedToken;
 use gridgate::domain::{Binding, Clock as _, Key, KeyStatus, LeakPolicy, Permissions, Token};
 use http::Request;
 use ring::rand::SystemRandom;
@@ -142,6 +143,11 @@ async fn an_alert_marks_the_key_and_leaves_it_good() {
     assert_eq!(stored(&gate, &admin).await.status(now), KeyStatus::Revoked);
     let request = Request::get("/api/v1/keys").header("x-api-key", &admin.token);
     assert_problem(&exchange(gate.admin, false, request, "").await, 401, "credentials_revoked");
+    // Somebody has to be left who can put it right.
+    assert_eq!(scanner.labels(&gate, &[&gate.owner]).await, ["true_positive"]);
+    let id = PresentedToken::parse(&gate.owner).expect("a token").id.to_string();
+    let owner = stored(&gate, &Issued { id, token: String::new() }).await;
+    assert!(owner.status(now) == KeyStatus::Active && owner.is_exposed(now));
     gate.stop().await;
 }
 

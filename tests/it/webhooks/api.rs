@@ -72,9 +72,10 @@ async fn an_edit_names_the_version_that_it_is_meant_for() {
     server.call(&server.owner, Method::PATCH, &path(&webhook), Some(&body)).await.problem(428, "precondition_required");
     server.patch(&path(&webhook), "\"1\"", &body).await.expect(200);
     server.patch(&path(&webhook), "\"1\"", &json!({"note": "yours"})).await.problem(412, "version_conflict");
-    for named in ["1", "\"x\"", "W/\"2\"", "\"1\", \"2\""] {
+    for named in ["\"x\"", "W/\"2\"", "\"1\", \"3\""] {
         server.patch(&path(&webhook), named, &body).await.problem(412, "version_conflict");
     }
+    server.patch(&path(&webhook), "1", &body).await.problem(422, "invalid");
     assert_eq!(server.get(&path(&webhook)).await.expect(200)["note"], "mine");
     server.patch(&path(&webhook), "*", &json!({"note": "ours"})).await.expect(200);
 }

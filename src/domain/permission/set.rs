@@ -1,119 +1,12 @@
-//! Permissions: what a key's role lets it do.
+//! Sets of permissions.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::{Signal, TokenKind};
-
-/// Declares [`Permission`] with its names in one table.
-macro_rules! permissions {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
-        /// One of Gridgate's own rights. Its name is part of the API.
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-        pub enum Permission {
-            $($(#[$doc])* $variant,)*
-        }
-
-        impl Permission {
-            /// Every permission.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// The permission's name.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* }
-            }
-        }
-    };
-}
-
-permissions! {
-    /// Export traces.
-    TracesWrite = "telemetry.traces.write",
-    /// Export metrics.
-    MetricsWrite = "telemetry.metrics.write",
-    /// Export logs.
-    LogsWrite = "telemetry.logs.write",
-    /// Export profiles.
-    ProfilesWrite = "telemetry.profiles.write",
-    /// List and show keys.
-    KeyView = "api.key.view",
-    /// Create keys.
-    KeyCreate = "api.key.create",
-    /// Change keys, disable and enable them.
-    KeyUpdate = "api.key.update",
-    /// Revoke keys.
-    KeyDelete = "api.key.delete",
-    /// Erase revoked keys.
-    KeyPurge = "api.key.purge",
-    /// List and show projects and environments.
-    ProjectView = "project.view",
-    /// Create projects.
-    ProjectCreate = "project.create",
-    /// Change projects.
-    ProjectUpdate = "project.update",
-    /// List and show grids.
-    GridView = "grid.view",
-    /// Create grids.
-    GridCreate = "grid.create",
-    /// Create environments.
-    EnvironmentCreate = "environment.create",
-    /// Change environments.
-    EnvironmentUpdate = "environment.update",
-    /// List and show members.
-    MemberView = "member.view",
-    /// Invite members.
-    MemberCreate = "member.create",
-    /// Change members and their roles.
-    MemberUpdate = "member.update",
-    /// Remove members.
-    MemberDelete = "member.delete",
-    /// List and show roles.
-    RoleView = "role.view",
-    /// Create roles.
-    RoleCreate = "role.create",
-    /// Change roles.
-    RoleUpdate = "role.update",
-    /// Delete roles.
-    RoleDelete = "role.delete",
-    /// Read and verify the audit log.
-    AuditView = "audit.view",
-    /// List and show webhooks and their deliveries.
-    WebhookView = "webhook.view",
-    /// Create webhooks.
-    WebhookCreate = "webhook.create",
-    /// Change and test webhooks.
-    WebhookUpdate = "webhook.update",
-    /// Delete webhooks.
-    WebhookDelete = "webhook.delete",
-}
-
-impl Permission {
-    /// The permission that exporting `signal` needs.
-    #[must_use]
-    pub const fn write(signal: Signal) -> Self {
-        match signal {
-            Signal::Traces => Self::TracesWrite,
-            Signal::Metrics => Self::MetricsWrite,
-            Signal::Logs => Self::LogsWrite,
-            Signal::Profiles => Self::ProfilesWrite,
-        }
-    }
-
-    /// Whether the permission is one of exporting, which only ingest keys hold.
-    #[must_use]
-    pub const fn is_telemetry_write(self) -> bool {
-        matches!(self, Self::TracesWrite | Self::MetricsWrite | Self::LogsWrite | Self::ProfilesWrite)
-    }
-}
-
-impl fmt::Display for Permission {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+use super::Permission;
+use crate::domain::TokenKind;
 
 /// A set of permissions: Gridgate's own, and names that a deployment gives meaning to in its own services, such as
 /// `customer.read`. Its text form is their names, sorted, with single spaces between them.
@@ -129,7 +22,7 @@ pub struct Permissions {
 }
 
 /// The name of every permission that an admin key can hold.
-pub const EVERY: &str = "*";
+const EVERY: &str = "*";
 
 /// The length of the longest name of a deployment's own, in characters.
 pub const MAX_NAME_LENGTH: usize = 64;
@@ -224,21 +117,29 @@ impl Permissions {
         if self.every && ingest { Some(EVERY) } else { unfit }
     }
 
+    /// What is in either set.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        let mut all = Self {
+            every: self.every || other.every,
+            built_in: self.built_in.union(&other.built_in).copied().collect(),
+            own: self.own.union(&other.own).cloned().collect(),
+        };
+        all.normalize();
+        all
+    }
+
     /// Adds the permission of this name.
     ///
     /// # Errors
     /// Where it is the name of none.
     pub fn insert(&mut self, name: &str) -> Result<(), PermissionError> {
         match read(name)? {
-            Name::Every => {
-                self.every = true;
-                self.built_in.retain(|one| one.is_telemetry_write());
-                self.own.clear();
-            }
-            Name::BuiltIn(permission) => self.extend([permission]),
-            Name::Own(own) if !self.every => drop(self.own.insert(Arc::from(own))),
-            Name::Own(_) => {}
+            Name::Every => self.every = true,
+            Name::BuiltIn(permission) => drop(self.built_in.insert(permission)),
+            Name::Own(own) => drop(self.own.insert(Arc::from(own))),
         }
+        self.normalize();
         Ok(())
     }
 
@@ -250,6 +151,14 @@ impl Permissions {
         // The asterisk sorts before every letter.
         self.every.then_some(EVERY).into_iter().chain(names)
     }
+
+    /// Forgets what `*` covers.
+    fn normalize(&mut self) {
+        if self.every {
+            self.built_in.retain(|one| one.is_telemetry_write());
+            self.own.clear();
+        }
+    }
 }
 
 impl FromIterator<Permission> for Permissions {
@@ -260,11 +169,8 @@ impl FromIterator<Permission> for Permissions {
 
 impl Extend<Permission> for Permissions {
     fn extend<I: IntoIterator<Item = Permission>>(&mut self, iter: I) {
-        for permission in iter {
-            if !self.contains(permission) {
-                self.built_in.insert(permission);
-            }
-        }
+        self.built_in.extend(iter);
+        self.normalize();
     }
 }
 
@@ -450,6 +356,7 @@ mod tests {
                 }
             }
             prop_assert_eq!(all.first_missing(&few), None);
+            prop_assert_eq!(&set_of(&more).union(&few), &all);
             let missing = few.first_missing(&all);
             prop_assert_eq!(missing.is_none(), few == all);
             prop_assert!(missing.is_none_or(|name| all.contains_name(name) && !few.contains_name(name)));

@@ -1,0 +1,71 @@
+//! `POST /environments`
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use super::{EnvironmentView, rotation_days};
+use crate::admin::AdminState;
+use crate::admin::body;
+use crate::admin::caller::Caller;
+use crate::admin::check::Check;
+use crate::admin::problem::{Place, Problem};
+use crate::domain::{Environment, EnvironmentCode, Permission, Timestamp};
+
+/// The body.
+#[derive(Default, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewEnvironment {
+    /// Used in paths, headers, API and configuration; unique and immutable.
+    pub slug: Option<String>,
+    /// Used in tokens; unique and immutable.
+    pub code: Option<String>,
+    /// Free text for people; the slug unless told otherwise.
+    pub name: Option<String>,
+    /// After how many days keys are due for a new secret: 90 unless told otherwise; null: never.
+    #[serde(default, deserialize_with = "body::nullable", skip_serializing_if = "Option::is_none")]
+    pub rotation_days: Option<Option<u32>>,
+}
+
+/// Creates an environment, in which every project can have keys from then on. Only keys of the whole installation may.
+pub(in crate::admin) async fn handler(
+    State(state): State<AdminState>,
+    caller: Caller,
+    body::Json(new): body::Json<NewEnvironment>,
+) -> Result<impl IntoResponse, Problem> {
+    caller.require(Permission::EnvironmentCreate)?;
+    caller.require_installation()?;
+    let environment = read(&new, caller.actor.at)?;
+    state.catalog.create_environment(&environment, &caller.actor).await?;
+    Ok((StatusCode::CREATED, Json(EnvironmentView::from(environment))))
+}
+
+/// After how many days keys are due for a new secret, where nobody says otherwise.
+const ROTATION_DAYS: u32 = 90;
+
+fn read(new: &NewEnvironment, now: Timestamp) -> Result<Environment, Problem> {
+    let mut check = Check::default();
+    let named = check.slug_and_name(new.slug.as_deref(), new.name.as_deref());
+    let place = Place::field("code");
+    let code = match new.code.as_deref().map(str::parse::<EnvironmentCode>) {
+        Some(Ok(code)) => Some(code),
+        Some(Err(error)) => {
+            check.refuse(place, error.to_string(), "2 to 8 characters of a-z and 0-9");
+            None
+        }
+        None => {
+            check.missing(place);
+            None
+        }
+    };
+    let rotation_days = rotation_days(&mut check, new.rotation_days.unwrap_or(Some(ROTATION_DAYS)));
+    check.finish(named.zip(code).map(|((slug, name), code)| Environment {
+        slug,
+        code,
+        name,
+        rotation_days,
+        created_at: now,
+    }))
+}

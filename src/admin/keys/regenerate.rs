@@ -1,0 +1,38 @@
+//! `POST /keys/{id}/regenerate`
+
+use axum::extract::State;
+
+use super::{Answer, IssuedKey, renew, visible};
+use crate::admin::AdminState;
+use crate::admin::body::{Empty, KeyPath};
+use crate::admin::caller::Caller;
+use crate::admin::openapi::schemas;
+use crate::admin::precondition::IfMatch;
+use crate::admin::problem::Problem;
+use crate::domain::{KeyChange, Permission};
+
+/// Gives a key a new secret and shows its token, once. All older ones are refused from now on.
+#[utoipa::path(
+    post, path = "/keys/{id}/regenerate", tag = "keys", operation_id = "regenerate_key",
+    security(("bearer" = ["api.key.update", "api.key.create"])),
+    params(("id" = schemas::KeyId, Path), schemas::IfMatch),
+    responses(
+        (status = 200, body = IssuedKey, headers(("etag"))),
+        (status = 403, description = "grant_refused"),
+        (status = 404, description = "key_not_found"),
+        (status = 409, description = "key_revoked, key_expired"),
+        (status = 412, description = "version_conflict"),
+    ),
+)]
+pub(in crate::admin) async fn handler(
+    State(state): State<AdminState>,
+    caller: Caller,
+    KeyPath(id): KeyPath,
+    if_match: IfMatch,
+    _: Empty,
+) -> Result<Answer<IssuedKey>, Problem> {
+    caller.require(Permission::KeyUpdate)?;
+    caller.require(Permission::KeyCreate)?;
+    let key = visible(&state, &caller, &id).await?;
+    renew(state, caller, key, if_match, KeyChange::Regenerate).await
+}

@@ -1,0 +1,100 @@
+//! `POST /members`
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use http::{StatusCode, header};
+use serde::{Deserialize, Serialize};
+
+use crate::admin::AdminState;
+use crate::admin::body;
+use crate::admin::caller::Caller;
+use crate::admin::check::Check;
+use crate::admin::keys::{KeyView, refused, to_the_end};
+use crate::admin::precondition::etag;
+use crate::admin::problem::{Place, Problem};
+use crate::admin::{grant, projects};
+use crate::catalog::issue::{NewKey, issue_key};
+use crate::domain::{Binding, Permission, Slug, Timestamp, TokenKind};
+
+/// The body.
+#[derive(Default, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewMember {
+    /// The person's name, unique among the admin keys of the same project, or of the installation.
+    pub name: Option<String>,
+    /// The slug of a role for admin keys.
+    pub role: Option<String>,
+    /// The project; without one the member is of the whole installation.
+    pub project: Option<String>,
+    /// RFC 3339; never unless told otherwise.
+    pub expires_at: Option<String>,
+    /// More text for people.
+    pub note: Option<String>,
+}
+
+/// The answer: the only one that ever shows the token.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct InvitedMember {
+    /// The new member.
+    pub member: KeyView,
+    /// The token to hand to the person.
+    pub token: String,
+}
+
+/// What was read of the body.
+struct Invitation {
+    name: String,
+    role: Slug,
+    project: Option<Slug>,
+    expires_at: Option<Timestamp>,
+    note: String,
+}
+
+/// Invites a member and shows the token, once. Nobody gives a role that holds what they lack.
+pub(in crate::admin) async fn handler(
+    State(state): State<AdminState>,
+    caller: Caller,
+    body::Json(new): body::Json<NewMember>,
+) -> Result<impl IntoResponse, Problem> {
+    caller.require(Permission::MemberCreate)?;
+    let Invitation { name, role, project, expires_at, note } = read(&new, caller.actor.at)?;
+    let binding = match project {
+        Some(project) => {
+            let fix = "the slug of a project that exists; create it first, or list those there are";
+            let found = projects::visible(&state, &caller, &project).await;
+            Binding::Project(found.map_err(|problem| problem.at(Place::field("project"), fix))?.slug)
+        }
+        None => {
+            caller.require_installation()?;
+            Binding::Installation
+        }
+    };
+    let granted = grant::by_role(&state, TokenKind::Admin, binding.project(), &role).await?;
+    grant::require(&caller, &granted.permissions)?;
+    let new = NewKey { member: true, note, expires_at, ..NewKey::new(name, binding, granted) };
+    let now = caller.actor.at;
+    let environments = state.catalog.environments().await?;
+    let (key, token) = to_the_end(async move {
+        let issued = issue_key(&*state.catalog, &*state.random, &state.peppers, new, &caller.actor).await;
+        if let Ok((key, _)) = &issued {
+            (state.key_changed)(key.id);
+        }
+        issued
+    })
+    .await?
+    .map_err(refused)?;
+    let location = format!("/api/v1/members/{}", key.id);
+    let invited = InvitedMember { member: KeyView::new(&key, &environments, now), token: token.reveal().to_owned() };
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], etag(key.version), Json(invited)))
+}
+
+fn read(new: &NewMember, now: Timestamp) -> Result<Invitation, Problem> {
+    let mut check = Check::default();
+    let name = check.name(Place::field("name"), new.name.as_deref());
+    let role = check.required_slug(Place::field("role"), new.role.as_deref());
+    let project = check.slug(Place::field("project"), new.project.as_deref());
+    let expires_at = check.future(Place::field("expires_at"), new.expires_at.as_deref(), now);
+    let note = check.note(Place::field("note"), new.note.as_deref()).unwrap_or_default();
+    check.finish(name.zip(role).map(|(name, role)| Invitation { name, role, project, expires_at, note }))
+}
