@@ -33,6 +33,7 @@ pub mod environments;
 mod grant;
 pub mod grids;
 pub mod keys;
+pub mod leaks;
 pub mod limits;
 mod me;
 pub mod members;
@@ -54,7 +55,7 @@ use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{any, post};
+use axum::routing::any;
 use http::{HeaderValue, header};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -64,6 +65,7 @@ use crate::domain::secret::Peppers;
 use crate::domain::uses::Uses;
 use crate::domain::{Clock, KeyId, Random};
 use crate::upkeep::webhooks::send::Sender;
+use leaks::Leaks;
 use limits::{Anyone, Limits, Standing};
 use problem::{Code, Problem};
 use request::RequestId;
@@ -88,6 +90,8 @@ pub struct AdminState {
     pub all_keys_changed: Arc<dyn Fn() + Send + Sync>,
     /// How much clients may ask.
     pub limits: Arc<Limits>,
+    /// Whose reports of leaked tokens are taken; `None`: nobody's.
+    pub leaks: Option<Arc<Leaks>>,
     /// Checks where webhooks lead, and tests them.
     pub webhooks: Arc<Sender>,
 }
@@ -123,13 +127,14 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(keys::list::handler, keys::create::handler))
         .routes(routes!(keys::quarter::handler))
         .routes(routes!(keys::review::handler))
-        .route("/keys/diagnose", post(keys::diagnose::handler))
-        .route("/keys/verify", post(keys::verify::handler))
         .routes(routes!(keys::show::handler, keys::edit::handler, keys::delete::handler))
         .routes(routes!(keys::secrets::handler))
         .routes(routes!(keys::disable::handler))
         .routes(routes!(keys::enable::handler))
         .routes(routes!(keys::revoke::handler))
+        .routes(routes!(keys::diagnose::handler))
+        .routes(routes!(keys::verify::handler))
+        .routes(routes!(leaks::handler))
         .routes(routes!(webhooks::list::handler, webhooks::create::handler))
         .routes(routes!(webhooks::show::handler, webhooks::edit::handler, webhooks::delete::handler))
         .routes(routes!(webhooks::rotate_secret::handler))

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::KeyView;
 use super::presented::{Found, good_address, is_ingest, look_up};
@@ -12,27 +13,34 @@ use crate::admin::AdminState;
 use crate::admin::body;
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
+use crate::admin::openapi::schemas;
 use crate::admin::problem::{Place, Problem};
-use crate::catalog::Entity;
+use crate::catalog::{AuditFilter, Entity, Paging};
+use crate::domain::audit::{Action, TargetKind};
 use crate::domain::judge::Use;
 use crate::domain::{Binding, Key, KeyStatus, Permission, Reason, Refusal, SecretState, Signal, Slug, Timestamp};
 
 /// The body. It has no `Debug` form, because it holds a token.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = DiagnoseQuestion)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
     /// What the exporter has, exactly as it has it.
+    #[schema(value_type = String)]
     pub token: Option<String>,
     /// The signal that it sends; all of them unless told otherwise.
+    #[schema(value_type = Option<schemas::Signal>)]
     pub signal: Option<String>,
     /// The address that it sends from; one that is allowed unless told otherwise.
+    #[schema(value_type = Option<schemas::Address>)]
     pub address: Option<String>,
     /// The environment that the endpoint is for; one for all unless told otherwise.
+    #[schema(value_type = Option<schemas::Slug>)]
     pub environment: Option<String>,
 }
 
 /// What was found.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Diagnosis {
     /// Whether an export of each signal would get past its key; none where that is not for the caller to know.
     pub accepted: Option<bool>,
@@ -47,7 +55,7 @@ pub struct Diagnosis {
 }
 
 /// One thing that is worth knowing about a token.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Finding {
     /// To tell findings apart by.
     pub code: String,
@@ -56,13 +64,17 @@ pub struct Finding {
     /// What to do about it.
     pub fix: String,
     /// Since when.
+    #[schema(value_type = Option<schemas::Instant>)]
     pub since: Option<String>,
+    /// Who made it so, where the caller may read the audit log.
+    pub by: Option<String>,
 }
 
 /// What would happen to an export.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Forecast {
     /// Of which signal.
+    #[schema(value_type = schemas::Signal)]
     pub signal: String,
     /// Whether it would get past its key. What is judged behind it, such as limits, is not foretold.
     pub accepted: bool,
@@ -79,6 +91,12 @@ pub struct Forecast {
 }
 
 /// Says what is wrong with a token, and what would happen to an export with it.
+#[utoipa::path(
+    post, path = "/keys/diagnose", tag = "keys", operation_id = "diagnose_token",
+    security(("bearer" = ["api.key.view"])),
+    request_body = Question,
+    responses((status = 200, body = Diagnosis), (status = 404, description = "environment_not_found")),
+)]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,
@@ -93,10 +111,27 @@ pub(in crate::admin) async fn handler(
         let fix = "the slug of an environment that exists, or leave it out";
         return Err(Problem::not_found(Entity::Environment).at(Place::field("environment"), fix));
     }
-    let presented = look_up(&state, &caller, &asked.token).await?;
-    let (diagnosis, key) = diagnosis(&presented, &asked, &caller, state.clock.now());
+    let presented = look_up(&state, Some(&caller), &asked.token).await?;
+    let (mut diagnosis, key) = diagnosis(&presented, &asked, &caller, state.clock.now());
+    if let Some(key) = key
+        && caller.permissions.contains(Permission::AuditView)
+    {
+        for finding in &mut diagnosis.findings {
+            finding.by = made_by(&state, key, &finding.code).await?;
+        }
+    }
     let key = key.map(|key| KeyView::new(key, &environments, caller.actor.at));
     Ok(Json(Diagnosis { key, ..diagnosis }))
+}
+
+/// Who last brought the key into the state that the finding `code` speaks of.
+async fn made_by(state: &AdminState, key: &Key, code: &str) -> Result<Option<String>, Problem> {
+    let actions = [(Reason::KeyRevoked, Action::KeyRevoked), (Reason::KeyDisabled, Action::KeyDisabled)];
+    let Some((_, action)) = actions.into_iter().find(|(reason, _)| reason.as_str() == code) else { return Ok(None) };
+    let target = Some((TargetKind::Key, key.id.to_string()));
+    let filter = AuditFilter { target, action: Some(action), ..AuditFilter::default() };
+    let page = state.catalog.audit_entries(&filter, &Paging { limit: 1, after: None }).await?;
+    Ok(page.items.into_iter().next().map(|entry| entry.actor_name))
 }
 
 /// The body, checked.
@@ -232,7 +267,7 @@ fn of_state(key: &Key, version: u32, now: Timestamp) -> Vec<Finding> {
 }
 
 fn finding(code: &str, detail: String, fix: &str) -> Finding {
-    Finding { code: code.to_owned(), detail, fix: fix.to_owned(), since: None }
+    Finding { code: code.to_owned(), detail, fix: fix.to_owned(), since: None, by: None }
 }
 
 fn forecast(signal: Signal, judged: Result<(), &Refusal>) -> Forecast {

@@ -5,30 +5,36 @@ use std::net::IpAddr;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::presented::{Found, good_address, is_ingest, look_up};
 use crate::admin::AdminState;
 use crate::admin::body;
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
+use crate::admin::openapi::schemas;
 use crate::admin::problem::{Place, Problem};
 use crate::domain::judge::Use;
 use crate::domain::{Binding, Key, Permission, Permissions, Reason, Refusal, Slug};
 
 /// The body. It has no `Debug` form, because it holds a token.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = VerifyQuestion)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
     /// The token that somebody sent to a service of the deployment.
+    #[schema(value_type = String)]
     pub token: Option<String>,
     /// The permission that is needed there; none unless told otherwise.
+    #[schema(value_type = Option<schemas::Permission>)]
     pub permission: Option<String>,
     /// The address that it came from; where none is given, the key's addresses are not judged.
+    #[schema(value_type = Option<schemas::Address>)]
     pub address: Option<String>,
 }
 
 /// Whether the token is good, and whose it is.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Verified {
     /// Whether the sender may be served.
     pub valid: bool,
@@ -37,6 +43,7 @@ pub struct Verified {
     /// The same in words.
     pub detail: Option<String>,
     /// The key, once possession of a secret of it is proved.
+    #[schema(value_type = Option<schemas::KeyId>)]
     pub key: Option<String>,
     /// The key's name.
     pub name: Option<String>,
@@ -47,11 +54,12 @@ pub struct Verified {
     /// What it may do, names of the deployment's own included.
     pub permissions: Vec<String>,
     /// From this instant on it is refused.
+    #[schema(value_type = Option<schemas::Instant>)]
     pub expires_at: Option<String>,
 }
 
 /// A tenant in answers.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct TenantView {
     /// The project.
     pub project: String,
@@ -62,6 +70,12 @@ pub struct TenantView {
 }
 
 /// Says whether a token is good, for services that take the same keys.
+#[utoipa::path(
+    post, path = "/keys/verify", tag = "keys", operation_id = "verify_token",
+    security(("bearer" = ["api.key.view"])),
+    request_body = Question,
+    responses((status = 200, body = Verified)),
+)]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,
@@ -70,7 +84,7 @@ pub(in crate::admin) async fn handler(
     caller.require(Permission::KeyView)?;
     let (token, permission, address) = read(question)?;
     let refusal = |reason| Refusal::new(reason);
-    Ok(Json(match look_up(&state, &caller, &token).await? {
+    Ok(Json(match look_up(&state, Some(&caller), &token).await? {
         Found::Malformed(error, _) => verified(None, Err(Refusal::because(Reason::KeyMalformed, error))),
         Found::Unknown | Found::Wrong(_) => verified(None, Err(refusal(Reason::KeyInvalid))),
         Found::Proved { key, version } => {
