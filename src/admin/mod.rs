@@ -37,6 +37,7 @@ pub mod leaks;
 pub mod limits;
 mod me;
 pub mod members;
+mod once;
 pub mod openapi;
 pub mod page;
 mod precondition;
@@ -129,6 +130,7 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(keys::review::handler))
         .routes(routes!(keys::show::handler, keys::edit::handler, keys::delete::handler))
         .routes(routes!(keys::secrets::handler))
+        .routes(routes!(keys::events::handler))
         .routes(routes!(keys::disable::handler))
         .routes(routes!(keys::enable::handler))
         .routes(routes!(keys::revoke::handler))

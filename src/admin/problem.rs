@@ -122,6 +122,10 @@ codes! {
     KeyExpired = "key_expired", CONFLICT, "Key has expired";
     /// The caller, or its address, asks more than it may.
     RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests";
+    /// The request with this `Idempotency-Key` is under way, or ended without an answer.
+    IdempotencyInFlight = "idempotency_in_flight", CONFLICT, "Request under way";
+    /// The `Idempotency-Key` came with another request before.
+    IdempotencyMismatch = "idempotency_mismatch", UNPROCESSABLE_ENTITY, "Another request";
     /// The body is not JSON.
     BodyMalformed = "body_malformed", BAD_REQUEST, "Malformed JSON";
     /// The body did not arrive whole.
@@ -196,7 +200,7 @@ pub enum Place {
     Pointer(String),
     /// A parameter of the query.
     Parameter(String),
-    /// A header.
+    /// A header, by its name in lower case.
     Header(String),
 }
 

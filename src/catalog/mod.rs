@@ -7,6 +7,7 @@
 //! one implementation with one text per statement (`store`); what differs between the databases is in `dialect` and in the
 //! two folders of `migrations`.
 
+mod answers;
 mod audit;
 mod cursor;
 mod dialect;
@@ -21,6 +22,7 @@ mod secrets;
 mod store;
 mod webhooks;
 
+pub use answers::{Answers, OnceOnly, Reserved};
 pub use audit::{Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Broken, EntryHash};
 pub use keys::{Hygiene, KeyFilter, Keys, Notice, Review};
 pub use open::{CatalogSettings, OpenError, connect, migrate};

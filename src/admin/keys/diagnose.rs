@@ -24,6 +24,7 @@ use crate::domain::{Binding, Key, KeyStatus, Permission, Reason, Refusal, Secret
 #[derive(Default, Serialize, Deserialize, ToSchema)]
 #[schema(as = DiagnoseQuestion)]
 #[serde(deny_unknown_fields)]
+#[schema(as = TokenDiagnosisRequest)]
 pub struct Question {
     /// What the exporter has, exactly as it has it.
     #[schema(value_type = String)]

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -74,9 +74,14 @@ struct Invitation {
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,
+    once: Once,
     body::Json(new): body::Json<NewMember>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Response, Problem> {
     caller.require(Permission::MemberCreate)?;
+    once.answer(state, caller, new, invite).await
+}
+
+async fn invite(state: AdminState, caller: Caller, new: NewMember) -> Result<impl IntoResponse, Problem> {
     let Invitation { name, role, project, expires_at, note } = read(&new, caller.actor.at)?;
     let binding = match project {
         Some(project) => {

@@ -45,6 +45,46 @@ pub struct Instant(pub String);
 #[schema(value_type = String, pattern = "^key_[0-9A-Za-z]{12}$")]
 pub struct KeyId(pub String);
 
+/// The public id of a webhook.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = "^whk_[0-9A-Za-z]{12}$")]
+pub struct WebhookId(pub String);
+
+/// The short form of an environment in tokens.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = "^[a-z0-9]{2,8}$")]
+pub struct EnvironmentCode(pub String);
+
+/// The name of a permission: a built-in one, `*` for all of them, or one of the deployment's own such as `customer.read`.
+#[derive(ToSchema)]
+#[schema(value_type = String, min_length = 1, max_length = 100)]
+pub struct PermissionName(pub String);
+
+/// A SHA-256 in hexadecimal digits.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
+pub struct Hash(pub String);
+
+/// The end of the audit log's chain: the number of an entry, and its hash.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = "^[0-9]{1,18}:[0-9a-f]{64}$")]
+pub struct NotedHead(pub String);
+
+/// An address of IPv4 or IPv6.
+#[derive(ToSchema)]
+#[schema(value_type = String)]
+pub struct Address(pub String);
+
+/// Where messages are sent: `https`, to a host that is no internal one, without credentials and fragment.
+#[derive(ToSchema)]
+#[schema(value_type = String, max_length = 2048, pattern = "^https?://[^#]+$")]
+pub struct WebhookUrl(pub String);
+
+/// What a webhook can be told of.
+#[derive(ToSchema)]
+#[schema(value_type = String)]
+pub struct EventName(pub String);
+
 /// A token in the clear. It is shown once and kept nowhere.
 #[derive(ToSchema)]
 #[schema(value_type = String)]
@@ -121,6 +161,53 @@ pub enum SecretFormat {
     Token,
     /// A UUID, which does not.
     Uuid,
+}
+
+/// A signal of OpenTelemetry.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum Signal {
+    /// Traces.
+    Traces,
+    /// Metrics.
+    Metrics,
+    /// Logs.
+    Logs,
+    /// Profiles.
+    Profiles,
+}
+
+/// The parameter of what belongs to a project or to the installation.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ProjectQuery {
+    /// The project; the caller's own, or the installation, unless told otherwise.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub project: Option<String>,
+}
+
+/// The filters of the audit log.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AuditQuery {
+    /// Only what was done to things of this project.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub project: Option<String>,
+    /// Only what this admin key did.
+    #[param(value_type = Option<KeyId>, nullable = false)]
+    pub actor: Option<String>,
+    /// Only this action, such as `key.created`.
+    #[param(nullable = false)]
+    pub action: Option<String>,
+    /// Only what was done to this: the id of a key or a webhook, or a kind, a colon and its slug.
+    #[param(nullable = false)]
+    pub target: Option<String>,
+    /// Only from this instant on.
+    #[param(value_type = Option<Instant>, nullable = false)]
+    pub since: Option<String>,
+    /// Only before this instant.
+    #[param(value_type = Option<Instant>, nullable = false)]
+    pub until: Option<String>,
 }
 
 /// The header of a change that can be meant for one version.
@@ -358,4 +445,13 @@ pub struct VerifyQuery {
     /// An end of the chain that was noted earlier: the number of an entry, a colon and its hash.
     #[param(pattern = "^[0-9]+:[0-9a-f]{64}$", nullable = false)]
     pub expect: Option<String>,
+}
+
+/// The header of requests that are done once although they are repeated.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct OnceHeader {
+    /// At least 128 random bits, for example a new UUID. Within 15 minutes the same request with the same key gets the same answer.
+    #[param(rename = "Idempotency-Key", nullable = false, pattern = "^[!-~]{22,255}$")]
+    pub idempotency_key: Option<String>,
 }

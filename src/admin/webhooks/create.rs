@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -54,9 +54,14 @@ pub struct NewWebhook {
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,
+    once: Once,
     body::Json(new): body::Json<NewWebhook>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Response, Problem> {
     caller.require(Permission::WebhookCreate)?;
+    once.answer(state, caller, new, create).await
+}
+
+async fn create(state: AdminState, caller: Caller, new: NewWebhook) -> Result<impl IntoResponse, Problem> {
     let webhook = read(&new, &caller, &state).await?;
     state.catalog.create_webhook(&webhook, &caller.actor).await?;
     let location = [(header::LOCATION, format!("/api/v1/webhooks/{}", webhook.id))];

@@ -19,6 +19,7 @@ use super::caller::Caller;
 use super::check::Check;
 use super::openapi::schemas;
 use super::problem::{Place, Problem};
+use crate::admin::openapi::schemas;
 use crate::catalog::Entity;
 use crate::domain::webhook::{Attempt, Delivery, DeliveryState, EventKind, Webhook, WebhookId};
 use crate::domain::{Slug, Timestamp};
@@ -36,6 +37,7 @@ pub struct WebhookView {
     /// Where messages are sent.
     pub url: String,
     /// Free text for people.
+    #[schema(value_type = schemas::Note)]
     pub note: String,
     /// What it is told of, by name.
     #[schema(value_type = Vec<schemas::Event>)]

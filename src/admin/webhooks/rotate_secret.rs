@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 
 use super::{WebhookWithSecret, visible};
 use crate::admin::AdminState;
@@ -13,7 +13,7 @@ use crate::admin::precondition::{IfMatch, etag};
 use crate::admin::problem::Problem;
 use crate::catalog::Entity;
 use crate::domain::Permission;
-use crate::domain::webhook::WebhookChange;
+use crate::domain::webhook::{WebhookChange, WebhookId};
 
 /// Replaces the signing secret and shows the new one, once. For 24 hours messages are signed by both.
 #[utoipa::path(
@@ -34,6 +34,15 @@ pub(in crate::admin) async fn handler(
     _: Empty,
 ) -> Result<impl IntoResponse, Problem> {
     caller.require(Permission::WebhookUpdate)?;
+    once.answer(state, caller, (), async move |state, caller, ()| rotate(state, caller, id, if_match).await).await
+}
+
+async fn rotate(
+    state: AdminState,
+    caller: Caller,
+    id: WebhookId,
+    if_match: IfMatch,
+) -> Result<impl IntoResponse, Problem> {
     let expected = if_match.expected(visible(&state, &caller, &id).await?.version)?;
     let change = WebhookChange::RotateSecret { pepper: state.peppers.newest().version() };
     let changed = state.catalog.change_webhook(&id, &change, expected, &caller.actor).await?;

@@ -3,6 +3,7 @@
 mod audit;
 mod authentication;
 mod commit;
+mod described;
 mod diagnose;
 mod edit;
 mod hostile;
@@ -12,6 +13,7 @@ mod keys;
 mod lifecycle;
 mod limits;
 mod members;
+mod once;
 mod permissions;
 mod projects;
 mod roles;

@@ -29,6 +29,12 @@ pub(crate) struct Watched {
     pub(crate) changes: Semaphore,
     /// Gets a permit for each change that has begun.
     pub(crate) begun: Semaphore,
+    /// Keys are made only with a permit from here.
+    pub(crate) creations: Semaphore,
+    /// Gets a permit for each key that is about to be made.
+    pub(crate) creating: Semaphore,
+    /// Answers cannot be kept, as if the process ended right before.
+    pub(crate) forgetful: AtomicBool,
     /// Look-ups of keys that have begun.
     pub(crate) asked: AtomicUsize,
     /// A look-up that has its answer waits for a permit here before it returns.
@@ -46,6 +52,9 @@ impl Watched {
             down: AtomicBool::new(false),
             changes,
             begun: Semaphore::new(0),
+            creations: Semaphore::new(Semaphore::MAX_PERMITS),
+            creating: Semaphore::new(0),
+            forgetful: AtomicBool::new(false),
             asked: AtomicUsize::new(0),
             lookups: Semaphore::new(Semaphore::MAX_PERMITS),
             answered: Semaphore::new(0),
@@ -142,6 +151,8 @@ impl Projects for Watched {
 #[async_trait]
 impl Keys for Watched {
     async fn create_key(&self, key: &Key, action: Action, by: &Actor) -> Result<(), CatalogError> {
+        self.creating.add_permits(1);
+        self.creations.acquire().await.expect("it is never closed").forget();
         self.inner()?.create_key(key, action, by).await?;
         self.committed("created", &key.id);
         Ok(())
@@ -171,6 +182,30 @@ impl Keys for Watched {
         let changed = self.inner()?.change_key(id, change, expected, by).await?;
         self.committed("changed", id);
         Ok(changed)
+    }
+}
+
+#[async_trait]
+impl Answers for Watched {
+    async fn reserve_answer(&self, asked: &OnceOnly, most: u32) -> Result<Reserved, CatalogError> {
+        self.inner()?.reserve_answer(asked, most).await
+    }
+
+    async fn keep_answer(&self, asked: &OnceOnly, sealed: &[u8]) -> Result<(), CatalogError> {
+        if self.forgetful.load(Ordering::SeqCst) {
+            return Err(CatalogError::Unavailable("the answer is not kept".to_owned()));
+        }
+        self.inner()?.keep_answer(asked, sealed).await?;
+        self.events.lock().expect("events").push("kept".to_owned());
+        Ok(())
+    }
+
+    async fn release_answer(&self, asked: &OnceOnly) -> Result<(), CatalogError> {
+        self.inner()?.release_answer(asked).await
+    }
+
+    async fn sweep_answers(&self, now: Timestamp) -> Result<u64, CatalogError> {
+        self.inner()?.sweep_answers(now).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! The data path through real sockets: a whole gate in this process, on ports of its own and with its clock under control.
 
 mod addresses;
+mod admin_limits;
 mod admin_tls;
 mod bare;
 pub(crate) mod client;
