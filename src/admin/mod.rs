@@ -33,6 +33,7 @@ pub mod environments;
 mod grant;
 pub mod grids;
 pub mod keys;
+pub mod leaks;
 pub mod limits;
 mod me;
 pub mod members;
@@ -65,6 +66,7 @@ use crate::domain::secret::Peppers;
 use crate::domain::uses::Uses;
 use crate::domain::{Clock, KeyId, Random};
 use crate::upkeep::webhooks::send::Sender;
+use leaks::Leaks;
 use limits::{Anyone, Limits, Standing};
 use problem::{Code, Problem};
 use request::RequestId;
@@ -89,6 +91,8 @@ pub struct AdminState {
     pub all_keys_changed: Arc<dyn Fn() + Send + Sync>,
     /// How much clients may ask.
     pub limits: Arc<Limits>,
+    /// Whose reports of leaked tokens are taken; `None`: nobody's.
+    pub leaks: Option<Arc<Leaks>>,
     /// Checks where webhooks lead, and tests them.
     pub webhooks: Arc<Sender>,
 }
@@ -132,6 +136,7 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(keys::disable::handler))
         .routes(routes!(keys::enable::handler))
         .routes(routes!(keys::revoke::handler))
+        .routes(routes!(leaks::handler))
         .routes(routes!(webhooks::list::handler, webhooks::create::handler))
         .routes(routes!(webhooks::show::handler, webhooks::edit::handler, webhooks::delete::handler))
         .routes(routes!(webhooks::rotate_secret::handler))

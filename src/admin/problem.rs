@@ -72,6 +72,8 @@ codes! {
     IpNotAllowed = "ip_not_allowed", FORBIDDEN, "Address not allowed";
     /// The caller's key lacks the permission for this.
     PermissionDenied = "permission_denied", FORBIDDEN, "Permission denied";
+    /// A report is not signed by somebody whose reports are taken.
+    SignatureInvalid = "signature_invalid", FORBIDDEN, "Invalid signature";
     /// Only keys of the whole installation may do this.
     InstallationOnly = "installation_only", FORBIDDEN, "Only for the installation's admins";
     /// The caller would grant what it lacks.

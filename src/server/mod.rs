@@ -55,7 +55,7 @@ use listeners::{IngestListener, Listeners, check_environments};
 use refused::Refused;
 pub use settings::catalog_settings;
 use settings::{
-    admin_limits, connection_limits, cors, credential_headers, export_limits, forwarding, key_cache_settings,
+    admin_limits, connection_limits, cors, credential_headers, export_limits, forwarding, key_cache_settings, leaks,
     storage_settings, webhook_sender,
 };
 use slots::Slots;
@@ -183,6 +183,7 @@ impl Server {
         let limits = Arc::new(Limits::new(admin_limits(&config), &clock));
         let admin = AdminState {
             limits,
+            leaks: leaks(&config)?,
             catalog: Arc::clone(&catalog),
             clock,
             random,

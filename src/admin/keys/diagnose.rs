@@ -15,14 +15,15 @@ use crate::admin::caller::Caller;
 use crate::admin::check::Check;
 use crate::admin::openapi::schemas;
 use crate::admin::problem::{Place, Problem};
-use crate::catalog::Entity;
+use crate::catalog::{AuditFilter, Entity, Paging};
+use crate::domain::audit::{Action, TargetKind};
 use crate::domain::judge::Use;
 use crate::domain::{Binding, Key, KeyStatus, Permission, Reason, Refusal, SecretState, Signal, Slug, Timestamp};
 
 /// The body. It has no `Debug` form, because it holds a token.
 #[derive(Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = DiagnoseQuestion)]
 #[serde(deny_unknown_fields)]
-#[schema(as = TokenDiagnosisRequest)]
 pub struct Question {
     /// What the exporter has, exactly as it has it.
     #[schema(value_type = String)]
@@ -65,6 +66,8 @@ pub struct Finding {
     /// Since when.
     #[schema(value_type = Option<schemas::Instant>)]
     pub since: Option<String>,
+    /// Who made it so, where the caller may read the audit log.
+    pub by: Option<String>,
 }
 
 /// What would happen to an export.
@@ -92,10 +95,7 @@ pub struct Forecast {
     post, path = "/keys/diagnose", tag = "keys", operation_id = "diagnose_token",
     security(("bearer" = ["api.key.view"])),
     request_body = Question,
-    responses(
-        (status = 200, body = Diagnosis),
-        (status = 404, description = "environment_not_found"),
-    ),
+    responses((status = 200, body = Diagnosis), (status = 404, description = "environment_not_found")),
 )]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
@@ -111,10 +111,27 @@ pub(in crate::admin) async fn handler(
         let fix = "the slug of an environment that exists, or leave it out";
         return Err(Problem::not_found(Entity::Environment).at(Place::field("environment"), fix));
     }
-    let presented = look_up(&state, &caller, &asked.token).await?;
-    let (diagnosis, key) = diagnosis(&presented, &asked, &caller, state.clock.now());
+    let presented = look_up(&state, Some(&caller), &asked.token).await?;
+    let (mut diagnosis, key) = diagnosis(&presented, &asked, &caller, state.clock.now());
+    if let Some(key) = key
+        && caller.permissions.contains(Permission::AuditView)
+    {
+        for finding in &mut diagnosis.findings {
+            finding.by = made_by(&state, key, &finding.code).await?;
+        }
+    }
     let key = key.map(|key| KeyView::new(key, &environments, caller.actor.at));
     Ok(Json(Diagnosis { key, ..diagnosis }))
+}
+
+/// Who last brought the key into the state that the finding `code` speaks of.
+async fn made_by(state: &AdminState, key: &Key, code: &str) -> Result<Option<String>, Problem> {
+    let actions = [(Reason::KeyRevoked, Action::KeyRevoked), (Reason::KeyDisabled, Action::KeyDisabled)];
+    let Some((_, action)) = actions.into_iter().find(|(reason, _)| reason.as_str() == code) else { return Ok(None) };
+    let target = Some((TargetKind::Key, key.id.to_string()));
+    let filter = AuditFilter { target, action: Some(action), ..AuditFilter::default() };
+    let page = state.catalog.audit_entries(&filter, &Paging { limit: 1, after: None }).await?;
+    Ok(page.items.into_iter().next().map(|entry| entry.actor_name))
 }
 
 /// The body, checked.
@@ -250,7 +267,7 @@ fn of_state(key: &Key, version: u32, now: Timestamp) -> Vec<Finding> {
 }
 
 fn finding(code: &str, detail: String, fix: &str) -> Finding {
-    Finding { code: code.to_owned(), detail, fix: fix.to_owned(), since: None }
+    Finding { code: code.to_owned(), detail, fix: fix.to_owned(), since: None, by: None }
 }
 
 fn forecast(signal: Signal, judged: Result<(), &Refusal>) -> Forecast {

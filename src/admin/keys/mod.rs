@@ -11,7 +11,7 @@ pub(super) mod enable;
 pub(super) mod events;
 mod fields;
 pub(super) mod list;
-mod presented;
+pub(super) mod presented;
 pub mod quarter;
 pub(super) mod regenerate;
 pub(super) mod review;

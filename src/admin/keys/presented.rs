@@ -10,7 +10,7 @@ use crate::domain::token::{TokenError, claimed};
 use crate::domain::{Key, TokenKind};
 
 /// What a token is to a caller.
-pub(super) enum Found {
+pub(in crate::admin) enum Found {
     /// It has not the form of one. The key that it speaks of, if there is one to be seen.
     Malformed(TokenError, Option<Box<Key>>),
     /// No key that the caller may see has it.
@@ -26,9 +26,13 @@ pub(super) enum Found {
     },
 }
 
-/// Finds out whose token `text` is. A key that the caller may not see is unknown.
-pub(super) async fn look_up(state: &AdminState, caller: &Caller, text: &str) -> Result<Found, Problem> {
-    let visible = |key: &Key| caller.binding.covers(key.binding.project());
+/// Finds out whose token `text` is. A key that `caller` may not see is unknown; `None` sees all.
+pub(in crate::admin) async fn look_up(
+    state: &AdminState,
+    caller: Option<&Caller>,
+    text: &str,
+) -> Result<Found, Problem> {
+    let visible = |key: &Key| caller.is_none_or(|caller| caller.binding.covers(key.binding.project()));
     let catalog = &state.catalog;
     let (presented, id) = match Presented::parse(text) {
         Ok(Presented::Token(token)) => (Presented::Token(token), Some(token.id)),

@@ -19,14 +19,14 @@ use crate::domain::{Binding, Key, Permission, Permissions, Reason, Refusal, Slug
 
 /// The body. It has no `Debug` form, because it holds a token.
 #[derive(Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = VerifyQuestion)]
 #[serde(deny_unknown_fields)]
-#[schema(as = TokenVerificationRequest)]
 pub struct Question {
     /// The token that somebody sent to a service of the deployment.
     #[schema(value_type = String)]
     pub token: Option<String>,
     /// The permission that is needed there; none unless told otherwise.
-    #[schema(value_type = Option<schemas::PermissionName>)]
+    #[schema(value_type = Option<schemas::Permission>)]
     pub permission: Option<String>,
     /// The address that it came from; where none is given, the key's addresses are not judged.
     #[schema(value_type = Option<schemas::Address>)]
@@ -88,7 +88,7 @@ pub(in crate::admin) async fn handler(
     caller.require(Permission::KeyView)?;
     let (token, permission, address) = read(question)?;
     let refusal = |reason| Refusal::new(reason);
-    Ok(Json(match look_up(&state, &caller, &token).await? {
+    Ok(Json(match look_up(&state, Some(&caller), &token).await? {
         Found::Malformed(error, _) => verified(None, Err(Refusal::because(Reason::KeyMalformed, error))),
         Found::Unknown | Found::Wrong(_) => verified(None, Err(refusal(Reason::KeyInvalid))),
         Found::Proved { key, version } => {

@@ -5,8 +5,6 @@
 
 mod signature;
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::{Request, State};
 use bytes::Bytes;
@@ -14,16 +12,19 @@ use http::HeaderMap;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 
 use super::AdminState;
+use super::body::{JSON, is_one_of, undeclared};
 use super::keys::presented::{Found, look_up};
 use super::keys::to_the_end;
+use super::limits::Anyone;
 use super::problem::{Code, FieldError, Place, Problem};
 use super::request::{Peer, RequestId};
 use crate::catalog::CatalogError;
 use crate::domain::audit::{Actor, Via};
 use crate::domain::key::SecretMark;
-use crate::domain::{Key, KeyChange, SecretState, Timestamp, TokenKind};
+use crate::domain::{Key, KeyChange, LeakPolicy, SecretState, Timestamp, TokenKind};
 pub use signature::{PublicKeys, PublicKeysError};
 
 /// Whose reports are taken, and what follows from them.
@@ -37,17 +38,9 @@ pub struct Leaks {
     pub admin: LeakPolicy,
 }
 
-/// What happens to a key whose token was found in public.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum LeakPolicy {
-    /// It is marked as exposed, and goes on to be good.
-    Alert,
-    /// It is marked, and revoked.
-    Revoke,
-}
-
 /// One token that was found. It has no `Debug` form. What else a report says is passed over.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = LeakedToken)]
 struct Report {
     token: String,
     #[serde(default)]
@@ -59,7 +52,7 @@ struct Report {
 }
 
 /// What became of a report: the programme's form of feedback. The token is named by its hash only.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Feedback {
     /// SHA-256 of the token, in hexadecimal digits.
     pub token_hash: String,
@@ -75,15 +68,34 @@ const MAX_BODY_BYTES: usize = 256 << 10;
 /// The most tokens of one report.
 const MAX_TOKENS: usize = 1000;
 
-/// Takes a report, and does what the policy says before it answers.
+/// Takes a report of tokens that were found in public.
+#[utoipa::path(
+    post, path = "/leaked-tokens", tag = "keys", operation_id = "report_leaked_tokens",
+    security(()),
+    params(
+        ("Github-Public-Key-Identifier" = String, Header, description = "Which key signed the body"),
+        ("Github-Public-Key-Signature" = String, Header, description = "ECDSA on P-256 over SHA-256 of the body, DER in base64"),
+    ),
+    request_body = Vec<Report>,
+    responses(
+        (status = 200, body = Vec<Feedback>),
+        (status = 403, description = "signature_invalid"),
+        (status = 404, description = "path_unknown"),
+        (status = 503, description = "catalog_unavailable"),
+    ),
+)]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
+    _: Anyone,
     request: Request,
 ) -> Result<Json<Vec<Feedback>>, Problem> {
     let Some(leaks) = state.leaks.clone() else {
         let detail = "this installation takes no reports of leaked tokens; set leaks.keys_file to take them";
         return Err(Problem::new(Code::PathUnknown, detail));
     };
+    if !is_one_of(request.headers(), &[JSON]) {
+        return Err(undeclared(&[JSON]));
+    }
     let (parts, body) = request.into_parts();
     let (identifier, signature) = signed(&parts.headers)?;
     let body = Limited::new(body, MAX_BODY_BYTES).collect().await.map_err(|error| {
@@ -156,7 +168,7 @@ fn read(body: &Bytes) -> Result<Vec<Report>, Problem> {
 
 /// Does with the key of a token what the policy says; whether there is one.
 async fn act(state: &AdminState, leaks: &Leaks, report: &Report, by: Actor) -> Result<bool, Problem> {
-    let Found::Proved { key, version } = look_up(state, |_| true, &report.token).await? else { return Ok(false) };
+    let Found::Proved { key, version } = look_up(state, None, &report.token).await? else { return Ok(false) };
     let by = &Actor { name: cause(report), ..by };
     if !is_good(&key, version, by.at) {
         return Ok(true);
@@ -168,13 +180,7 @@ async fn act(state: &AdminState, leaks: &Leaks, report: &Report, by: Actor) -> R
     tracing::warn!(key = %key.id, revoked = policy == LeakPolicy::Revoke, cause = by.name, "a token was found in public");
     change(state, &key, &KeyChange::Mark(SecretMark::Exposed), by).await?;
     if policy == LeakPolicy::Revoke {
-        match change(state, &key, &KeyChange::Revoke, by).await {
-            // The last owner, for example: somebody has to be there to put it right.
-            Err(CatalogError::ChangeRefused(refused)) => {
-                tracing::error!(key = %key.id, %refused, "a key whose token was found in public could not be revoked");
-            }
-            done => done?,
-        }
+        change(state, &key, &KeyChange::Revoke, by).await?;
     }
     Ok(true)
 }
@@ -183,7 +189,15 @@ async fn change(state: &AdminState, key: &Key, change: &KeyChange, by: &Actor) -
     let changed = state.catalog.change_key(&key.id, change, None, by).await;
     // Also after an error: the commit may have happened although its answer was lost.
     (state.key_changed)(key.id);
-    changed.map(|_| ())
+    match changed {
+        Ok(_) => Ok(()),
+        // Somebody was faster, or it is the last owner, and somebody has to be there to put it right.
+        Err(refused @ (CatalogError::ChangeRefused(_) | CatalogError::LastOwner)) => {
+            tracing::error!(key = %key.id, %refused, "a key whose token was found in public could not be changed");
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether somebody could still use the secret, now or once the key is enabled or extended.

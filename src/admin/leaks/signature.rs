@@ -111,7 +111,12 @@ mod tests {
         assert!(told("{}").contains("public_keys"), "{}", told("{}"));
         assert_eq!(told(r#"{"public_keys": []}"#), "there is no public key in it");
         let other = format!("key {IDENTIFIER:?} is no public key of P-256 in PEM");
-        for key in ["", "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE", &KEY.replace("AQcD", "ACID"), &KEY.replace("PUBLIC", "PRIVATE")] {
+        for key in [
+            "",
+            "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE",
+            &KEY.replace("AQcD", "ACID"),
+            &KEY.replace("PUBLIC", "PRIVATE"),
+        ] {
             assert_eq!(told(&published(key)), other);
         }
     }

@@ -50,6 +50,33 @@ pub struct KeyId(pub String);
 #[schema(value_type = String)]
 pub struct Token(pub String);
 
+/// A kind of telemetry.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum Signal {
+    /// Spans.
+    Traces,
+    /// Metric data points.
+    Metrics,
+    /// Log records.
+    Logs,
+    /// Profile samples.
+    Profiles,
+}
+
+/// An IP address.
+#[derive(ToSchema)]
+#[schema(
+    value_type = String,
+    pattern = "^(((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(\\.|$)){4}|([0-9a-f]{1,4}:){7}[0-9a-f]{1,4}|([0-9a-f]{1,4}:){0,6}:[0-9a-f]{0,4})$"
+)]
+pub struct Address(pub String);
+
+/// The name of a permission: one of Gridgate's, one of the deployment's own, or `*`.
+#[derive(ToSchema)]
+#[schema(value_type = String, max_length = 64)]
+pub struct Permission(pub String);
+
 /// What a key is for: to export telemetry, or to administer.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
@@ -331,30 +358,6 @@ pub struct VerifyQuery {
     /// An end of the chain that was noted earlier: the number of an entry, a colon and its hash.
     #[param(pattern = "^[0-9]+:[0-9a-f]{64}$", nullable = false)]
     pub expect: Option<String>,
-}
-
-/// The name of a permission: a built-in one, or one of the deployment's own such as `customer.read`.
-#[derive(ToSchema)]
-#[schema(value_type = String, min_length = 1, max_length = 100)]
-pub struct PermissionName(pub String);
-
-/// An address of IPv4 or IPv6.
-#[derive(ToSchema)]
-#[schema(value_type = String)]
-pub struct Address(pub String);
-
-/// A signal of OpenTelemetry.
-#[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
-pub enum Signal {
-    /// Traces.
-    Traces,
-    /// Metrics.
-    Metrics,
-    /// Logs.
-    Logs,
-    /// Profiles.
-    Profiles,
 }
 
 /// The header of requests that are done once although they are repeated.

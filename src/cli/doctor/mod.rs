@@ -149,7 +149,8 @@ impl Doctor {
             let findings = diagnosis.iter().flat_map(|diagnosis| &diagnosis.findings);
             let said = findings.map(|finding| {
                 let since = finding.since.as_ref().map_or_else(String::new, |since| format!(" since {since}"));
-                format!("the admin API says: {}{since}; {}", finding.detail, finding.fix)
+                let by = finding.by.as_ref().map_or_else(String::new, |by| format!(" by {by:?}"));
+                format!("the admin API says: {}{since}{by}; {}", finding.detail, finding.fix)
             });
             let unsaid = unanswered.map(|why| format!("the admin API could not be asked: {why}"));
             said.chain(unsaid).fold(failure, Failure::hint)

@@ -84,6 +84,11 @@ async fn all_that_is_wrong_is_told_with_what_would_happen() {
         (&diagnosis["findings"][0]["since"], &diagnosis["exports"][0]["reason"]),
         (&json!(START_TEXT), &json!("key_disabled"))
     );
+    assert_eq!(diagnosis["findings"][0]["by"], "owner");
+    let viewer = [Permission::KeyView].into_iter().collect();
+    let viewer = server.admin("viewer", None, viewer).await;
+    let seen = server.call(&viewer, Method::POST, "/keys/diagnose", Some(&question)).await.expect(200);
+    assert_eq!((&seen["findings"][0]["code"], &seen["findings"][0]["by"]), (&json!("key_disabled"), &Value::Null));
     server.clock.advance(Duration::from_mins(1));
     let diagnosis = diagnosed(&server, &json!({"token": token, "signal": "logs"})).await;
     assert_eq!(codes(&diagnosis), ["key_expired"]);

@@ -121,6 +121,7 @@ impl Server {
             random,
             webhooks: Arc::new(sender(&names, &peppers, Arc::clone(&clock) as _)),
             peppers,
+            leaks: None,
             limits: Arc::new(Limits::new(limits, &(Arc::clone(&clock) as _))),
             uses: Arc::new(Uses::new(100)),
             all_keys_changed: Arc::new(move || all_announced.lock().expect("events").push("announced all".to_owned())),

@@ -190,7 +190,7 @@ async fn the_admin_api_is_asked_for_the_exact_reason() {
     let endpoint = format!("--endpoint http://{} --protocol grpc", gate.grpc);
     let ask = async |token: &str, line: &str| consult_as(Some(&gate.owner), line, token, &[]).await;
     let told = ask(&key.token, &format!("{endpoint} {admin}")).await;
-    let expected = format!("the admin API says: {} is disabled {since}; ask an admin", key.id);
+    let expected = format!("the admin API says: {} is disabled {since} by \"owner\"; ask an admin", key.id);
     assert!(told.exit == Exit::Refused && told.err.contains(&expected), "{told:?}");
     // A spoiled token still says whose it was, and is not sent to the gate.
     let told = ask(&format!("\"{}", key.token), &format!("{endpoint} {admin} --output json")).await;

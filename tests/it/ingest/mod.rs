@@ -15,6 +15,7 @@ mod forward;
 mod frames;
 mod key_cache;
 mod last_used;
+mod leaks;
 mod left;
 mod legacy;
 mod limits;
