@@ -141,7 +141,7 @@ impl std::fmt::Display for Entity {
 /// [`Actor`]: crate::domain::Actor
 #[async_trait]
 pub trait Catalog:
-    Projects + Keys + Hygiene + Secrets + Roles + Audit + Webhooks + Deliveries + Send + Sync + 'static
+    Projects + Keys + Answers + Hygiene + Secrets + Roles + Audit + Webhooks + Deliveries + Send + Sync + 'static
 {
     /// Asks the database for an answer, for readiness.
     async fn ping(&self) -> Result<(), CatalogError>;

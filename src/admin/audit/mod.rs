@@ -4,7 +4,6 @@ pub(super) mod head;
 pub(super) mod list;
 pub(super) mod verify;
 
-use crate::admin::openapi::schemas;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;

@@ -16,7 +16,6 @@ use super::openapi::schemas;
 use super::page::{Parameters, parameter};
 use super::problem::{Code, Problem};
 use super::projects;
-use crate::admin::openapi::schemas;
 use crate::catalog::Entity;
 use crate::domain::role::Custom;
 use crate::domain::{Role, Slug};

@@ -12,6 +12,7 @@ use crate::admin::AdminState;
 use crate::admin::body;
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
+use crate::admin::once::Once;
 use crate::admin::openapi::schemas;
 use crate::admin::precondition::etag;
 use crate::admin::problem::{Place, Problem};

@@ -19,7 +19,6 @@ use super::caller::Caller;
 use super::check::Check;
 use super::openapi::schemas;
 use super::problem::{Place, Problem};
-use crate::admin::openapi::schemas;
 use crate::catalog::Entity;
 use crate::domain::webhook::{Attempt, Delivery, DeliveryState, EventKind, Webhook, WebhookId};
 use crate::domain::{Slug, Timestamp};

@@ -8,6 +8,7 @@ use super::{WebhookWithSecret, visible};
 use crate::admin::AdminState;
 use crate::admin::body::{Empty, WebhookPath};
 use crate::admin::caller::Caller;
+use crate::admin::once::Once;
 use crate::admin::openapi::schemas;
 use crate::admin::precondition::{IfMatch, etag};
 use crate::admin::problem::Problem;
@@ -19,7 +20,7 @@ use crate::domain::webhook::{WebhookChange, WebhookId};
 #[utoipa::path(
     post, path = "/webhooks/{id}/rotate-secret", tag = "webhooks", operation_id = "rotate_webhook_secret",
     security(("bearer" = ["webhook.update"])),
-    params(("id" = schemas::WebhookId, Path), schemas::IfMatch),
+    params(("id" = schemas::WebhookId, Path), schemas::IfMatch, schemas::OnceHeader),
     responses(
         (status = 200, body = WebhookWithSecret, headers(("etag"))),
         (status = 404, description = "webhook_not_found"),
@@ -31,8 +32,9 @@ pub(in crate::admin) async fn handler(
     caller: Caller,
     WebhookPath(id): WebhookPath,
     if_match: IfMatch,
+    once: Once,
     _: Empty,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Response, Problem> {
     caller.require(Permission::WebhookUpdate)?;
     once.answer(state, caller, (), async move |state, caller, ()| rotate(state, caller, id, if_match).await).await
 }

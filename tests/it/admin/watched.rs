@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use gridgate::catalog::{
-    Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Catalog, CatalogError, Deliveries, EnvironmentEdit, Grid,
-    Happened, Hygiene, KeyFilter, Keys, Notice, Page, Paging, Project, ProjectEdit, Projects, Review, Roles, Secrets,
-    Subscriber, Webhooks,
+    Answers, Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Catalog, CatalogError, Deliveries,
+    EnvironmentEdit, Grid, Happened, Hygiene, KeyFilter, Keys, Notice, OnceOnly, Page, Paging, Project, ProjectEdit,
+    Projects, Reserved, Review, Roles, Secrets, Subscriber, Webhooks,
 };
 use gridgate::domain::audit::{Action, Actor};
 use gridgate::domain::hygiene::Flag;
