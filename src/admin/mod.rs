@@ -54,7 +54,7 @@ use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{any, get, post};
+use axum::routing::{any, post};
 use http::{HeaderValue, header};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -121,19 +121,20 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(projects::show::handler, projects::edit::handler))
         .routes(routes!(grids::list::handler, grids::create::handler))
         .routes(routes!(keys::list::handler, keys::create::handler))
+        .routes(routes!(keys::quarter::handler))
+        .routes(routes!(keys::review::handler))
+        .route("/keys/diagnose", post(keys::diagnose::handler))
+        .route("/keys/verify", post(keys::verify::handler))
         .routes(routes!(keys::show::handler, keys::edit::handler, keys::delete::handler))
         .routes(routes!(keys::secrets::handler))
         .routes(routes!(keys::disable::handler))
         .routes(routes!(keys::enable::handler))
         .routes(routes!(keys::revoke::handler))
-        .route("/webhooks", get(webhooks::list::handler).post(webhooks::create::handler))
-        .route(
-            "/webhooks/{id}",
-            get(webhooks::show::handler).patch(webhooks::edit::handler).delete(webhooks::delete::handler),
-        )
-        .route("/webhooks/{id}/rotate-secret", post(webhooks::rotate_secret::handler))
-        .route("/webhooks/{id}/test", post(webhooks::test::handler))
-        .route("/webhooks/{id}/deliveries", get(webhooks::deliveries::handler))
+        .routes(routes!(webhooks::list::handler, webhooks::create::handler))
+        .routes(routes!(webhooks::show::handler, webhooks::edit::handler, webhooks::delete::handler))
+        .routes(routes!(webhooks::rotate_secret::handler))
+        .routes(routes!(webhooks::test::handler))
+        .routes(routes!(webhooks::deliveries::handler))
         .routes(routes!(keys::regenerate::handler))
         .routes(routes!(keys::rotate::handler))
         .routes(routes!(keys::complete_rotation::handler))

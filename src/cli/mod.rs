@@ -7,6 +7,7 @@ mod bootstrap;
 mod client;
 mod completion;
 mod confirm;
+mod doctor;
 mod environments;
 mod exit;
 mod expiry;
@@ -62,6 +63,8 @@ pub enum Command {
     Environments(environments::Environments),
     /// The whole life of keys.
     Keys(keys::Keys),
+    /// Find out why telemetry does not arrive.
+    Doctor(doctor::Doctor),
     /// List, create, change and delete roles: names for what keys may do.
     Roles(roles::Roles),
     /// List, invite, change and remove the people that administer.
@@ -89,6 +92,7 @@ pub async fn run(command: Command, terminal: &mut Terminal<'_>) -> Exit {
         Command::Grids(grids) => grids.run(terminal).await,
         Command::Environments(environments) => environments.run(terminal).await,
         Command::Keys(keys) => keys.run(terminal).await,
+        Command::Doctor(doctor) => doctor.run(terminal).await,
         Command::Roles(roles) => roles.run(terminal).await,
         Command::Members(members) => members.run(terminal).await,
         Command::Me(me) => me.run(terminal).await,

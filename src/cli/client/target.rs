@@ -49,6 +49,11 @@ impl Target {
         Ok(self.admin_url.trim_end_matches('/').to_owned())
     }
 
+    /// Whether somebody gave an admin key.
+    pub(in crate::cli) const fn has_key(&self, terminal: &Terminal<'_>) -> bool {
+        self.admin_key_file.is_some() || terminal.admin_key.is_some()
+    }
+
     /// The header that carries the admin key.
     pub(super) fn authorization(&self, terminal: &Terminal<'_>) -> Result<HeaderValue, Failure> {
         let key = self.admin_key(terminal)?;

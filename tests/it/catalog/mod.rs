@@ -4,9 +4,12 @@
 
 mod audit;
 mod damage;
+mod hygiene;
 mod keys;
+mod lists;
 mod names;
 mod opening;
+mod plans;
 mod roles;
 mod secrets;
 mod webhooks;

@@ -67,6 +67,8 @@ impl Shell {
                 interactive: self.answer.is_some(),
                 shown: false,
                 admin_key: self.admin_key.clone().map(Zeroizing::new),
+                token: None,
+                exporter: Vec::new(),
                 clock: Arc::new(ManualClock::new(START)),
             },
         )

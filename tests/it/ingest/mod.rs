@@ -7,6 +7,7 @@ pub(crate) mod client;
 mod compression;
 mod cors;
 mod credentials;
+mod doctor;
 mod examples;
 mod floods;
 mod forward;
@@ -34,6 +35,8 @@ mod success;
 mod tls;
 pub(crate) mod told;
 mod unread;
+mod upkeep;
+mod whoami;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
