@@ -3,7 +3,12 @@
 //! Fields are text in the code, because the checks tell more of a fault than types do; `value_type` puts these in their place.
 //! What a value may be is in the domain and in the checks; schemathesis holds both against these.
 
-use utoipa::{IntoParams, ToSchema};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
+
+use crate::domain::hygiene;
+use crate::domain::webhook::EventKind;
 
 /// 1 to 40 characters of `a-z`, `0-9` and single `-` between them. Immutable.
 #[derive(ToSchema)]
@@ -143,4 +148,187 @@ pub struct KeyQuery {
         nullable = false
     )]
     pub status: Option<String>,
+    /// Only keys with this role.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub role: Option<String>,
+    /// Only keys with this tag.
+    #[param(min_length = 1, max_length = 40, pattern = "^[a-z0-9]([a-z0-9._:/-]*[a-z0-9])?$", nullable = false)]
+    pub tag: Option<String>,
+    /// Only keys of this customer or owner.
+    #[param(min_length = 1, max_length = 100, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$", nullable = false)]
+    pub owner: Option<String>,
+    /// Only keys of members, or only others.
+    #[param(nullable = false)]
+    pub member: Option<bool>,
+    /// The beginning of a name, in any case, or a whole key id.
+    #[param(min_length = 1, max_length = 100, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$", nullable = false)]
+    pub q: Option<String>,
+    /// Only keys that were last used before this instant, or never.
+    #[param(value_type = Option<Instant>, nullable = false)]
+    pub last_used_before: Option<String>,
+    /// Only keys that expire before this instant.
+    #[param(value_type = Option<Instant>, nullable = false)]
+    pub expires_before: Option<String>,
+    /// The order, descending with `-`; the newest first unless told otherwise, with `q` by name.
+    #[param(value_type = Option<KeySort>, nullable = false)]
+    pub sort: Option<String>,
+}
+
+/// An order of keys. Never used is before every use, never expiring behind every expiry.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = "^-?(created_at|name|last_used_at|expires_at)$")]
+pub struct KeySort(pub String);
+
+/// The public id of a webhook.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = "^whk_[0-9A-Za-z]{12}$")]
+pub struct WebhookId(pub String);
+
+/// Where messages are sent: an https URL of a public host, without credentials and fragment.
+#[derive(ToSchema)]
+#[schema(value_type = String, max_length = 2048, pattern = "^https?://[^\\s#@]+$")]
+pub struct WebhookUrl(pub String);
+
+/// Whether a webhook is told of events.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum WebhookStatus {
+    /// It is.
+    Active,
+    /// It is not.
+    Disabled,
+}
+
+/// Why a webhook is told of nothing.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum WebhookDisabled {
+    /// Somebody asked for it.
+    Asked,
+    /// Nothing arrived for days.
+    Failing,
+    /// The receiver answered 410.
+    Gone,
+}
+
+/// Where a message is on its way.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum DeliveryState {
+    /// It is sent, again or for the first time.
+    Pending,
+    /// The receiver has it.
+    Delivered,
+    /// Every attempt failed.
+    Failed,
+}
+
+/// Declares a schema of the names that the domain has.
+macro_rules! named {
+    ($(#[$doc:meta])* $schema:ident = $words:ty) => {
+        $(#[$doc])*
+        pub struct $schema;
+
+        impl PartialSchema for $schema {
+            fn schema() -> RefOr<Schema> {
+                let names = <$words>::ALL.iter().map(|word| word.as_str());
+                ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).build().into()
+            }
+        }
+
+        impl ToSchema for $schema {}
+    };
+}
+
+named! {
+    /// What a webhook can be told of.
+    Event = EventKind
+}
+
+named! {
+    /// Why a key needs attention.
+    Flag = hygiene::Flag
+}
+
+/// A quarter of a year, in UTC.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = "^[0-9]{4}-Q[1-4]$")]
+pub struct Quarter(pub String);
+
+/// The filter of the list of webhooks.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct WebhookQuery {
+    /// Only webhooks of this project.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub project: Option<String>,
+}
+
+/// The code of an environment in tokens. Immutable.
+#[derive(ToSchema)]
+#[schema(value_type = String, min_length = 2, max_length = 8, pattern = "^[a-z0-9]+$")]
+pub struct EnvironmentCode(pub String);
+
+/// Permissions: Gridgate's own, names of the deployment's own, or `*`.
+#[derive(ToSchema)]
+#[schema(value_type = Vec<String>, min_items = 1, max_items = 100)]
+pub struct Permissions(pub Vec<String>);
+
+/// 64 hexadecimal digits.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
+pub struct Hash(pub String);
+
+/// Whose members or roles are meant.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ProjectQuery {
+    /// Those of this project; the caller's own unless told otherwise.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub project: Option<String>,
+}
+
+/// The quarter and the filter of the list of keys to review.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ReviewQuery {
+    /// A quarter that has begun; the present one unless told otherwise.
+    #[param(value_type = Option<Quarter>, nullable = false)]
+    pub quarter: Option<String>,
+    /// Only keys of this project.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub project: Option<String>,
+}
+
+/// The filters of the audit log.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AuditQuery {
+    /// Only what was done to what belongs to this project.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub project: Option<String>,
+    /// Only what this admin key did.
+    #[param(value_type = Option<KeyId>, nullable = false)]
+    pub actor: Option<String>,
+    /// Only this, such as `key.created`.
+    #[param(nullable = false)]
+    pub action: Option<String>,
+    /// Only what was done to this: the id of a key or webhook, or a kind, a colon and an id or slug.
+    #[param(nullable = false)]
+    pub target: Option<String>,
+    /// Only what was done at this instant or later.
+    #[param(value_type = Option<Instant>, nullable = false)]
+    pub since: Option<String>,
+    /// Only what was done before this instant.
+    #[param(value_type = Option<Instant>, nullable = false)]
+    pub until: Option<String>,
+}
+
+/// The parameters of a verification.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct VerifyQuery {
+    /// An end of the chain that was noted earlier: the number of an entry, a colon and its hash.
+    #[param(pattern = "^[0-9]+:[0-9a-f]{64}$", nullable = false)]
+    pub expect: Option<String>,
 }

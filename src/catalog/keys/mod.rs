@@ -1,5 +1,6 @@
 //! Keys and their secrets.
 
+mod hygiene;
 pub mod list;
 mod read;
 mod write;
@@ -16,9 +17,12 @@ use super::{CatalogError, Page, Paging, cursor, guard, rows};
 use crate::domain::audit::{Action, Target, TargetKind};
 use crate::domain::authority::is_standing_owner;
 use crate::domain::{Actor, Binding, Changed, Key, KeyChange, KeyId, Permissions, Timestamp};
+pub use hygiene::{Hygiene, Notice, Review};
 pub use list::KeyFilter;
 use list::{Statement, Value};
+pub use read::KEY_BY_ID;
 pub(super) use read::read_key;
+pub use write::KEYS_OF_NAME;
 pub(super) use write::{HMAC_SHA_256, SHA_256};
 
 /// What the catalog keeps of keys.
