@@ -56,7 +56,7 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{any, get, patch, post};
 use http::{HeaderValue, header};
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 use crate::catalog::Catalog;
@@ -124,6 +124,8 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(keys::disable::handler))
         .routes(routes!(keys::enable::handler))
         .routes(routes!(keys::revoke::handler))
+        .routes(routes!(keys::purge::handler))
+        .routes(routes!(keys::import::handler).layer(DefaultBodyLimit::max(keys::import::MAX_BYTES)))
         .route("/webhooks", get(webhooks::list::handler).post(webhooks::create::handler))
         .route(
             "/webhooks/{id}",

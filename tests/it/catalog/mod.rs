@@ -145,6 +145,8 @@ pub(crate) fn settings(url: String) -> CatalogSettings {
         max_connections: 4,
         connect_timeout: Duration::from_secs(30),
         statement_timeout: Duration::from_secs(30),
+        max_active_keys: 1_000,
+        purge_after: Duration::from_secs(30),
     }
 }
 
