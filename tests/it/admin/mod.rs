@@ -4,6 +4,7 @@ mod audit;
 mod authentication;
 mod commit;
 mod edit;
+mod import;
 mod input;
 mod isolation;
 mod keys;

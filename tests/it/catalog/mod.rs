@@ -12,6 +12,7 @@ mod plans;
 mod roles;
 mod secrets;
 mod webhooks;
+mod whole;
 
 use std::sync::Arc;
 use std::time::Duration;
