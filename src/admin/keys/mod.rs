@@ -133,6 +133,9 @@ fn point(error: CatalogError) -> Problem {
             let fix = "choose another name, or revoke the key that has it";
             return Problem::from(error).at(Place::field("name"), fix);
         }
+        CatalogError::Exists(Entity::Token) => {
+            return Problem::from(error).at(Place::field("token"), "a token that no key has yet");
+        }
         _ => return error.into(),
     };
     let fix = format!("{fix} that exists; create it first, or list those there are");
