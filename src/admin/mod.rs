@@ -54,7 +54,7 @@ use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{any, get, patch, post};
+use axum::routing::{any, post};
 use http::{HeaderValue, header};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -114,9 +114,11 @@ pub fn router(state: AdminState) -> Router {
 fn routes() -> OpenApiRouter<AdminState> {
     OpenApiRouter::with_openapi(openapi::frame())
         .routes(routes!(openapi::handler))
-        .routes(routes!(environments::list::handler))
+        .routes(routes!(me::handler))
+        .routes(routes!(environments::list::handler, environments::create::handler))
+        .routes(routes!(environments::edit::handler))
         .routes(routes!(projects::list::handler, projects::create::handler))
-        .routes(routes!(projects::show::handler))
+        .routes(routes!(projects::show::handler, projects::edit::handler))
         .routes(routes!(grids::list::handler, grids::create::handler))
         .routes(routes!(keys::list::handler, keys::create::handler))
         .routes(routes!(keys::quarter::handler))
@@ -137,21 +139,14 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(keys::rotate::handler))
         .routes(routes!(keys::complete_rotation::handler))
         .routes(routes!(keys::cancel_rotation::handler))
-        .route("/audit-events", get(audit::list::handler))
-        .route("/audit-events/head", get(audit::head::handler))
-        .route("/audit-events/verify", get(audit::verify::handler))
-        .route("/environments", post(environments::create::handler))
-        .route("/environments/{slug}", patch(environments::edit::handler))
-        .route("/me", get(me::handler))
-        .route("/members", get(members::list::handler).post(members::create::handler))
-        .route(
-            "/members/{id}",
-            get(members::show::handler).patch(members::edit::handler).delete(members::remove::handler),
-        )
-        .route("/projects/{project}", patch(projects::edit::handler))
-        .route("/keys/{id}/events", get(keys::events::handler))
-        .route("/roles", get(roles::list::handler).post(roles::create::handler))
-        .route("/roles/{slug}", get(roles::show::handler).patch(roles::edit::handler).delete(roles::delete::handler))
+        .routes(routes!(keys::events::handler))
+        .routes(routes!(members::list::handler, members::create::handler))
+        .routes(routes!(members::show::handler, members::edit::handler, members::remove::handler))
+        .routes(routes!(roles::list::handler, roles::create::handler))
+        .routes(routes!(roles::show::handler, roles::edit::handler, roles::delete::handler))
+        .routes(routes!(audit::list::handler))
+        .routes(routes!(audit::head::handler))
+        .routes(routes!(audit::verify::handler))
 }
 
 async fn path_unknown(_: Anyone) -> Problem {

@@ -27,6 +27,9 @@ use super::problem::ProblemView;
         (name = "projects", description = "Projects, their grids, and environments"),
         (name = "keys", description = "Keys and their whole life"),
         (name = "webhooks", description = "Who is told of what happens to keys"),
+        (name = "members", description = "People"),
+        (name = "roles", description = "Named sets of permissions"),
+        (name = "audit", description = "Who did what"),
         (name = "description", description = "This description"),
     ),
 )]

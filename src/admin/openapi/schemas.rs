@@ -235,6 +235,30 @@ pub struct WebhookQuery {
     pub project: Option<String>,
 }
 
+/// The code of an environment in tokens. Immutable.
+#[derive(ToSchema)]
+#[schema(value_type = String, min_length = 2, max_length = 8, pattern = "^[a-z0-9]+$")]
+pub struct EnvironmentCode(pub String);
+
+/// Permissions: Gridgate's own, names of the deployment's own, or `*`.
+#[derive(ToSchema)]
+#[schema(value_type = Vec<String>, min_items = 1, max_items = 100)]
+pub struct Permissions(pub Vec<String>);
+
+/// 64 hexadecimal digits.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
+pub struct Hash(pub String);
+
+/// Whose members or roles are meant.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ProjectQuery {
+    /// Those of this project; the caller's own unless told otherwise.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub project: Option<String>,
+}
+
 /// The quarter and the filter of the list of keys to review.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -245,4 +269,37 @@ pub struct ReviewQuery {
     /// Only keys of this project.
     #[param(value_type = Option<Slug>, nullable = false)]
     pub project: Option<String>,
+}
+
+/// The filters of the audit log.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AuditQuery {
+    /// Only what was done to what belongs to this project.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub project: Option<String>,
+    /// Only what this admin key did.
+    #[param(value_type = Option<KeyId>, nullable = false)]
+    pub actor: Option<String>,
+    /// Only this, such as `key.created`.
+    #[param(nullable = false)]
+    pub action: Option<String>,
+    /// Only what was done to this: the id of a key or webhook, or a kind, a colon and an id or slug.
+    #[param(nullable = false)]
+    pub target: Option<String>,
+    /// Only what was done at this instant or later.
+    #[param(value_type = Option<Instant>, nullable = false)]
+    pub since: Option<String>,
+    /// Only what was done before this instant.
+    #[param(value_type = Option<Instant>, nullable = false)]
+    pub until: Option<String>,
+}
+
+/// The parameters of a verification.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct VerifyQuery {
+    /// An end of the chain that was noted earlier: the number of an entry, a colon and its hash.
+    #[param(pattern = "^[0-9]+:[0-9a-f]{64}$", nullable = false)]
+    pub expect: Option<String>,
 }

@@ -4,15 +4,19 @@ mod audit;
 mod authentication;
 mod commit;
 mod diagnose;
+mod edit;
+mod hostile;
 mod input;
 mod isolation;
 mod keys;
+mod lifecycle;
 mod limits;
 mod members;
 mod permissions;
 mod projects;
 mod roles;
 mod secrecy;
+mod two_admins;
 pub(crate) mod watched;
 
 use std::net::{IpAddr, SocketAddr};
@@ -74,7 +78,7 @@ pub(crate) struct Server {
     watched: Arc<Watched>,
     pub(crate) names: Arc<Names>,
     state: AdminState,
-    _fresh: Fresh,
+    fresh: Fresh,
 }
 
 /// An admin key with its token.
@@ -125,7 +129,7 @@ impl Server {
         let address = listener.local_addr().expect("an address");
         tokio::spawn(serve(listener, router(state.clone())));
         events.lock().expect("events").clear();
-        Self { address, clock, owner, events, watched, names, state, _fresh: fresh }
+        Self { address, clock, owner, events, watched, names, state, fresh }
     }
 
     /// The same with the projects `shop` and `bank`, each with the grid `web`.
@@ -149,6 +153,11 @@ impl Server {
         self.post("/keys", &ingest(project, name)).await.expect(201)
     }
 
+    /// What the clock shows.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.state.clock.now()
+    }
+
     /// A change in the form of a merge patch, meant for the version that `if_match` names.
     pub(crate) async fn patch(&self, path: &str, if_match: &str, body: &Value) -> Answer {
         self.edit(&self.owner, path, if_match, body).await
@@ -169,6 +178,11 @@ impl Server {
     pub(crate) fn inspector(&self) -> Inspector {
         let AdminState { catalog, clock, random, .. } = self.state.clone();
         Inspector { catalog, clock, random, metrics: Metrics::new().hygiene.clone() }
+    }
+
+    /// Where the catalog is.
+    pub(crate) fn catalog_url(&self) -> &str {
+        &self.fresh.settings.url
     }
 
     /// From now on every call of the catalog fails.
@@ -201,6 +215,11 @@ impl Server {
         let request = self.request(Method::PATCH, path).header("authorization", format!("Bearer {}", admin.token));
         let request = request.header("content-type", "application/merge-patch+json").header("if-match", if_match);
         self.send(request, body.to_string()).await
+    }
+
+    /// The owner's merge patch of the key `id`.
+    pub(crate) async fn patch_key(&self, id: &str, if_match: &str, body: &Value) -> Answer {
+        self.patch(&format!("/keys/{id}"), if_match, body).await
     }
 
     /// The beginning of a request under `/api/v1`.
