@@ -333,8 +333,6 @@ impl From<CatalogError> for Problem {
             CatalogError::Exists(Entity::Environment) => Self::new(Code::EnvironmentExists, detail),
             CatalogError::Exists(Entity::Key) => Self::new(Code::KeyExists, detail),
             CatalogError::Exists(Entity::Role) => Self::new(Code::RoleExists, detail),
-            // Ids are random.
-            CatalogError::Exists(Entity::Webhook) => Self::internal(detail),
             CatalogError::TooManyWebhooks => Self::new(Code::WebhookLimitReached, detail),
             CatalogError::VersionConflict { current } => Self::version_conflict(current),
             CatalogError::RoleInUse => Self::new(Code::RoleInUse, detail),
@@ -357,7 +355,8 @@ impl From<CatalogError> for Problem {
                 detail,
                 fix: "pass the next_cursor of the page before, unchanged, or leave it out".to_owned(),
             }]),
-            CatalogError::Damaged(_) => Self::internal(detail),
+            // Ids of webhooks are random.
+            CatalogError::Damaged(_) | CatalogError::Exists(Entity::Webhook) => Self::internal(detail),
             CatalogError::Unavailable(_) => Self {
                 cause: Some(detail),
                 ..Self::new(
