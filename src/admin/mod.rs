@@ -119,6 +119,8 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(projects::show::handler))
         .routes(routes!(grids::list::handler, grids::create::handler))
         .routes(routes!(keys::list::handler, keys::create::handler))
+        .route("/keys/diagnose", post(keys::diagnose::handler))
+        .route("/keys/verify", post(keys::verify::handler))
         .routes(routes!(keys::show::handler, keys::edit::handler, keys::delete::handler))
         .routes(routes!(keys::secrets::handler))
         .routes(routes!(keys::disable::handler))

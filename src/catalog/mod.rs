@@ -12,7 +12,7 @@ mod cursor;
 mod dialect;
 mod error;
 mod guard;
-mod keys;
+pub mod keys;
 mod open;
 mod projects;
 mod roles;

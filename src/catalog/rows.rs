@@ -85,6 +85,20 @@ pub(super) fn keys(rows: &[AnyRow]) -> Result<Vec<Key>, CatalogError> {
     Ok(keys)
 }
 
+/// Where each key of a list's rows stands in its order.
+pub(super) fn positions(rows: &[AnyRow]) -> Result<Vec<String>, CatalogError> {
+    let mut positions = Vec::new();
+    let mut last = None;
+    for row in rows {
+        let row = Reader::new(row, "keys", &["id"]);
+        let id: &str = row.get("id")?;
+        if last.replace(id) != Some(id) {
+            positions.push(row.get("position")?);
+        }
+    }
+    Ok(positions)
+}
+
 fn key(row: &AnyRow) -> Result<Key, CatalogError> {
     let row = Reader::new(row, "keys", &["id"]);
     let role: Option<Slug> = row.optional("role")?;

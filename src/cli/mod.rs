@@ -6,6 +6,7 @@ mod bootstrap;
 mod client;
 mod completion;
 mod confirm;
+mod doctor;
 mod environments;
 mod exit;
 mod expiry;
@@ -69,6 +70,8 @@ pub enum Command {
     Me(me::Me),
     /// List, create, change, delete and test webhooks, which are told what happens to keys.
     Webhooks(webhooks::Webhooks),
+    /// Find out why telemetry does not arrive.
+    Doctor(doctor::Doctor),
     /// List, show, remove and send again what no destination takes.
     Quarantine(quarantine::Quarantined),
     /// Print a script that teaches a shell to complete these commands.
@@ -90,6 +93,7 @@ pub async fn run(command: Command, terminal: &mut Terminal<'_>) -> Exit {
         Command::Members(members) => members.run(terminal).await,
         Command::Me(me) => me.run(terminal).await,
         Command::Webhooks(webhooks) => webhooks.run(terminal).await,
+        Command::Doctor(doctor) => doctor.run(terminal).await,
         Command::Quarantine(quarantined) => quarantined.run(terminal).await,
         Command::Completion(completion) => completion.run(terminal),
     };

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::Failure;
 use crate::domain::{Clock, SystemClock};
 
-/// Standard streams and the one secret of the environment.
+/// Standard streams, and what commands take from the environment.
 pub struct Terminal<'a> {
     /// Data.
     pub out: Box<dyn Write + Send + 'a>,
@@ -24,6 +24,10 @@ pub struct Terminal<'a> {
     pub admin_key: Option<Zeroizing<String>>,
     /// What «in 90 days» is counted from.
     pub clock: Arc<dyn Clock>,
+    /// The value of `GRIDGATE_TOKEN`.
+    pub token: Option<Zeroizing<String>>,
+    /// The variables whose names begin with `OTEL_EXPORTER_OTLP_`, and their values, which may hold a token.
+    pub exporter: Vec<(String, Zeroizing<String>)>,
 }
 
 impl Terminal<'static> {
@@ -38,8 +42,18 @@ impl Terminal<'static> {
             shown: io::stdout().is_terminal(),
             admin_key: std::env::var("GRIDGATE_ADMIN_KEY").ok().map(Zeroizing::new),
             clock: Arc::new(SystemClock),
+            token: std::env::var("GRIDGATE_TOKEN").ok().map(Zeroizing::new),
+            exporter: exporter_variables(),
         }
     }
+}
+
+/// Those that are text: no other can be meant.
+fn exporter_variables() -> Vec<(String, Zeroizing<String>)> {
+    let all =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let ours = all.filter(|(name, _)| name.starts_with("OTEL_EXPORTER_OTLP_"));
+    ours.map(|(name, value)| (name, Zeroizing::new(value))).collect()
 }
 
 impl Terminal<'_> {

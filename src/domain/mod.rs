@@ -40,7 +40,7 @@ pub use key::{Binding, Changed, Key, KeyChange, KeyStatus, Secret, SecretState};
 pub use legacy::LegacyToken;
 pub use permission::{Permission, Permissions};
 pub use random::{OsRandom, Random};
-pub use refusal::{Reason, Refusal};
+pub use refusal::{GrpcCode, Reason, Refusal};
 pub use role::Role;
 pub use secret::{Digest, Pepper};
 pub use signal::Signal;

@@ -81,6 +81,8 @@ pub struct Metrics {
     registry: Mutex<Registry>,
     /// By transport, then by signal; the last is for requests to a path of no signal.
     exports: Vec<Vec<Exports>>,
+    /// By reason; the last is for those that were told.
+    whoami: Vec<Counter>,
     /// By reason.
     connections_refused: [Counter; Crowded::ALL.len()],
     delivered_segments: Counter,
@@ -131,6 +133,9 @@ impl Metrics {
         let refused_connections = counters("connections_refused", "Connections refused, by reason");
         let connections_refused =
             Crowded::ALL.map(|reason| refused_connections.get_or_create_owned(&vec![("reason", reason.as_str())]));
+        let asked = counters("whoami", "Questions of whoami by their answer: ok, or the reason of the refusal");
+        let answers = Reason::ALL.iter().map(|reason| reason.as_str()).chain(["ok"]);
+        let whoami = answers.map(|answer| asked.get_or_create_owned(&vec![("answer", answer)])).collect();
         let mut counter = |name: &str, help: &str| {
             let counter = Counter::default();
             registry.register(name, help, counter.clone());
@@ -173,6 +178,7 @@ impl Metrics {
         Self {
             registry: Mutex::new(registry),
             exports,
+            whoami,
             connections_refused,
             delivered_segments,
             delivered_records,
@@ -202,6 +208,11 @@ impl Metrics {
         let tally = Tally { metrics: Arc::clone(self), transport: transport as usize, signal, decided: false };
         tally.exports().received.inc();
         tally
+    }
+
+    /// A client asked who it is; `refused` is why it was not told.
+    pub fn whoami(&self, refused: Option<Reason>) {
+        self.whoami[refused.map_or(Reason::ALL.len(), Reason::index)].inc();
     }
 
     /// A connection was refused.

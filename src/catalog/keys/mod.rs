@@ -1,10 +1,13 @@
 //! Keys and their secrets.
 
+pub mod list;
 mod read;
 mod write;
 
 use async_trait::async_trait;
-use sqlx::query;
+use sqlx::any::AnyArguments;
+use sqlx::query::Query;
+use sqlx::{Any, AssertSqlSafe, query};
 
 use super::audit::{self, of_key};
 use super::projects::{ensure_tenant, require_project};
@@ -12,29 +15,11 @@ use super::store::Store;
 use super::{CatalogError, Page, Paging, cursor, guard, rows};
 use crate::domain::audit::{Action, Target, TargetKind};
 use crate::domain::authority::is_standing_owner;
-use crate::domain::{
-    Actor, Binding, Changed, Key, KeyChange, KeyId, KeyStatus, Permissions, Slug, Timestamp, TokenKind,
-};
+use crate::domain::{Actor, Binding, Changed, Key, KeyChange, KeyId, Permissions, Timestamp};
+pub use list::KeyFilter;
+use list::{Statement, Value};
 pub(super) use read::read_key;
-use read::select_keys;
 pub(super) use write::{HMAC_SHA_256, SHA_256};
-
-/// Which keys to list. Absent means: all.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct KeyFilter {
-    /// Only keys of this project.
-    pub project: Option<Slug>,
-    /// Only ingest keys of this grid.
-    pub grid: Option<Slug>,
-    /// Only ingest keys of this environment.
-    pub environment: Option<Slug>,
-    /// Only keys of this kind.
-    pub kind: Option<TokenKind>,
-    /// Only keys that are people's (`true`), or that are not.
-    pub member: Option<bool>,
-    /// Only keys with one of these statuses; empty: any.
-    pub statuses: Vec<KeyStatus>,
-}
 
 /// What the catalog keeps of keys.
 #[async_trait]
@@ -47,8 +32,8 @@ pub trait Keys {
     /// One key with its secrets, whatever its status. [`CatalogError::Damaged`] where the row cannot be read.
     async fn key(&self, id: &KeyId) -> Result<Option<Key>, CatalogError>;
 
-    /// Keys with their secrets, newest first, whose status at `now` passes the filter. [`CatalogError::Cursor`] for a bad
-    /// position.
+    /// Keys with their secrets that pass the filter at `now`, in its order. [`CatalogError::Cursor`] for a position that is none, or
+    /// that is one of another filter.
     async fn keys(&self, filter: &KeyFilter, now: Timestamp, paging: &Paging) -> Result<Page<Key>, CatalogError>;
 
     /// Makes a change at the actor's instant, guarded against a concurrent one, and returns the key as it is then, with what the
@@ -90,40 +75,13 @@ impl Keys for Store {
     }
 
     async fn keys(&self, filter: &KeyFilter, now: Timestamp, paging: &Paging) -> Result<Page<Key>, CatalogError> {
-        let (created_at, id) = cursor::after_key(paging)?;
-        let mut select = query(select_keys!(
-            "SELECT *
-             FROM keys
-             WHERE (created_at < $1 OR (created_at = $1 AND id > $2))
-                 AND ($3 IS NULL OR project = $3)
-                 AND ($4 IS NULL OR grid = $4)
-                 AND ($5 IS NULL OR environment = $5)
-                 AND ($6 IS NULL OR kind = $6)
-                 AND CASE
-                     WHEN revoked_at IS NOT NULL THEN 'revoked'
-                     WHEN expires_at <= $7 THEN 'expired'
-                     WHEN disabled_at IS NOT NULL THEN 'disabled'
-                     ELSE 'active'
-                 END IN ($8, $9, $10, $11)
-                 AND ($12 IS NULL OR member = $12)
-             ORDER BY created_at DESC, id
-             LIMIT $13"
-        ))
-        .bind(created_at)
-        .bind(id)
-        .bind(filter.project.as_ref().map(Slug::as_str))
-        .bind(filter.grid.as_ref().map(Slug::as_str))
-        .bind(filter.environment.as_ref().map(Slug::as_str))
-        .bind(filter.kind.map(TokenKind::as_str))
-        .bind(now.micros());
-        for status in KeyStatus::ALL {
-            let wanted = filter.statuses.is_empty() || filter.statuses.contains(&status);
-            select = select.bind(wanted.then_some(status.as_str()));
-        }
-        let select = select.bind(filter.member.map(i64::from)).bind(cursor::rows_to_read(paging));
+        let after = cursor::after_key(filter, paging)?;
+        let select = list::statement(filter, now, after.as_ref(), cursor::rows_to_read(paging));
         self.bounded(async {
-            let keys = rows::keys(&select.fetch_all(&self.pool).await?)?;
-            Ok(cursor::page(keys, paging, cursor::of_key))
+            let rows = bound(select).fetch_all(&self.pool).await?;
+            let placed = rows::keys(&rows)?.into_iter().zip(rows::positions(&rows)?).collect();
+            let page = cursor::page(placed, paging, |(key, place): &(Key, _)| cursor::of_key(filter, &key.id, place));
+            Ok(Page { items: page.items.into_iter().map(|(key, _)| key).collect(), next: page.next })
         })
         .await
     }
@@ -165,6 +123,15 @@ impl Keys for Store {
         })
         .await
     }
+}
+
+/// The statement with its values, to be run.
+fn bound(statement: Statement) -> Query<'static, Any, AnyArguments> {
+    let Statement { sql, values } = statement;
+    values.into_iter().fold(query(AssertSqlSafe(sql)), |query, value| match value {
+        Value::Text(text) => query.bind(text),
+        Value::Integer(number) => query.bind(number),
+    })
 }
 
 /// The key in the audit log.

@@ -5,55 +5,62 @@ use sqlx::{AnyConnection, query};
 use crate::catalog::{CatalogError, rows};
 use crate::domain::{Key, KeyId};
 
-/// Keys of `$which` with their secrets, in the order of lists: one statement, so that a key is never seen with the secrets
+/// Keys of `$which` with their secrets, the newest first: one statement, so that a key is never seen with the secrets
 /// of another moment.
 macro_rules! select_keys {
     ($which:literal) => {
         concat!(
-            "SELECT
-                 k.id,
-                 k.kind,
-                 k.project,
-                 k.grid,
-                 k.environment,
-                 k.name,
-                 k.note,
-                 k.tags,
-                 k.owner,
-                 k.role,
-                 k.permissions,
-                 COALESCE(own.permissions, common.permissions) AS role_permissions,
-                 k.allowed,
-                 k.member,
-                 k.version,
-                 k.created_at,
-                 k.created_by,
-                 k.updated_at,
-                 k.expires_at,
-                 k.disabled_at,
-                 k.revoked_at,
-                 k.exposed_at,
-                 k.reviewed_at,
-                 s.version AS secret_version,
-                 s.digest,
-                 s.algorithm,
-                 s.pepper,
-                 s.format,
-                 s.created_at AS secret_created_at,
-                 s.retires_at,
-                 s.drained_after,
-                 s.first_used_at,
-                 s.last_used_at AS secret_last_used_at,
-                 s.last_used_address,
-                 s.last_used_agent
-             FROM (",
+            select_keys!(@columns),
+            " FROM (",
             $which,
-            ") AS k
-             LEFT JOIN roles AS own ON own.project = k.project AND own.slug = k.role
-             LEFT JOIN roles AS common ON common.project = '' AND common.slug = k.role
-             LEFT JOIN secrets AS s ON s.key_id = k.id
-             ORDER BY k.created_at DESC, k.id, s.version DESC"
+            ") AS k",
+            select_keys!(@joins),
+            " ORDER BY k.created_at DESC, k.id DESC, s.version DESC"
         )
+    };
+    (@columns) => {
+        "SELECT
+             k.id,
+             k.kind,
+             k.project,
+             k.grid,
+             k.environment,
+             k.name,
+             k.note,
+             k.tags,
+             k.owner,
+             k.role,
+             k.permissions,
+             COALESCE(own.permissions, common.permissions) AS role_permissions,
+             k.allowed,
+             k.member,
+             k.version,
+             k.created_at,
+             k.created_by,
+             k.updated_at,
+             k.expires_at,
+             k.disabled_at,
+             k.revoked_at,
+             k.exposed_at,
+             k.reviewed_at,
+             s.version AS secret_version,
+             s.digest,
+             s.algorithm,
+             s.pepper,
+             s.format,
+             s.created_at AS secret_created_at,
+             s.retires_at,
+             s.drained_after,
+             s.first_used_at,
+             s.last_used_at AS secret_last_used_at,
+             s.last_used_address,
+             s.last_used_agent"
+    };
+    (@joins) => {
+        "
+         LEFT JOIN roles AS own ON own.project = k.project AND own.slug = k.role
+         LEFT JOIN roles AS common ON common.project = '' AND common.slug = k.role
+         LEFT JOIN secrets AS s ON s.key_id = k.id"
     };
 }
 pub(super) use select_keys;

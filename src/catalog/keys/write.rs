@@ -21,18 +21,18 @@ pub(super) async fn require_free_name(
         "SELECT id
          FROM keys
          WHERE name = $1
-             AND project IS NOT DISTINCT FROM $2
-             AND grid IS NOT DISTINCT FROM $3
-             AND environment IS NOT DISTINCT FROM $4
+             AND COALESCE(project, '') = $2
+             AND COALESCE(grid, '') = $3
+             AND COALESCE(environment, '') = $4
              AND revoked_at IS NULL
              AND (expires_at IS NULL OR expires_at > $5)
              AND id <> $6
          LIMIT 1",
     )
     .bind(&key.name)
-    .bind(project)
-    .bind(grid)
-    .bind(environment)
+    .bind(project.unwrap_or_default())
+    .bind(grid.unwrap_or_default())
+    .bind(environment.unwrap_or_default())
     .bind(now.micros())
     .bind(key.id.to_string());
     match select.fetch_optional(connection).await? {
@@ -68,9 +68,10 @@ pub(super) async fn insert(connection: &mut AnyConnection, key: &Key) -> Result<
              disabled_at,
              revoked_at,
              exposed_at,
-             reviewed_at
+             reviewed_at,
+             last_used_at
          ) VALUES (
-             $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23
+             $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24
          )",
     )
     .bind(key.id.to_string())
@@ -95,7 +96,8 @@ pub(super) async fn insert(connection: &mut AnyConnection, key: &Key) -> Result<
     .bind(key.disabled_at.map(Timestamp::micros))
     .bind(key.revoked_at.map(Timestamp::micros))
     .bind(key.exposed_at.map(Timestamp::micros))
-    .bind(key.reviewed_at.map(Timestamp::micros));
+    .bind(key.reviewed_at.map(Timestamp::micros))
+    .bind(key.last_used().map(|used| used.last_at.micros()));
     wrote_one(insert.execute(&mut *connection).await?.rows_affected())?;
     insert_tags(&mut *connection, key).await?;
     for secret in &key.secrets {
@@ -147,6 +149,8 @@ pub(super) async fn update(connection: &mut AnyConnection, before: &Key, key: &K
     if key.tags != before.tags {
         query("DELETE FROM key_tags WHERE key_id = $1").bind(&id).execute(&mut *connection).await?;
         insert_tags(&mut *connection, key).await?;
+    } else if key.revoked_at != before.revoked_at {
+        query("UPDATE key_tags SET revoked = 1 WHERE key_id = $1").bind(&id).execute(&mut *connection).await?;
     }
     for old in &before.secrets {
         match key.secrets.iter().find(|secret| secret.version == old.version) {
@@ -166,7 +170,13 @@ pub(super) async fn update(connection: &mut AnyConnection, before: &Key, key: &K
 
 async fn insert_tags(connection: &mut AnyConnection, key: &Key) -> Result<(), CatalogError> {
     for tag in key.tags.iter() {
-        let insert = query("INSERT INTO key_tags (tag, key_id) VALUES ($1, $2)").bind(tag).bind(key.id.to_string());
+        let insert =
+            query("INSERT INTO key_tags (tag, key_id, project, created_at, revoked) VALUES ($1, $2, $3, $4, $5)")
+                .bind(tag)
+                .bind(key.id.to_string())
+                .bind(key.binding.project().map(Slug::as_str))
+                .bind(key.created_at.micros())
+                .bind(i64::from(key.revoked_at.is_some()));
         wrote_one(insert.execute(&mut *connection).await?.rows_affected())?;
     }
     Ok(())

@@ -33,6 +33,11 @@ pub struct Target {
 }
 
 impl Target {
+    /// Whether somebody gave an admin key.
+    pub(in crate::cli) const fn has_key(&self, terminal: &Terminal<'_>) -> bool {
+        self.admin_key_file.is_some() || terminal.admin_key.is_some()
+    }
+
     /// Scheme, host, port and whatever path stands before `/api/v1`, without a final `/`.
     pub(super) fn base(&self) -> Result<String, Failure> {
         let usage = |what: &str| {

@@ -9,7 +9,7 @@ use moka::ops::compute::{CompResult, Op};
 
 use super::{CachedKey, KeyCache, KeyCacheSettings, LookupError, Stamp, is_within};
 use crate::domain::secret::Peppers;
-use crate::domain::{Digest, KeyId, LegacyToken, Timestamp, credential};
+use crate::domain::{KeyId, LegacyToken, Timestamp, credential};
 
 /// Digests of legacy tokens under the newest pepper, and what is known of them.
 pub(super) struct Digests {
@@ -85,9 +85,7 @@ impl KeyCache {
                 if self.digests.is_unknown(&digest, self.settings.unknown_ttl, stamp.at).await {
                     return Ok(Op::Nop);
                 }
-                // As it may be stored: under any of the peppers, or as it was imported.
-                let mut stored: Vec<_> = peppers.iter().map(|pepper| pepper.digest(token.text())).collect();
-                stored.push(Digest::sha_256(token.text()));
+                let stored = credential::digests(token.text(), peppers);
                 match self.ask(stamp.at, None, self.catalog.key_of_digest(&stored)).await? {
                     Some(id) => Ok(Op::Put(id)),
                     None => {

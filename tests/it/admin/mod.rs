@@ -3,6 +3,7 @@
 mod audit;
 mod authentication;
 mod commit;
+mod diagnose;
 mod input;
 mod isolation;
 mod keys;

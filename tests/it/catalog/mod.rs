@@ -5,8 +5,10 @@
 mod audit;
 mod damage;
 mod keys;
+mod lists;
 mod names;
 mod opening;
+mod plans;
 mod roles;
 mod secrets;
 mod webhooks;

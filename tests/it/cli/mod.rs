@@ -67,6 +67,8 @@ impl Shell {
                 shown: false,
                 admin_key: self.admin_key.clone().map(Zeroizing::new),
                 clock: Arc::new(ManualClock::new(START)),
+                token: None,
+                exporter: Vec::new(),
             },
         )
         .await;

@@ -144,6 +144,8 @@ async fn command_to(shown: bool, data: &Path, line: &str) -> (Exit, String, Stri
         shown,
         admin_key: None,
         clock: Arc::new(SystemClock),
+        token: None,
+        exporter: Vec::new(),
     };
     let exit = run(cli.command, &mut terminal).await;
     drop(terminal);

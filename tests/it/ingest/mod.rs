@@ -7,6 +7,7 @@ pub(crate) mod client;
 mod compression;
 mod cors;
 mod credentials;
+mod doctor;
 mod examples;
 mod floods;
 mod forward;
@@ -33,6 +34,7 @@ mod success;
 mod tls;
 pub(crate) mod told;
 mod unread;
+mod whoami;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -42,6 +42,7 @@ pub(super) const TABLE: &[(&str, u16, i32, Option<u32>)] = &[
     ("permission_denied", 403, 7, None),
     ("rate_limited", 429, 8, Some(1)),
     ("quota_exhausted", 403, 7, None),
+    ("query_invalid", 400, 3, None),
     ("content_type_unsupported", 415, 12, None),
     ("compression_unsupported", 415, 12, None),
     ("compression_undeclared", 400, 13, None),
