@@ -119,6 +119,8 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(projects::show::handler))
         .routes(routes!(grids::list::handler, grids::create::handler))
         .routes(routes!(keys::list::handler, keys::create::handler))
+        .routes(routes!(keys::quarter::handler))
+        .routes(routes!(keys::review::handler))
         .route("/keys/diagnose", post(keys::diagnose::handler))
         .route("/keys/verify", post(keys::verify::handler))
         .routes(routes!(keys::show::handler, keys::edit::handler, keys::delete::handler))
@@ -126,14 +128,11 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(keys::disable::handler))
         .routes(routes!(keys::enable::handler))
         .routes(routes!(keys::revoke::handler))
-        .route("/webhooks", get(webhooks::list::handler).post(webhooks::create::handler))
-        .route(
-            "/webhooks/{id}",
-            get(webhooks::show::handler).patch(webhooks::edit::handler).delete(webhooks::delete::handler),
-        )
-        .route("/webhooks/{id}/rotate-secret", post(webhooks::rotate_secret::handler))
-        .route("/webhooks/{id}/test", post(webhooks::test::handler))
-        .route("/webhooks/{id}/deliveries", get(webhooks::deliveries::handler))
+        .routes(routes!(webhooks::list::handler, webhooks::create::handler))
+        .routes(routes!(webhooks::show::handler, webhooks::edit::handler, webhooks::delete::handler))
+        .routes(routes!(webhooks::rotate_secret::handler))
+        .routes(routes!(webhooks::test::handler))
+        .routes(routes!(webhooks::deliveries::handler))
         .routes(routes!(keys::regenerate::handler))
         .routes(routes!(keys::rotate::handler))
         .routes(routes!(keys::complete_rotation::handler))

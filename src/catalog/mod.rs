@@ -22,7 +22,7 @@ mod store;
 mod webhooks;
 
 pub use audit::{Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Broken, EntryHash};
-pub use keys::{KeyFilter, Keys};
+pub use keys::{Hygiene, KeyFilter, Keys, Notice, Review};
 pub use open::{CatalogSettings, OpenError, connect, migrate};
 pub use projects::{EnvironmentEdit, Grid, Project, ProjectEdit, Projects};
 pub use roles::Roles;
@@ -138,7 +138,9 @@ impl std::fmt::Display for Entity {
 ///
 /// [`Actor`]: crate::domain::Actor
 #[async_trait]
-pub trait Catalog: Projects + Keys + Secrets + Roles + Audit + Webhooks + Deliveries + Send + Sync + 'static {
+pub trait Catalog:
+    Projects + Keys + Hygiene + Secrets + Roles + Audit + Webhooks + Deliveries + Send + Sync + 'static
+{
     /// Asks the database for an answer, for readiness.
     async fn ping(&self) -> Result<(), CatalogError>;
 }

@@ -62,6 +62,8 @@ pub enum Command {
     Environments(environments::Environments),
     /// The whole life of keys.
     Keys(keys::Keys),
+    /// Find out why telemetry does not arrive.
+    Doctor(doctor::Doctor),
     /// List, create, change and delete roles: names for what keys may do.
     Roles(roles::Roles),
     /// List, invite, change and remove the people that administer.
@@ -70,8 +72,6 @@ pub enum Command {
     Me(me::Me),
     /// List, create, change, delete and test webhooks, which are told what happens to keys.
     Webhooks(webhooks::Webhooks),
-    /// Find out why telemetry does not arrive.
-    Doctor(doctor::Doctor),
     /// List, show, remove and send again what no destination takes.
     Quarantine(quarantine::Quarantined),
     /// Print a script that teaches a shell to complete these commands.
@@ -89,11 +89,11 @@ pub async fn run(command: Command, terminal: &mut Terminal<'_>) -> Exit {
         Command::Grids(grids) => grids.run(terminal).await,
         Command::Environments(environments) => environments.run(terminal).await,
         Command::Keys(keys) => keys.run(terminal).await,
+        Command::Doctor(doctor) => doctor.run(terminal).await,
         Command::Roles(roles) => roles.run(terminal).await,
         Command::Members(members) => members.run(terminal).await,
         Command::Me(me) => me.run(terminal).await,
         Command::Webhooks(webhooks) => webhooks.run(terminal).await,
-        Command::Doctor(doctor) => doctor.run(terminal).await,
         Command::Quarantine(quarantined) => quarantined.run(terminal).await,
         Command::Completion(completion) => completion.run(terminal),
     };

@@ -22,12 +22,12 @@ pub struct Terminal<'a> {
     pub shown: bool,
     /// The value of `GRIDGATE_ADMIN_KEY`.
     pub admin_key: Option<Zeroizing<String>>,
-    /// What «in 90 days» is counted from.
-    pub clock: Arc<dyn Clock>,
     /// The value of `GRIDGATE_TOKEN`.
     pub token: Option<Zeroizing<String>>,
     /// The variables whose names begin with `OTEL_EXPORTER_OTLP_`, and their values, which may hold a token.
     pub exporter: Vec<(String, Zeroizing<String>)>,
+    /// What «in 90 days» is counted from.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Terminal<'static> {
@@ -41,9 +41,9 @@ impl Terminal<'static> {
             interactive: io::stdin().is_terminal() && io::stderr().is_terminal(),
             shown: io::stdout().is_terminal(),
             admin_key: std::env::var("GRIDGATE_ADMIN_KEY").ok().map(Zeroizing::new),
-            clock: Arc::new(SystemClock),
             token: std::env::var("GRIDGATE_TOKEN").ok().map(Zeroizing::new),
             exporter: exporter_variables(),
+            clock: Arc::new(SystemClock),
         }
     }
 }

@@ -47,6 +47,7 @@ pub use crate::storage::lock::FolderLock;
 use crate::storage::log::Committer;
 use crate::storage::open::Storage;
 pub use crate::storage::quarantine::{Quarantine, SetAside};
+use crate::upkeep::hygiene::Inspector;
 use crate::upkeep::uses::UseKeeper;
 use crate::upkeep::webhooks::courier::Courier;
 use connections::Connections;
@@ -77,7 +78,7 @@ pub struct Server {
     committer: Committer,
     deliverer: Deliverer,
     forwarders: Vec<Forwarder>,
-    courier: Courier,
+    upkeep: (Courier, Inspector),
     connections: Connections,
     listeners: Listeners,
     stop: CancellationToken,
@@ -170,10 +171,16 @@ impl Server {
         metrics
             .gauge("unwritten_uses", "Secrets whose last use is not written down yet", move || unwritten.len() as u64);
 
-        let limits = Arc::new(Limits::new(admin_limits(&config), &clock));
         let sender = Arc::new(webhook_sender(&config, &peppers, &clock)?);
         let courier =
             Courier::new(Arc::clone(&catalog), Arc::clone(&sender), Arc::clone(&random), metrics.webhooks.clone());
+        let inspector = Inspector {
+            catalog: Arc::clone(&catalog),
+            clock: Arc::clone(&clock),
+            random: Arc::clone(&random),
+            metrics: metrics.hygiene.clone(),
+        };
+        let limits = Arc::new(Limits::new(admin_limits(&config), &clock));
         let admin = AdminState {
             limits,
             catalog: Arc::clone(&catalog),
@@ -194,7 +201,7 @@ impl Server {
             committer,
             deliverer,
             forwarders,
-            courier,
+            upkeep: (courier, inspector),
             connections,
             listeners,
             stop,
@@ -256,7 +263,7 @@ impl Server {
             committer,
             mut deliverer,
             forwarders,
-            courier,
+            upkeep: (courier, inspector),
             connections,
             listeners,
             stop,
@@ -281,6 +288,8 @@ impl Server {
         let (told, failed) = (upkeep_stop.clone(), crashed.clone());
         let mut upkeep = JoinSet::new();
         upkeep.spawn(essential("webhooks", failed, async move { courier.run(&told).await }));
+        let (told, failed) = (upkeep_stop.clone(), crashed.clone());
+        upkeep.spawn(essential("hygiene", failed, async move { inspector.run(&told).await }));
 
         let Listeners { ingest, admin: admin_port, certificates } = listeners;
         let _reloading = AbortOnDropHandle::new(tokio::spawn(certificates.reload(config.clone())));

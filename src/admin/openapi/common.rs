@@ -107,7 +107,7 @@ impl Present {
         let mut codes = vec![Code::Internal, Code::Invalid, Code::RateLimited];
         if let Some(permissions) = &self.permissions {
             codes.extend(Code::ALL.iter().filter(|code| code.as_str().starts_with("credentials_")));
-            codes.push(Code::CatalogUnavailable);
+            codes.extend([Code::IpNotAllowed, Code::CatalogUnavailable]);
             codes.extend((!permissions.is_empty()).then_some(Code::PermissionDenied));
         }
         if self.body {

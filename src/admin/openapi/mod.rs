@@ -26,6 +26,7 @@ use super::problem::ProblemView;
     tags(
         (name = "projects", description = "Projects, their grids, and environments"),
         (name = "keys", description = "Keys and their whole life"),
+        (name = "webhooks", description = "Who is told of what happens to keys"),
         (name = "description", description = "This description"),
     ),
 )]

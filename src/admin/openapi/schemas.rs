@@ -3,7 +3,12 @@
 //! Fields are text in the code, because the checks tell more of a fault than types do; `value_type` puts these in their place.
 //! What a value may be is in the domain and in the checks; schemathesis holds both against these.
 
-use utoipa::{IntoParams, ToSchema};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
+
+use crate::domain::hygiene;
+use crate::domain::webhook::EventKind;
 
 /// 1 to 40 characters of `a-z`, `0-9` and single `-` between them. Immutable.
 #[derive(ToSchema)]
@@ -143,4 +148,101 @@ pub struct KeyQuery {
         nullable = false
     )]
     pub status: Option<String>,
+}
+
+/// The public id of a webhook.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = "^whk_[0-9A-Za-z]{12}$")]
+pub struct WebhookId(pub String);
+
+/// Where messages are sent: an https URL of a public host, without credentials and fragment.
+#[derive(ToSchema)]
+#[schema(value_type = String, max_length = 2048, pattern = "^https?://[^\\s#@]+$")]
+pub struct WebhookUrl(pub String);
+
+/// Whether a webhook is told of events.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum WebhookStatus {
+    /// It is.
+    Active,
+    /// It is not.
+    Disabled,
+}
+
+/// Why a webhook is told of nothing.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum WebhookDisabled {
+    /// Somebody asked for it.
+    Asked,
+    /// Nothing arrived for days.
+    Failing,
+    /// The receiver answered 410.
+    Gone,
+}
+
+/// Where a message is on its way.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum DeliveryState {
+    /// It is sent, again or for the first time.
+    Pending,
+    /// The receiver has it.
+    Delivered,
+    /// Every attempt failed.
+    Failed,
+}
+
+/// Declares a schema of the names that the domain has.
+macro_rules! named {
+    ($(#[$doc:meta])* $schema:ident = $words:ty) => {
+        $(#[$doc])*
+        pub struct $schema;
+
+        impl PartialSchema for $schema {
+            fn schema() -> RefOr<Schema> {
+                let names = <$words>::ALL.iter().map(|word| word.as_str());
+                ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).build().into()
+            }
+        }
+
+        impl ToSchema for $schema {}
+    };
+}
+
+named! {
+    /// What a webhook can be told of.
+    Event = EventKind
+}
+
+named! {
+    /// Why a key needs attention.
+    Flag = hygiene::Flag
+}
+
+/// A quarter of a year, in UTC.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = "^[0-9]{4}-Q[1-4]$")]
+pub struct Quarter(pub String);
+
+/// The filter of the list of webhooks.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct WebhookQuery {
+    /// Only webhooks of this project.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub project: Option<String>,
+}
+
+/// The quarter and the filter of the list of keys to review.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ReviewQuery {
+    /// A quarter that has begun; the present one unless told otherwise.
+    #[param(value_type = Option<Quarter>, nullable = false)]
+    pub quarter: Option<String>,
+    /// Only keys of this project.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub project: Option<String>,
 }

@@ -5,12 +5,14 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::{WebhookWithSecret, events, note, url};
+use super::{WebhookWithSecret, events, url};
 use crate::admin::AdminState;
 use crate::admin::body;
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
+use crate::admin::openapi::schemas;
 use crate::admin::precondition::etag;
 use crate::admin::problem::{Place, Problem};
 use crate::admin::projects;
@@ -18,22 +20,37 @@ use crate::domain::Permission;
 use crate::domain::webhook::{Disabled, SigningSecret, Webhook, WebhookId};
 
 /// The body.
-#[derive(Default, Debug, Serialize, Deserialize)]
+#[derive(Default, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewWebhook {
     /// Where messages are sent.
+    #[schema(value_type = schemas::WebhookUrl)]
     pub url: Option<String>,
     /// What it is told of, by name; at least one.
+    #[schema(value_type = Vec<schemas::Event>, min_items = 1)]
     pub events: Option<Vec<String>>,
     /// The project whose keys it is told of. Without one it is every project's, and the installation's.
+    #[schema(value_type = Option<schemas::Slug>)]
     pub project: Option<String>,
     /// Free text for people.
+    #[schema(value_type = Option<schemas::Note>)]
     pub note: Option<String>,
     /// Whether nothing is sent until it is enabled.
     pub disabled: Option<bool>,
 }
 
 /// Creates a webhook and shows its signing secret, once.
+#[utoipa::path(
+    post, path = "/webhooks", tag = "webhooks", operation_id = "create_webhook",
+    security(("bearer" = ["webhook.create"])),
+    request_body = NewWebhook,
+    responses(
+        (status = 201, body = WebhookWithSecret, headers(("location"), ("etag"))),
+        (status = 403, description = "installation_only"),
+        (status = 404, description = "project_not_found"),
+        (status = 409, description = "webhook_limit_reached"),
+    ),
+)]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,
@@ -65,7 +82,7 @@ async fn read(new: &NewWebhook, caller: &Caller, state: &AdminState) -> Result<W
             None
         }
     };
-    let note = note(&mut check, new.note.as_deref().unwrap_or_default());
+    let note = check.note(Place::field("note"), Some(new.note.as_deref().unwrap_or_default()));
     let url = match &new.url {
         Some(text) => url(&mut check, state, text).await,
         None => {

@@ -6,8 +6,9 @@ use axum::response::IntoResponse;
 
 use super::{WebhookWithSecret, visible};
 use crate::admin::AdminState;
-use crate::admin::body::WebhookPath;
+use crate::admin::body::{Empty, WebhookPath};
 use crate::admin::caller::Caller;
+use crate::admin::openapi::schemas;
 use crate::admin::precondition::{IfMatch, etag};
 use crate::admin::problem::Problem;
 use crate::catalog::Entity;
@@ -15,11 +16,22 @@ use crate::domain::Permission;
 use crate::domain::webhook::WebhookChange;
 
 /// Replaces the signing secret and shows the new one, once. For 24 hours messages are signed by both.
+#[utoipa::path(
+    post, path = "/webhooks/{id}/rotate-secret", tag = "webhooks", operation_id = "rotate_webhook_secret",
+    security(("bearer" = ["webhook.update"])),
+    params(("id" = schemas::WebhookId, Path), schemas::IfMatch),
+    responses(
+        (status = 200, body = WebhookWithSecret, headers(("etag"))),
+        (status = 404, description = "webhook_not_found"),
+        (status = 412, description = "version_conflict"),
+    ),
+)]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,
     WebhookPath(id): WebhookPath,
     if_match: IfMatch,
+    _: Empty,
 ) -> Result<impl IntoResponse, Problem> {
     caller.require(Permission::WebhookUpdate)?;
     let expected = if_match.expected(visible(&state, &caller, &id).await?.version)?;

@@ -249,7 +249,7 @@ fn json(body: &impl Serialize) -> Result<Bytes, Failure> {
 }
 
 /// An error with its causes: the outermost says little («client error (Connect)»).
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
+pub(in crate::cli) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -33,11 +33,6 @@ pub struct Target {
 }
 
 impl Target {
-    /// Whether somebody gave an admin key.
-    pub(in crate::cli) const fn has_key(&self, terminal: &Terminal<'_>) -> bool {
-        self.admin_key_file.is_some() || terminal.admin_key.is_some()
-    }
-
     /// Scheme, host, port and whatever path stands before `/api/v1`, without a final `/`.
     pub(super) fn base(&self) -> Result<String, Failure> {
         let usage = |what: &str| {
@@ -52,6 +47,11 @@ impl Target {
             return Err(usage("has a query"));
         }
         Ok(self.admin_url.trim_end_matches('/').to_owned())
+    }
+
+    /// Whether somebody gave an admin key.
+    pub(in crate::cli) const fn has_key(&self, terminal: &Terminal<'_>) -> bool {
+        self.admin_key_file.is_some() || terminal.admin_key.is_some()
     }
 
     /// The header that carries the admin key.

@@ -32,7 +32,9 @@ use gridgate::domain::random::SeededRandom;
 use gridgate::domain::secret::Peppers;
 use gridgate::domain::uses::Uses;
 use gridgate::domain::{Actor, Binding, Key, Pepper, Permissions, Timestamp};
+use gridgate::observe::metrics::Metrics;
 use gridgate::observe::webhooks::WebhookMetrics;
+use gridgate::upkeep::hygiene::Inspector;
 use gridgate::upkeep::webhooks::courier::Courier;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -69,7 +71,7 @@ pub(crate) struct Server {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) owner: Admin,
     pub(crate) events: Events,
-    pub(crate) watched: Arc<Watched>,
+    watched: Arc<Watched>,
     pub(crate) names: Arc<Names>,
     state: AdminState,
     _fresh: Fresh,
@@ -163,9 +165,20 @@ impl Server {
         Courier::new(catalog, webhooks, random, WebhookMetrics::default())
     }
 
+    /// What looks the keys of the same catalog through.
+    pub(crate) fn inspector(&self) -> Inspector {
+        let AdminState { catalog, clock, random, .. } = self.state.clone();
+        Inspector { catalog, clock, random, metrics: Metrics::new().hygiene.clone() }
+    }
+
     /// From now on every call of the catalog fails.
     pub(crate) fn take_database_away(&self) {
         self.watched.down.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on they succeed again.
+    pub(crate) fn give_database_back(&self) {
+        self.watched.down.store(false, Ordering::SeqCst);
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -276,6 +289,7 @@ pub(crate) fn ingest_view(server: &Server, id: &Value, project: &str, name: &str
         "last_used_at": null,
         "last_used_address": null,
         "last_used_user_agent": null,
+        "attention": [],
         "secrets": [secret_view(1, "current", START_TEXT, &Value::Null)],
     })
 }

@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use async_trait::async_trait;
 use gridgate::catalog::{
     Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Catalog, CatalogError, Deliveries, EnvironmentEdit, Grid,
-    Happened, KeyFilter, Keys, Page, Paging, Project, ProjectEdit, Projects, Roles, Secrets, Subscriber, Webhooks,
+    Happened, Hygiene, KeyFilter, Keys, Notice, Page, Paging, Project, ProjectEdit, Projects, Review, Roles, Secrets,
+    Subscriber, Webhooks,
 };
 use gridgate::domain::audit::{Action, Actor};
+use gridgate::domain::hygiene::Flag;
 use gridgate::domain::role::RoleEdit;
 use gridgate::domain::uses::LastUse;
 use gridgate::domain::webhook::{Attempt, Delivery, DeliveryState, Webhook, WebhookChange, WebhookId};
@@ -245,6 +247,36 @@ impl Deliveries for Watched {
 
     async fn forget_deliveries(&self, before: Timestamp, limit: u32) -> Result<u64, CatalogError> {
         self.inner()?.forget_deliveries(before, limit).await
+    }
+}
+
+#[async_trait]
+impl Hygiene for Watched {
+    async fn living_keys(&self, project: Option<&Slug>, paging: &Paging) -> Result<Page<Key>, CatalogError> {
+        self.inner()?.living_keys(project, paging).await
+    }
+
+    async fn reviews(
+        &self,
+        project: Option<&Slug>,
+        paging: &Paging,
+        begin: Timestamp,
+        end: Timestamp,
+    ) -> Result<Vec<Review>, CatalogError> {
+        self.inner()?.reviews(project, paging, begin, end).await
+    }
+
+    async fn notices(&self, after: Option<&KeyId>, until: Option<&KeyId>) -> Result<Vec<(KeyId, Flag)>, CatalogError> {
+        self.inner()?.notices(after, until).await
+    }
+
+    async fn write_notices(
+        &self,
+        given: &[Notice],
+        gone: &[(KeyId, Flag)],
+        now: Timestamp,
+    ) -> Result<(), CatalogError> {
+        self.inner()?.write_notices(given, gone, now).await
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod audit;
 mod damage;
+mod hygiene;
 mod keys;
 mod lists;
 mod names;

@@ -66,9 +66,9 @@ impl Shell {
                 interactive: self.answer.is_some(),
                 shown: false,
                 admin_key: self.admin_key.clone().map(Zeroizing::new),
-                clock: Arc::new(ManualClock::new(START)),
                 token: None,
                 exporter: Vec::new(),
+                clock: Arc::new(ManualClock::new(START)),
             },
         )
         .await;

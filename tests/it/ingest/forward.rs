@@ -143,9 +143,9 @@ async fn command_to(shown: bool, data: &Path, line: &str) -> (Exit, String, Stri
         interactive: false,
         shown,
         admin_key: None,
-        clock: Arc::new(SystemClock),
         token: None,
         exporter: Vec::new(),
+        clock: Arc::new(SystemClock),
     };
     let exit = run(cli.command, &mut terminal).await;
     drop(terminal);

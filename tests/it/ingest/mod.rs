@@ -34,6 +34,7 @@ mod success;
 mod tls;
 pub(crate) mod told;
 mod unread;
+mod upkeep;
 mod whoami;
 
 use std::collections::BTreeMap;
