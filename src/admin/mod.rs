@@ -58,7 +58,7 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::any;
 use http::{HeaderValue, header};
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 use crate::catalog::Catalog;
@@ -142,6 +142,8 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(webhooks::rotate_secret::handler))
         .routes(routes!(webhooks::test::handler))
         .routes(routes!(webhooks::deliveries::handler))
+        .routes(routes!(keys::purge::handler))
+        .routes(routes!(keys::import::handler).layer(DefaultBodyLimit::max(keys::import::MAX_BYTES)))
         .routes(routes!(keys::regenerate::handler))
         .routes(routes!(keys::rotate::handler))
         .routes(routes!(keys::complete_rotation::handler))

@@ -90,7 +90,7 @@ impl Audit {
                 let settings = catalog_settings(&installation.config()?);
                 Source::Database(catalog::connect(&settings).await.context("catalog.url").map_err(Failure::from)?)
             }
-            None => Source::Api(Client::new(&self.target, terminal)?),
+            None => Source::Api(Box::new(Client::new(&self.target, terminal)?)),
         };
         match self.verb {
             Verb::List(filter) => {
@@ -124,7 +124,7 @@ impl Directly {
 
 /// Where the log is read.
 enum Source {
-    Api(Client),
+    Api(Box<Client>),
     Database(Arc<dyn Catalog>),
 }
 
@@ -149,7 +149,7 @@ impl Source {
             Self::Database(catalog) => {
                 let filter = AuditFilter { project, actor, target, action, since, until };
                 let paging = Paging { limit, after: None };
-                let page = catalog.audit_entries(&filter, &paging).await.map_err(unread)?;
+                let page = catalog.audit_entries(&filter, &paging).await.map_err(|error| unread(&error))?;
                 Ok(page.items.into_iter().map(AuditView::from).collect())
             }
         }
@@ -158,7 +158,7 @@ impl Source {
     async fn head(&self) -> Result<HeadView, Failure> {
         match self {
             Self::Api(client) => client.get("/audit-events/head").await,
-            Self::Database(catalog) => Ok(catalog.audit_head().await.map_err(unread)?.into()),
+            Self::Database(catalog) => Ok(catalog.audit_head().await.map_err(|error| unread(&error))?.into()),
         }
     }
 
@@ -168,7 +168,7 @@ impl Source {
                 let query = expect.map(|head| format!("?expect={head}")).unwrap_or_default();
                 client.get(&format!("/audit-events/verify{query}")).await
             }
-            Self::Database(catalog) => Ok(catalog.verify_audit(expect).await.map_err(unread)?.into()),
+            Self::Database(catalog) => Ok(catalog.verify_audit(expect).await.map_err(|error| unread(&error))?.into()),
         }
     }
 }
@@ -190,7 +190,7 @@ fn shown(head: &HeadView) -> String {
     format!("{}:{}", head.seq, head.hash)
 }
 
-fn unread(error: catalog::CatalogError) -> Failure {
+fn unread(error: &catalog::CatalogError) -> Failure {
     Failure::new(Exit::Failed, format!("the audit log cannot be read: {error}"))
 }
 

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::client::{Client, Target};
+use super::client::{Client, Data, Target};
 use super::output::{self, Output, Row, brief, moment, or_dash};
 use super::patch::{Patch, text};
 use super::{Failure, Terminal};
@@ -65,8 +65,8 @@ impl Environments {
         let client = Client::new(&self.target, terminal)?;
         match self.verb {
             Verb::List => {
-                let environments: Vec<EnvironmentView> = client.list("/environments", &[]).await?;
-                output::rows(terminal, self.output, &environments)
+                let environments: Data<EnvironmentView> = client.get("/environments").await?;
+                output::rows(terminal, self.output, &environments.data)
             }
             Verb::Create { slug, code, name, rotation_days, no_rotation } => {
                 let rotation_days = if no_rotation { Some(None) } else { rotation_days.map(Some) };

@@ -167,7 +167,7 @@ impl Row for RoleView {
     const COLUMNS: &'static [&'static str] = &["ROLE", "NAME", "KIND", "SCOPE", "PERMISSIONS"];
 
     fn values(&self) -> Vec<String> {
-        vec![self.slug.clone(), brief(&self.name), self.kind.clone(), scope(self), joined(&self.permissions)]
+        vec![self.slug.clone(), brief(&self.name), self.kind.clone(), scope(self), brief(&joined(&self.permissions))]
     }
 }
 

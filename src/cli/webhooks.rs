@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::client::{Client, Target, most};
+use super::client::{Client, IdempotencyKey, Once, Target, most};
 use super::confirm::{Question, Sure};
 use super::output::{self, Card, Output, Row, brief, inert, joined, moment, moment_or_dash, or_dash};
 use super::patch::{Patch, list, text};
@@ -47,7 +47,12 @@ enum Verb {
         sure: Sure,
     },
     /// Give a webhook a new signing secret and print it, which is shown once; messages are signed by both for a day.
-    RotateSecret(One),
+    RotateSecret {
+        #[command(flatten)]
+        one: One,
+        #[command(flatten)]
+        once: Once,
+    },
     /// Send a message at once and say what came of it.
     Test(One),
     /// List the messages of a webhook and what became of them, newest first.
@@ -84,6 +89,8 @@ struct Create {
     /// Send nothing until it is enabled.
     #[arg(long)]
     disabled: bool,
+    #[command(flatten)]
+    once: Once,
 }
 
 #[derive(Debug, Args)]
@@ -119,15 +126,17 @@ impl Webhooks {
                 output::rows(terminal, output, &client.list::<WebhookView>("/webhooks", &filters).await?)
             }
             Verb::Create(create) => {
-                let made = client.post("/webhooks", &create.body()).await?;
-                show_secret(&made, output, terminal)
+                let key = create.once.key()?;
+                let made = client.post_once("/webhooks", &create.body(), &key).await?;
+                show_secret(&made, output, &key, terminal)
             }
             Verb::Show(one) => output::whole(terminal, output, &client.get::<WebhookView>(&one.path("")?).await?),
             Verb::Edit(edit) => edit.run(&client, output, terminal).await,
             Verb::Delete { one, sure } => one.delete(&sure, &client, terminal).await,
-            Verb::RotateSecret(one) => {
-                let made = client.command(&one.path("/rotate-secret")?).await?;
-                show_secret(&made, output, terminal)
+            Verb::RotateSecret { one, once } => {
+                let key = once.key()?;
+                let made = client.command_once(&one.path("/rotate-secret")?, &key).await?;
+                show_secret(&made, output, &key, terminal)
             }
             Verb::Test(one) => {
                 let delivery: DeliveryView = client.command(&one.path("/test")?).await?;
@@ -199,13 +208,19 @@ impl Edit {
 }
 
 /// The secret alone goes to stdout, unless JSON was asked for.
-fn show_secret(made: &WebhookWithSecret, output: Output, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+fn show_secret(
+    made: &WebhookWithSecret,
+    output: Output,
+    key: &IdempotencyKey,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Failure> {
     let url = inert(&made.webhook.url);
     terminal.say(&format!("the signing secret of {} to {url}; it is shown this once", made.webhook.id));
-    match output {
-        Output::Table => Ok(terminal.data(&made.secret)?),
+    let written = match output {
+        Output::Table => terminal.data(&made.secret).map_err(Failure::from),
         Output::Json => output::json(terminal, made),
-    }
+    };
+    written.map_err(|failure| failure.hint(key.advice()))
 }
 
 impl Row for WebhookView {

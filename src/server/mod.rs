@@ -15,6 +15,7 @@ mod settings;
 mod slots;
 mod stalled;
 pub(crate) mod tls;
+mod upkeep;
 
 use std::fs::DirBuilder;
 use std::net::SocketAddr;
@@ -59,6 +60,7 @@ use settings::{
     storage_settings, webhook_sender,
 };
 use slots::Slots;
+use upkeep::Upkeep;
 
 /// What the outside world gives to a process; tests give something else.
 #[derive(Clone)]
@@ -285,12 +287,7 @@ impl Server {
             forwarding.spawn(essential("forwarding", failed, async move { forwarder.run(&told).await }));
         }
 
-        let upkeep_stop = CancellationToken::new();
-        let (told, failed) = (upkeep_stop.clone(), crashed.clone());
-        let mut upkeep = JoinSet::new();
-        upkeep.spawn(essential("webhooks", failed, async move { courier.run(&told).await }));
-        let (told, failed) = (upkeep_stop.clone(), crashed.clone());
-        upkeep.spawn(essential("hygiene", failed, async move { inspector.run(&told).await }));
+        let upkeep = Upkeep::begin(courier, inspector, &crashed);
 
         let Listeners { ingest, admin: admin_port, certificates } = listeners;
         let _reloading = AbortOnDropHandle::new(tokio::spawn(certificates.reload(config.clone())));
@@ -358,14 +355,7 @@ impl Server {
                 "what is still being sent on at the end of the grace period is sent again at the next start"
             );
         }
-        upkeep_stop.cancel();
-        let finish = async { while upkeep.join_next().await.is_some() {} };
-        if tokio::time::timeout_at(grace, finish).await.is_err() {
-            upkeep.shutdown().await;
-            tracing::warn!(
-                "messages of webhooks under way at the end of the grace period are sent again at the next start"
-            );
-        }
+        upkeep.end(grace).await;
         admin_stop.cancel();
         let administered = administering.await;
         let _ = tokio::time::timeout(ADMIN_GRACE, admin_connections.closed()).await;

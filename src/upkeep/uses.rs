@@ -90,7 +90,7 @@ impl UseKeeper {
                 Err(error @ CatalogError::Unavailable(_)) => return Err(error),
                 // No other secret has to wait because of this one.
                 Err(error) => {
-                    tracing::error!(%key, version, %error, "a secret that is no longer used cannot be retired")
+                    tracing::error!(%key, version, %error, "a secret that is no longer used cannot be retired");
                 }
             }
         }

@@ -123,7 +123,7 @@ async fn create(state: AdminState, caller: Caller, new: NewKey, check: Check) ->
 }
 
 /// Nobody reaches beyond what they administer.
-fn require_sight(caller: &Caller, binding: &Binding) -> Result<(), Problem> {
+pub(super) fn require_sight(caller: &Caller, binding: &Binding) -> Result<(), Problem> {
     let Some(project) = binding.project() else { return caller.require_installation() };
     caller.require_sight(project).map_err(|problem| {
         let fix = "the slug of a project that exists; create it first, or list those there are";
@@ -131,7 +131,7 @@ fn require_sight(caller: &Caller, binding: &Binding) -> Result<(), Problem> {
     })
 }
 
-fn read(new: &NewKey, mut check: Check, now: Timestamp) -> Result<(issue::NewKey, Asked), Problem> {
+pub(super) fn read(new: &NewKey, mut check: Check, now: Timestamp) -> Result<(issue::NewKey, Asked), Problem> {
     let name = check.name(Place::field("name"), new.name.as_deref());
     let note = check.note(Place::field("note"), new.note.as_deref()).unwrap_or_default();
     let tags = fields::tags(&mut check, new.tags.as_deref().unwrap_or_default());

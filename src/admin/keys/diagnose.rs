@@ -22,7 +22,6 @@ use crate::domain::{Binding, Key, KeyStatus, Permission, Reason, Refusal, Secret
 
 /// The body. It has no `Debug` form, because it holds a token.
 #[derive(Default, Serialize, Deserialize, ToSchema)]
-#[schema(as = DiagnoseQuestion)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
     /// What the exporter has, exactly as it has it.

@@ -85,16 +85,13 @@ pub(in crate::admin) async fn handler(
 
 async fn invite(state: AdminState, caller: Caller, new: NewMember) -> Result<impl IntoResponse, Problem> {
     let Invitation { name, role, project, expires_at, note } = read(&new, caller.actor.at)?;
-    let binding = match project {
-        Some(project) => {
-            let fix = "the slug of a project that exists; create it first, or list those there are";
-            let found = projects::visible(&state, &caller, &project).await;
-            Binding::Project(found.map_err(|problem| problem.at(Place::field("project"), fix))?.slug)
-        }
-        None => {
-            caller.require_installation()?;
-            Binding::Installation
-        }
+    let binding = if let Some(project) = project {
+        let fix = "the slug of a project that exists; create it first, or list those there are";
+        let found = projects::visible(&state, &caller, &project).await;
+        Binding::Project(found.map_err(|problem| problem.at(Place::field("project"), fix))?.slug)
+    } else {
+        caller.require_installation()?;
+        Binding::Installation
     };
     let granted = grant::by_role(&state, TokenKind::Admin, binding.project(), &role).await?;
     grant::require(&caller, &granted.permissions)?;

@@ -45,6 +45,46 @@ pub struct Instant(pub String);
 #[schema(value_type = String, pattern = "^key_[0-9A-Za-z]{12}$")]
 pub struct KeyId(pub String);
 
+/// The public id of a webhook.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = "^whk_[0-9A-Za-z]{12}$")]
+pub struct WebhookId(pub String);
+
+/// The short form of an environment in tokens.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = "^[a-z0-9]{2,8}$")]
+pub struct EnvironmentCode(pub String);
+
+/// The name of a permission: a built-in one, `*` for all of them, or one of the deployment's own such as `customer.read`.
+#[derive(ToSchema)]
+#[schema(value_type = String, min_length = 1, max_length = 100)]
+pub struct PermissionName(pub String);
+
+/// A SHA-256 in hexadecimal digits.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
+pub struct Hash(pub String);
+
+/// The end of the audit log's chain: the number of an entry, and its hash.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = "^[0-9]{1,18}:[0-9a-f]{64}$")]
+pub struct NotedHead(pub String);
+
+/// An address of IPv4 or IPv6.
+#[derive(ToSchema)]
+#[schema(value_type = String)]
+pub struct Address(pub String);
+
+/// Where messages are sent: `https`, to a host that is no internal one, without credentials and fragment.
+#[derive(ToSchema)]
+#[schema(value_type = String, max_length = 2048, pattern = "^https?://[^#]+$")]
+pub struct WebhookUrl(pub String);
+
+/// What a webhook can be told of.
+#[derive(ToSchema)]
+#[schema(value_type = String)]
+pub struct EventName(pub String);
+
 /// A token in the clear. It is shown once and kept nowhere.
 #[derive(ToSchema)]
 #[schema(value_type = String)]
@@ -63,14 +103,6 @@ pub enum Signal {
     /// Profile samples.
     Profiles,
 }
-
-/// An IP address.
-#[derive(ToSchema)]
-#[schema(
-    value_type = String,
-    pattern = "^(((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(\\.|$)){4}|([0-9a-f]{1,4}:){7}[0-9a-f]{1,4}|([0-9a-f]{1,4}:){0,6}:[0-9a-f]{0,4})$"
-)]
-pub struct Address(pub String);
 
 /// The name of a permission: one of Gridgate's, one of the deployment's own, or `*`.
 #[derive(ToSchema)]
@@ -121,6 +153,39 @@ pub enum SecretFormat {
     Token,
     /// A UUID, which does not.
     Uuid,
+}
+
+/// The parameter of what belongs to a project or to the installation.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ProjectQuery {
+    /// The project; the caller's own, or the installation, unless told otherwise.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub project: Option<String>,
+}
+
+/// The filters of the audit log.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AuditQuery {
+    /// Only what was done to things of this project.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub project: Option<String>,
+    /// Only what this admin key did.
+    #[param(value_type = Option<KeyId>, nullable = false)]
+    pub actor: Option<String>,
+    /// Only this action, such as `key.created`.
+    #[param(nullable = false)]
+    pub action: Option<String>,
+    /// Only what was done to this: the id of a key or a webhook, or a kind, a colon and its slug.
+    #[param(nullable = false)]
+    pub target: Option<String>,
+    /// Only from this instant on.
+    #[param(value_type = Option<Instant>, nullable = false)]
+    pub since: Option<String>,
+    /// Only before this instant.
+    #[param(value_type = Option<Instant>, nullable = false)]
+    pub until: Option<String>,
 }
 
 /// The header of a change that can be meant for one version.
@@ -206,16 +271,6 @@ pub struct KeyQuery {
 #[schema(value_type = String, pattern = "^-?(created_at|name|last_used_at|expires_at)$")]
 pub struct KeySort(pub String);
 
-/// The public id of a webhook.
-#[derive(ToSchema)]
-#[schema(value_type = String, pattern = "^whk_[0-9A-Za-z]{12}$")]
-pub struct WebhookId(pub String);
-
-/// Where messages are sent: an https URL of a public host, without credentials and fragment.
-#[derive(ToSchema)]
-#[schema(value_type = String, max_length = 2048, pattern = "^https?://[^\\s#@]+$")]
-pub struct WebhookUrl(pub String);
-
 /// Whether a webhook is told of events.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
@@ -291,29 +346,10 @@ pub struct WebhookQuery {
     pub project: Option<String>,
 }
 
-/// The code of an environment in tokens. Immutable.
-#[derive(ToSchema)]
-#[schema(value_type = String, min_length = 2, max_length = 8, pattern = "^[a-z0-9]+$")]
-pub struct EnvironmentCode(pub String);
-
 /// Permissions: Gridgate's own, names of the deployment's own, or `*`.
 #[derive(ToSchema)]
 #[schema(value_type = Vec<String>, min_items = 1, max_items = 100)]
 pub struct Permissions(pub Vec<String>);
-
-/// 64 hexadecimal digits.
-#[derive(ToSchema)]
-#[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
-pub struct Hash(pub String);
-
-/// Whose members or roles are meant.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct ProjectQuery {
-    /// Those of this project; the caller's own unless told otherwise.
-    #[param(value_type = Option<Slug>, nullable = false)]
-    pub project: Option<String>,
-}
 
 /// The quarter and the filter of the list of keys to review.
 #[derive(IntoParams)]
@@ -325,30 +361,6 @@ pub struct ReviewQuery {
     /// Only keys of this project.
     #[param(value_type = Option<Slug>, nullable = false)]
     pub project: Option<String>,
-}
-
-/// The filters of the audit log.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct AuditQuery {
-    /// Only what was done to what belongs to this project.
-    #[param(value_type = Option<Slug>, nullable = false)]
-    pub project: Option<String>,
-    /// Only what this admin key did.
-    #[param(value_type = Option<KeyId>, nullable = false)]
-    pub actor: Option<String>,
-    /// Only this, such as `key.created`.
-    #[param(nullable = false)]
-    pub action: Option<String>,
-    /// Only what was done to this: the id of a key or webhook, or a kind, a colon and an id or slug.
-    #[param(nullable = false)]
-    pub target: Option<String>,
-    /// Only what was done at this instant or later.
-    #[param(value_type = Option<Instant>, nullable = false)]
-    pub since: Option<String>,
-    /// Only what was done before this instant.
-    #[param(value_type = Option<Instant>, nullable = false)]
-    pub until: Option<String>,
 }
 
 /// The parameters of a verification.

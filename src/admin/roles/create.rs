@@ -94,8 +94,8 @@ fn read(new: &NewRole, now: Timestamp) -> Result<Role, Problem> {
     if new.permissions.is_none() {
         check.missing(Place::field("permissions"));
     }
-    let names = kind.zip(new.permissions.as_deref());
-    let permissions = names.and_then(|(kind, names)| grant::permissions(&mut check, kind, names));
+    let listed = kind.zip(new.permissions.as_deref());
+    let permissions = listed.and_then(|(kind, names)| grant::permissions(&mut check, kind, names));
     let required = named.zip(kind).zip(permissions);
     check.finish(required.map(|(((slug, name), kind), permissions)| Role {
         slug,

@@ -82,20 +82,18 @@ async fn read(new: &NewWebhook, caller: &Caller, state: &AdminState) -> Result<W
         None if new.project.is_none() => caller.require_installation()?,
         None => {}
     }
-    let events = match &new.events {
-        Some(names) => events(&mut check, names),
-        None => {
-            check.missing(Place::field("events"));
-            None
-        }
+    let events = if let Some(names) = &new.events {
+        events(&mut check, names)
+    } else {
+        check.missing(Place::field("events"));
+        None
     };
     let note = check.note(Place::field("note"), Some(new.note.as_deref().unwrap_or_default()));
-    let url = match &new.url {
-        Some(text) => url(&mut check, state, text).await,
-        None => {
-            check.missing(Place::field("url"));
-            None
-        }
+    let url = if let Some(text) = &new.url {
+        url(&mut check, state, text).await
+    } else {
+        check.missing(Place::field("url"));
+        None
     };
     let ((url, events), note) = check.finish(url.zip(events).zip(note))?;
     let now = state.clock.now();

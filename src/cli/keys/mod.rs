@@ -6,6 +6,7 @@ mod edit;
 mod events;
 mod import;
 mod list;
+mod review;
 mod rotate;
 mod secrets;
 mod state;
@@ -61,6 +62,8 @@ enum Verb {
     Secrets(One),
     /// List what was done to a key, newest first.
     Events(events::Events),
+    /// List the keys that are to be gone through this quarter, or write down that one of them is still needed.
+    Review(review::Review),
 }
 
 /// One key.
@@ -93,6 +96,7 @@ impl Keys {
             Verb::Import(import) => import.run(&client, terminal).await,
             Verb::Secrets(one) => secrets::run(&one, &client, terminal).await,
             Verb::Events(events) => events.run(&client, terminal).await,
+            Verb::Review(review) => review.run(&client, terminal).await,
         }
     }
 }

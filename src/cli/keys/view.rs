@@ -30,7 +30,7 @@ fn role(key: &KeyView) -> String {
 
 impl Row for KeyView {
     const COLUMNS: &'static [&'static str] =
-        &["KEY", "NAME", "KIND", "SCOPE", "ROLE", "STATUS", "LAST USED", "EXPIRES"];
+        &["KEY", "NAME", "KIND", "SCOPE", "ROLE", "STATUS", "LAST USED", "EXPIRES", "ATTENTION"];
 
     fn values(&self) -> Vec<String> {
         vec![
@@ -42,6 +42,7 @@ impl Row for KeyView {
             self.status.clone(),
             self.last_used_at.as_deref().map_or_else(|| "never".to_owned(), moment),
             moment_or_dash(self.expires_at.as_deref()),
+            joined(&self.attention),
         ]
     }
 }
@@ -92,6 +93,7 @@ impl Card for KeyView {
             ("LAST USED", self.last_used_at.as_deref().map_or_else(|| "never".to_owned(), moment)),
             ("LAST USED FROM", or_dash(self.last_used_address.as_deref())),
             ("LAST USED BY", or_dash(self.last_used_user_agent.as_deref())),
+            ("ATTENTION", joined(&self.attention)),
         ]
     }
 }

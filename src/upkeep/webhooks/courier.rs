@@ -48,10 +48,10 @@ const PAUSE: Duration = Duration::from_secs(2);
 const ENTRIES: u32 = 100;
 
 /// A claim lasts for so long beyond the longest attempt.
-const CLAIM: Duration = Duration::from_secs(60);
+const CLAIM: Duration = Duration::from_mins(1);
 
 /// The pause between two sweeps of old deliveries, and how many go at once.
-const SWEEP: Duration = Duration::from_secs(60);
+const SWEEP: Duration = Duration::from_mins(1);
 const SWEPT: u32 = 1000;
 
 impl Courier {

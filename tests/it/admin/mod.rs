@@ -7,6 +7,7 @@ mod described;
 mod diagnose;
 mod edit;
 mod hostile;
+mod import;
 mod input;
 mod isolation;
 mod keys;

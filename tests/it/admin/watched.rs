@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use async_trait::async_trait;
 use gridgate::catalog::{
     Answers, Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Catalog, CatalogError, Deliveries,
-    EnvironmentEdit, Grid, Happened, Hygiene, KeyFilter, Keys, Notice, OnceOnly, Page, Paging, Project, ProjectEdit,
-    Projects, Reserved, Review, Roles, Secrets, Subscriber, Webhooks,
+    EnvironmentEdit, Grid, Happened, Hygiene, ImportFault, ImportedKey, KeyFilter, Keys, Notice, OnceOnly, Page,
+    Paging, Project, ProjectEdit, Projects, Reserved, Review, Roles, Secrets, Subscriber, Webhooks,
 };
 use gridgate::domain::audit::{Action, Actor};
 use gridgate::domain::hygiene::Flag;
@@ -156,6 +156,20 @@ impl Keys for Watched {
         self.inner()?.create_key(key, action, by).await?;
         self.committed("created", &key.id);
         Ok(())
+    }
+
+    async fn import_keys(&self, keys: &[ImportedKey], by: &Actor) -> Result<Vec<ImportFault>, CatalogError> {
+        let faults = self.inner()?.import_keys(keys, by).await?;
+        if faults.is_empty() {
+            keys.iter().for_each(|imported| self.committed("imported", &imported.key.id));
+        }
+        Ok(faults)
+    }
+
+    async fn purge_key(&self, id: &KeyId, by: &Actor) -> Result<bool, CatalogError> {
+        let purged = self.inner()?.purge_key(id, by).await?;
+        self.committed("purged", id);
+        Ok(purged)
     }
 
     async fn key(&self, id: &KeyId) -> Result<Option<Key>, CatalogError> {

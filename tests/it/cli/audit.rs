@@ -7,14 +7,12 @@ use super::{Ended, Shell};
 use crate::admin::{START_TEXT, Server};
 use crate::catalog::execute_at;
 
-/// The folder of the server's catalog, as `--data` takes it.
-fn data(server: &Server) -> String {
+/// A configuration file of the server's installation, beside its catalog, as `--config` takes it.
+fn config(server: &Server) -> String {
     let url = server.catalog_url();
-    url.strip_prefix("sqlite:")
-        .expect("a path")
-        .strip_suffix("/catalog.db")
-        .expect("the file of the catalog")
-        .to_owned()
+    let path = url.replace("catalog.db", "gridgate.toml").strip_prefix("sqlite:").expect("a path").to_owned();
+    std::fs::write(&path, format!("[catalog]\nurl = \"{url}\"\n")).expect("the file is written");
+    path
 }
 
 #[tokio::test]
@@ -23,7 +21,7 @@ async fn entries_are_listed() {
     let shell = Shell::at(&server);
     let key = server.ingest_key("shop", "checkout").await["key"]["id"].as_str().expect("an id").to_owned();
     server.post(&format!("/keys/{key}/disable"), &json!({})).await.expect(200);
-    for place in [String::new(), format!(" --data {}", data(&server))] {
+    for place in [String::new(), format!(" --config {}", config(&server))] {
         let entries = shell.json(&format!("audit list --target {key} --output json{place}")).await;
         let actions: Vec<_> = entries.as_array().expect("entries").iter().map(|entry| &entry["action"]).collect();
         assert_eq!(actions, ["key.disabled", "key.created"]);
@@ -48,7 +46,7 @@ async fn tampering_is_told_and_ends_in_an_exit_code() {
     let shell = Shell::at(&server);
     let noted = shell.data("audit head").await.trim_end().to_owned();
     let (seq, _) = noted.split_once(':').expect("a number and a hash");
-    let directly = format!(" --data {}", data(&server));
+    let directly = format!(" --config {}", config(&server));
     assert_eq!(shell.data(&format!("audit head{directly}")).await.trim_end(), noted);
     server.post("/projects", &json!({"slug": "third"})).await.expect(201);
     for place in ["", &directly] {

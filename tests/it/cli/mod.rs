@@ -5,6 +5,7 @@ mod forms;
 mod hostile;
 mod lost;
 mod people;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -153,11 +154,12 @@ async fn a_key_is_listed_shown_and_changed() {
     let shell = Shell::at(&server);
     let id = server.ingest_key("shop", "checkout").await["key"]["id"].clone();
     let id = id.as_str().expect("an id");
-    let row = |status: &str| format!("{id}  checkout  ingest  shop/web/production  ingest  {status}  never      -");
+    let row =
+        |status: &str| format!("{id}  checkout  ingest  shop/web/production  ingest  {status}  never      -        -");
     let head = "KEY               NAME      KIND    SCOPE                ROLE    STATUS";
 
     let list = shell.data("keys list --project shop").await;
-    assert_eq!(list, format!("{head}  LAST USED  EXPIRES\n{}\n", row("active")));
+    assert_eq!(list, format!("{head}  LAST USED  EXPIRES  ATTENTION\n{}\n", row("active")));
     let card = shell.data(&format!("keys show {id}")).await;
     for line in [
         format!("KEY             {id}"),

@@ -253,6 +253,7 @@ fn config(folder: &Path) -> Config {
     config.data.folder = folder.to_owned();
     (config.listen.grpc, config.listen.http, config.listen.admin) = (any, any, any);
     config.limits.memory = Bytes(512 << 20);
+    config.keys.max_active_keys = 1_000;
     config
 }
 

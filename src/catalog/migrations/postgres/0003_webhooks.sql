@@ -61,4 +61,4 @@ CREATE TABLE notices (
     PRIMARY KEY (key_id, cause)
 );
 
-CREATE INDEX keys_living_of_project ON keys (project, id) WHERE revoked_at IS NULL;
+CREATE INDEX keys_living_by_id_of_project ON keys (project, id) WHERE revoked_at IS NULL;
