@@ -116,12 +116,22 @@ codes! {
     KeyDisabled = "key_disabled", CONFLICT, "Key is disabled";
     /// Two secrets of the key are good already.
     RotationInProgress = "rotation_in_progress", CONFLICT, "Rotation under way";
+    /// The tenant has as many active keys as it may have.
+    KeyLimitReached = "key_limit_reached", CONFLICT, "Enough active keys";
+    /// Only revoked keys are purged.
+    KeyNotRevoked = "key_not_revoked", CONFLICT, "Key is not revoked";
+    /// The record of a revoked key is kept for some time.
+    RetentionNotOver = "retention_not_over", CONFLICT, "Kept for some time";
     /// The key is revoked, which is permanent.
     KeyRevoked = "key_revoked", CONFLICT, "Key is revoked";
     /// The key has expired.
     KeyExpired = "key_expired", CONFLICT, "Key has expired";
     /// The caller, or its address, asks more than it may.
     RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests";
+    /// The request with this `Idempotency-Key` is under way, or ended without an answer.
+    IdempotencyInFlight = "idempotency_in_flight", CONFLICT, "Request under way";
+    /// The `Idempotency-Key` came with another request before.
+    IdempotencyMismatch = "idempotency_mismatch", UNPROCESSABLE_ENTITY, "Another request";
     /// The body is not JSON.
     BodyMalformed = "body_malformed", BAD_REQUEST, "Malformed JSON";
     /// The body did not arrive whole.
@@ -196,7 +206,7 @@ pub enum Place {
     Pointer(String),
     /// A parameter of the query.
     Parameter(String),
-    /// A header.
+    /// A header, by its name in lower case.
     Header(String),
 }
 
@@ -323,11 +333,13 @@ impl From<CatalogError> for Problem {
             CatalogError::Exists(Entity::Environment) => Self::new(Code::EnvironmentExists, detail),
             CatalogError::Exists(Entity::Key) => Self::new(Code::KeyExists, detail),
             CatalogError::Exists(Entity::Role) => Self::new(Code::RoleExists, detail),
-            // Ids are random.
-            CatalogError::Exists(Entity::Webhook) => Self::internal(detail),
             CatalogError::TooManyWebhooks => Self::new(Code::WebhookLimitReached, detail),
             CatalogError::VersionConflict { current } => Self::version_conflict(current),
             CatalogError::RoleInUse => Self::new(Code::RoleInUse, detail),
+            CatalogError::Exists(Entity::Token) => Self::new(Code::KeyExists, detail),
+            CatalogError::KeyLimit { .. } => Self::new(Code::KeyLimitReached, detail),
+            CatalogError::NotRevoked => Self::new(Code::KeyNotRevoked, detail),
+            CatalogError::RetentionNotOver { .. } => Self::new(Code::RetentionNotOver, detail),
             CatalogError::LastOwner => Self::new(Code::LastOwner, detail),
             CatalogError::Refused(_) => Self::new(Code::GrantRefused, detail),
             CatalogError::ActorGone => Self::new(Code::PermissionDenied, detail),
@@ -343,7 +355,8 @@ impl From<CatalogError> for Problem {
                 detail,
                 fix: "pass the next_cursor of the page before, unchanged, or leave it out".to_owned(),
             }]),
-            CatalogError::Damaged(_) => Self::internal(detail),
+            // Ids of webhooks are random.
+            CatalogError::Damaged(_) | CatalogError::Exists(Entity::Webhook) => Self::internal(detail),
             CatalogError::Unavailable(_) => Self {
                 cause: Some(detail),
                 ..Self::new(
@@ -373,6 +386,7 @@ impl Problem {
             Entity::Webhook => Self::new(Code::WebhookNotFound, "there is no such webhook that this key may see"),
             Entity::Key => Self::new(Code::KeyNotFound, "there is no such key that this key may see"),
             Entity::Role => Self::new(Code::RoleNotFound, "there is no such role that this key may see"),
+            Entity::Token => Self::internal("a token was looked up by name"),
         }
     }
 }

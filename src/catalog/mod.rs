@@ -7,6 +7,7 @@
 //! one implementation with one text per statement (`store`); what differs between the databases is in `dialect` and in the
 //! two folders of `migrations`.
 
+mod answers;
 mod audit;
 mod cursor;
 mod dialect;
@@ -21,8 +22,9 @@ mod secrets;
 mod store;
 mod webhooks;
 
+pub use answers::{Answers, OnceOnly, Reserved};
 pub use audit::{Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Broken, EntryHash};
-pub use keys::{KeyFilter, Keys};
+pub use keys::{Hygiene, ImportFault, ImportedKey, KeyFilter, Keys, Notice, Review};
 pub use open::{CatalogSettings, OpenError, connect, migrate};
 pub use projects::{EnvironmentEdit, Grid, Project, ProjectEdit, Projects};
 pub use roles::Roles;
@@ -35,6 +37,7 @@ use async_trait::async_trait;
 
 use crate::domain::authority::AuthorityError;
 use crate::domain::key::ChangeRefused;
+use crate::domain::{KeyId, Timestamp};
 
 /// One page of a list.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -85,6 +88,23 @@ pub enum CatalogError {
     /// The change is refused from the key's present status.
     #[error(transparent)]
     ChangeRefused(#[from] ChangeRefused),
+    /// The tenant has as many active keys as it may have.
+    #[error("{} active keys are the most here, and there are: {}; disable or revoke one first", most, list(active))]
+    KeyLimit {
+        /// How many it may have.
+        most: u32,
+        /// Those there are, the oldest first; not all where there are many.
+        active: Vec<KeyId>,
+    },
+    /// Only revoked keys are erased.
+    #[error("the key is not revoked; revoke it first")]
+    NotRevoked,
+    /// A revoked key is kept for some time.
+    #[error("a revoked key is kept for some time, this one until {until}")]
+    RetentionNotOver {
+        /// From then on it can be erased.
+        until: Timestamp,
+    },
     /// The project, or the installation, has as many webhooks as it can have.
     #[error("there are {MAX_WEBHOOKS} webhooks already, and no more are allowed")]
     TooManyWebhooks,
@@ -98,6 +118,10 @@ pub enum CatalogError {
     /// the log, not for clients.
     #[error("the catalog's database is unavailable: {0}")]
     Unavailable(String),
+}
+
+fn list(ids: &[KeyId]) -> String {
+    ids.iter().map(KeyId::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// What an error of the catalog speaks of.
@@ -115,6 +139,8 @@ pub enum Entity {
     Role,
     /// A webhook, by id.
     Webhook,
+    /// A token that came from elsewhere.
+    Token,
 }
 
 impl std::fmt::Display for Entity {
@@ -126,6 +152,7 @@ impl std::fmt::Display for Entity {
             Self::Key => "a key with this name",
             Self::Role => "the role",
             Self::Webhook => "the webhook",
+            Self::Token => "a key with this token",
         })
     }
 }
@@ -138,7 +165,9 @@ impl std::fmt::Display for Entity {
 ///
 /// [`Actor`]: crate::domain::Actor
 #[async_trait]
-pub trait Catalog: Projects + Keys + Secrets + Roles + Audit + Webhooks + Deliveries + Send + Sync + 'static {
+pub trait Catalog:
+    Projects + Keys + Answers + Hygiene + Secrets + Roles + Audit + Webhooks + Deliveries + Send + Sync + 'static
+{
     /// Asks the database for an answer, for readiness.
     async fn ping(&self) -> Result<(), CatalogError>;
 }

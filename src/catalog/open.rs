@@ -29,6 +29,10 @@ pub struct CatalogSettings {
     pub connect_timeout: Duration,
     /// How long one statement may take; on SQLite, how long to wait for another writer.
     pub statement_timeout: Duration,
+    /// How many keys of a tenant may be active at once, unless its project has a number of its own.
+    pub max_active_keys: u32,
+    /// How long a revoked key is kept before it can be erased.
+    pub purge_after: Duration,
 }
 
 /// Why a catalog is not opened or migrated. No message holds a password.
@@ -95,7 +99,8 @@ pub async fn connect(settings: &CatalogSettings) -> Result<Arc<dyn Catalog>, Ope
         })
         .connect_lazy_with(place.options);
     let limit = patience.saturating_add(Duration::from_secs(1));
-    Ok(Arc::new(Store { pool, dialect: place.dialect, limit }))
+    let (max_active_keys, purge_after) = (settings.max_active_keys, settings.purge_after);
+    Ok(Arc::new(Store { pool, dialect: place.dialect, limit, max_active_keys, purge_after }))
 }
 
 /// Brings the catalog's schema to this version's; a new SQLite file is created in its existing folder, readable and
@@ -131,6 +136,8 @@ impl fmt::Debug for CatalogSettings {
             .field("max_connections", &self.max_connections)
             .field("connect_timeout", &self.connect_timeout)
             .field("statement_timeout", &self.statement_timeout)
+            .field("max_active_keys", &self.max_active_keys)
+            .field("purge_after", &self.purge_after)
             .finish()
     }
 }

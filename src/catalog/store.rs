@@ -19,6 +19,10 @@ pub(super) struct Store {
     /// The longest that an operation may take, whatever the database does: longer than the database's own limits, which
     /// give the better message.
     pub(super) limit: Duration,
+    /// How many keys of a tenant may be active at once, unless its project has a number of its own.
+    pub(super) max_active_keys: u32,
+    /// How long a revoked key is kept before it can be erased.
+    pub(super) purge_after: Duration,
 }
 
 #[async_trait]

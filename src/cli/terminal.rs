@@ -1,10 +1,12 @@
 //! What a command reads from and writes to: the process's own, or a test's.
 
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
 use super::Failure;
+use crate::domain::{Clock, SystemClock};
 
 /// Standard streams, and what commands take from the environment.
 pub struct Terminal<'a> {
@@ -24,6 +26,8 @@ pub struct Terminal<'a> {
     pub token: Option<Zeroizing<String>>,
     /// The variables whose names begin with `OTEL_EXPORTER_OTLP_`, and their values, which may hold a token.
     pub exporter: Vec<(String, Zeroizing<String>)>,
+    /// What «in 90 days» is counted from.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Terminal<'static> {
@@ -39,6 +43,7 @@ impl Terminal<'static> {
             admin_key: std::env::var("GRIDGATE_ADMIN_KEY").ok().map(Zeroizing::new),
             token: std::env::var("GRIDGATE_TOKEN").ok().map(Zeroizing::new),
             exporter: exporter_variables(),
+            clock: Arc::new(SystemClock),
         }
     }
 }

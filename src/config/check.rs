@@ -28,13 +28,14 @@ const MANY: u64 = 1_000_000;
 pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
     let (keys, limits, log) = (&config.keys, &config.limits, &config.log);
     let count = |number: usize| number as u64;
-    let numbers: [(&str, u64, RangeInclusive<u64>); 20] = [
+    let numbers: [(&str, u64, RangeInclusive<u64>); 21] = [
         ("catalog.connections", config.catalog.connections.into(), 1..=MANY),
         ("keys.cache_keys", keys.cache_keys, 1..=u64::MAX),
         ("keys.lookups", count(keys.lookups), 1..=MANY),
         ("admin.requests_per_second", config.admin.requests_per_second.into(), 1..=MANY),
         ("admin.burst", config.admin.burst.into(), 1..=MANY),
         ("admin.unauthenticated_per_minute", config.admin.unauthenticated_per_minute.into(), 1..=MANY),
+        ("keys.max_active_keys", keys.max_active_keys.into(), 1..=MANY),
         ("keys.last_used_entries", count(keys.last_used_entries), 1..=MANY),
         ("limits.wire_body", limits.wire_body.0, 1..=LARGEST_BODY),
         ("limits.body", limits.body.0, 1..=LARGEST_BODY),
@@ -107,6 +108,7 @@ mod tests {
             ("keys.last_used_interval", "61s"),
             ("keys.last_used_interval", "0s"),
             ("keys.last_used_entries", "0"),
+            ("keys.max_active_keys", "0"),
             ("limits.wire_body", "20EiB"),
             ("limits.body", "129MiB"),
             ("limits.depth", "33"),

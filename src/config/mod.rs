@@ -110,6 +110,10 @@ pub struct KeysConfig {
     pub last_used_interval: Span,
     /// Secrets whose last use waits to be written down, at the most.
     pub last_used_entries: usize,
+    /// Active keys of a tenant at the most, unless its project has a number of its own.
+    pub max_active_keys: u32,
+    /// How long a revoked key is kept before it can be erased.
+    pub purge_after: Span,
 }
 
 /// `[admin]`
@@ -252,6 +256,8 @@ impl Default for KeysConfig {
             lookups: 32,
             last_used_interval: Span::seconds(60),
             last_used_entries: 100_000,
+            max_active_keys: 2,
+            purge_after: Span::seconds(30 * 24 * 3600),
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod clock;
 pub mod credential;
 pub mod encoding;
 pub mod environment;
+pub mod hygiene;
 pub mod id;
 pub mod judge;
 pub mod key;

@@ -16,6 +16,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 use super::forward::ForwardMetrics;
+use super::hygiene::HygieneMetrics;
 use super::tls::TlsMetrics;
 use super::webhooks::WebhookMetrics;
 use crate::domain::{Reason, Signal};
@@ -94,6 +95,8 @@ pub struct Metrics {
     pub tls: TlsMetrics,
     /// What is counted of webhooks.
     pub webhooks: WebhookMetrics,
+    /// How many keys need attention.
+    pub hygiene: HygieneMetrics,
 }
 
 /// The counters of one transport and signal.
@@ -148,6 +151,7 @@ impl Metrics {
         let delivery_failures = counter("delivery_failures", "Deliveries that failed and were tried again");
         let tls = TlsMetrics::register(&mut registry);
         let webhooks = WebhookMetrics::register(&mut registry);
+        let hygiene = HygieneMetrics::register(&mut registry);
         let duration = Family::<Labels, Histogram>::new_with_constructor(|| {
             Histogram::new(exponential_buckets(0.000_25, 2.0, 16))
         });
@@ -187,6 +191,7 @@ impl Metrics {
             delivery_failures,
             tls,
             webhooks,
+            hygiene,
         }
     }
 

@@ -41,6 +41,8 @@ pub fn catalog_settings(config: &Config) -> CatalogSettings {
         max_connections: config.catalog.connections,
         connect_timeout: config.catalog.connect_time.0,
         statement_timeout: config.catalog.statement_time.0,
+        max_active_keys: config.keys.max_active_keys,
+        purge_after: config.keys.purge_after.0,
     }
 }
 

@@ -10,9 +10,13 @@ pub mod edit;
 pub(super) mod enable;
 pub(super) mod events;
 mod fields;
+pub mod import;
 pub(super) mod list;
 pub(super) mod presented;
+pub(super) mod purge;
+pub mod quarter;
 pub(super) mod regenerate;
+pub(super) mod review;
 pub(super) mod revoke;
 pub mod rotate;
 pub(super) mod secrets;
@@ -133,6 +137,9 @@ fn point(error: CatalogError) -> Problem {
         CatalogError::Exists(Entity::Key) => {
             let fix = "choose another name, or revoke the key that has it";
             return Problem::from(error).at(Place::field("name"), fix);
+        }
+        CatalogError::Exists(Entity::Token) => {
+            return Problem::from(error).at(Place::field("token"), "a token that no key has yet");
         }
         _ => return error.into(),
     };

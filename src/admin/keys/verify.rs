@@ -19,8 +19,8 @@ use crate::domain::{Binding, Key, Permission, Permissions, Reason, Refusal, Slug
 
 /// The body. It has no `Debug` form, because it holds a token.
 #[derive(Default, Serialize, Deserialize, ToSchema)]
-#[schema(as = VerifyQuestion)]
 #[serde(deny_unknown_fields)]
+#[schema(as = TokenVerificationRequest)]
 pub struct Question {
     /// The token that somebody sent to a service of the deployment.
     #[schema(value_type = String)]
@@ -50,6 +50,7 @@ pub struct Verified {
     /// The tenant of an ingest key.
     pub tenant: Option<TenantView>,
     /// The role that it has, if its permissions are not its own.
+    #[schema(value_type = Option<schemas::Slug>)]
     pub role: Option<String>,
     /// What it may do, names of the deployment's own included.
     pub permissions: Vec<String>,
@@ -62,10 +63,13 @@ pub struct Verified {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct TenantView {
     /// The project.
+    #[schema(value_type = schemas::Slug)]
     pub project: String,
     /// The grid.
+    #[schema(value_type = schemas::Slug)]
     pub grid: String,
     /// The environment.
+    #[schema(value_type = schemas::Slug)]
     pub environment: String,
 }
 

@@ -107,8 +107,11 @@ impl Present {
         let mut codes = vec![Code::Internal, Code::Invalid, Code::RateLimited];
         if let Some(permissions) = &self.permissions {
             codes.extend(Code::ALL.iter().filter(|code| code.as_str().starts_with("credentials_")));
-            codes.push(Code::CatalogUnavailable);
+            codes.extend([Code::IpNotAllowed, Code::CatalogUnavailable]);
             codes.extend((!permissions.is_empty()).then_some(Code::PermissionDenied));
+        }
+        if self.idempotency_key {
+            codes.extend([Code::IdempotencyInFlight, Code::IdempotencyMismatch]);
         }
         if self.body {
             codes.extend([Code::BodyMalformed, Code::BodyIncomplete, Code::BodyTooLarge, Code::ContentTypeUnsupported]);
@@ -187,6 +190,7 @@ fn headers() -> Value {
         "cache-control": header("Answers are kept by nobody", json!({"const": "no-store"})),
         "ratelimit": header("What is left of the limit, and in how many seconds all of it is back", text()),
         "ratelimit-policy": header("The limit: so many requests in so many seconds", text()),
+        "idempotency-replayed": header("Optional: this answer was given before", json!({"const": "true"})),
         "www-authenticate": header("How to authenticate (RFC 6750 section 3)", text()),
         "retry-after": header("After how many seconds to try again", json!({"type": "integer", "minimum": 1})),
         "location": header("The path of what was made", json!({"type": "string", "format": "uri-reference"})),

@@ -3,6 +3,7 @@
 //! Every page is read from its position on along an index of its order, so that it costs the same wherever it is. A filter becomes
 //! a condition only where it is given, and one that an index can serve.
 
+use crate::domain::key::folded;
 use crate::domain::{KeyId, KeyStatus, Slug, Timestamp, TokenKind};
 
 use super::read::select_keys;
@@ -102,7 +103,7 @@ pub struct Statement {
 }
 
 /// A value of a statement.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Value {
     /// `TEXT`
     Text(String),
@@ -123,16 +124,8 @@ pub struct Position {
 /// that its plans can be read.
 #[must_use]
 pub fn statement(filter: &KeyFilter, now: Timestamp, after: Option<&Position>, rows: i64) -> Statement {
-    let mut build = Build { conditions: Vec::new(), values: Vec::new() };
-    let tagged = filter.tag.is_some();
-    build.bound_to(filter);
-    build.statuses(filter, now);
-    build.labels(filter);
-    build.instants(filter);
-    if let Some(search) = &filter.search {
-        build.search(search);
-    }
     let Order { by, descending } = filter.order;
+    let tagged = filter.tag.is_some();
     // Along the index of tags where there is a tag, which is in the order of creation.
     let (from, place, id) = match by {
         OrderBy::CreatedAt if tagged => {
@@ -141,11 +134,13 @@ pub fn statement(filter: &KeyFilter, now: Timestamp, after: Option<&Position>, r
         _ if tagged => ("key_tags CROSS JOIN keys", place(by, "keys"), "keys.id"),
         _ => ("keys", place(by, "keys"), "keys.id"),
     };
-    if let Some(Position { value, id: last }) = after {
-        let (value, last) = (build.bind(value.clone()), build.text(last));
-        let behind = if descending { "<" } else { ">" };
-        build.conditions.push(format!("({place}, {id}) {behind} ({value}, {last})"));
-    }
+    let mut build = Build { by, bounds: (None, None), conditions: Vec::new(), values: Vec::new() };
+    build.bound_to(filter);
+    build.statuses(filter, now);
+    build.labels(filter);
+    build.instants(filter);
+    build.search(filter.search.as_ref());
+    build.between(&place, id, after, descending);
     let conditions = build.conditions.join(" AND ");
     let filtered = if conditions.is_empty() { String::new() } else { format!("WHERE {conditions}") };
     let rows = build.bind(Value::Integer(rows));
@@ -171,21 +166,16 @@ fn place(by: OrderBy, table: &str) -> String {
     match by {
         OrderBy::CreatedAt => format!("{table}.created_at"),
         OrderBy::Name => format!("{table}.name_folded"),
-        OrderBy::LastUsedAt => last_used(table),
-        OrderBy::ExpiresAt => expiry(table),
+        OrderBy::LastUsedAt => format!("{table}.used_order"),
+        OrderBy::ExpiresAt => format!("{table}.expiry_order"),
     }
-}
-
-fn last_used(table: &str) -> String {
-    format!("COALESCE({table}.last_used_at, -9223372036854775807)")
-}
-
-fn expiry(table: &str) -> String {
-    format!("COALESCE({table}.expires_at, 9223372036854775807)")
 }
 
 /// A statement in the making.
 struct Build {
+    by: OrderBy,
+    /// From where, and before where, in the order of the list.
+    bounds: (Option<Value>, Option<Value>),
     conditions: Vec<String>,
     values: Vec<Value>,
 }
@@ -201,10 +191,6 @@ impl Build {
         self.bind(Value::Text(value.to_string()))
     }
 
-    fn instant(&mut self, value: Timestamp) -> String {
-        self.bind(Value::Integer(value.micros()))
-    }
-
     fn equal(&mut self, column: &str, value: Option<impl ToString>) {
         if let Some(value) = value {
             let value = self.text(value);
@@ -214,6 +200,47 @@ impl Build {
 
     fn require(&mut self, condition: &str) {
         self.conditions.push(condition.to_owned());
+    }
+
+    /// Requires what keys are ordered by to be at `from` or behind it, and before `before`.
+    fn within(&mut self, by: OrderBy, from: Option<Value>, before: Option<Value>) {
+        if by == self.by {
+            let (lower, upper) = &mut self.bounds;
+            *lower = lower.take().max(from);
+            *upper = [upper.take(), before].into_iter().flatten().min();
+            return;
+        }
+        let place = place(by, "keys");
+        for (how, bound) in [(">=", from), ("<", before)] {
+            if let Some(bound) = bound {
+                let bound = self.bind(bound);
+                self.conditions.push(format!("{place} {how} {bound}"));
+            }
+        }
+    }
+
+    /// Begins the page behind `after`. Of a bound and a position on the same side only the one that leaves out more is asked for,
+    /// because SQLite would go by either.
+    fn between(&mut self, place: &str, id: &str, after: Option<&Position>, descending: bool) {
+        let (mut from, mut before) = std::mem::take(&mut self.bounds);
+        let bound = if descending { &mut before } else { &mut from };
+        let is_behind = |position: &&Position| match bound {
+            Some(bound) if descending => position.value < *bound,
+            Some(bound) => position.value >= *bound,
+            None => true,
+        };
+        if let Some(Position { value, id: last }) = after.filter(is_behind) {
+            *bound = None;
+            let (value, last) = (self.bind(value.clone()), self.text(last));
+            let how = if descending { "<" } else { ">" };
+            self.conditions.push(format!("({place}, {id}) {how} ({value}, {last})"));
+        }
+        for (how, bound) in [(">=", from), ("<", before)] {
+            if let Some(bound) = bound {
+                let bound = self.bind(bound);
+                self.conditions.push(format!("{place} {how} {bound}"));
+            }
+        }
     }
 
     fn bound_to(&mut self, filter: &KeyFilter) {
@@ -244,72 +271,66 @@ impl Build {
         self.equal("keys.owner", filter.owner.as_ref());
     }
 
-    /// One condition for the status, from those that hold of each.
+    /// The statuses in SQL: revoked hides expired, and expired hides the rest.
     fn statuses(&mut self, filter: &KeyFilter, now: Timestamp) {
         let has = |status| filter.statuses.is_empty() || filter.statuses.contains(&status);
         let [revoked, expired, disabled, active] = KeyStatus::ALL.map(has);
-        if revoked && expired && disabled && active {
-            return;
-        }
         if !revoked {
             self.require("keys.revoked_at IS NULL");
-            if filter.tag.is_some() {
-                self.require("key_tags.revoked = 0");
-            }
         }
-        if !revoked && expired && disabled && active {
+        if !revoked && filter.tag.is_some() {
+            self.require("key_tags.revoked = 0");
+        }
+        if expired && disabled && active {
             return;
         }
-        let now = self.instant(now);
-        // Few keys have expired, and most have not: only the one is worth the index of expiries, unless that is the order.
-        let has_expired = format!("{} <= {now}", expiry("keys"));
-        let has_not = match filter.order.by {
-            OrderBy::ExpiresAt => format!("{} > {now}", expiry("keys")),
-            _ => format!("(keys.expires_at IS NULL OR keys.expires_at > {now})"),
-        };
+        let end = Some(Value::Integer(now.micros().saturating_add(1)));
+        if !revoked && !disabled && !active {
+            return self.within(OrderBy::ExpiresAt, None, end);
+        }
+        let now = Value::Integer(now.micros());
         let mut either = Vec::new();
         if revoked {
             either.push("keys.revoked_at IS NOT NULL".to_owned());
         }
-        let living = if revoked { "keys.revoked_at IS NULL AND " } else { "" };
         if expired {
-            either.push(format!("{living}{has_expired}"));
+            either.push(format!("keys.expires_at <= {}", self.bind(now.clone())));
         }
-        match (disabled, active) {
-            (true, true) => either.push(format!("{living}{has_not}")),
-            (true, false) => either.push(format!("{living}keys.disabled_at IS NOT NULL AND {has_not}")),
-            (false, true) => either.push(format!("{living}keys.disabled_at IS NULL AND {has_not}")),
-            (false, false) => {}
+        if disabled || active {
+            let mut both = match (disabled, active) {
+                (true, true) => Vec::new(),
+                (true, false) => vec!["keys.disabled_at IS NOT NULL".to_owned()],
+                (false, _) => vec!["keys.disabled_at IS NULL".to_owned()],
+            };
+            // Most keys have not expired, which is not worth the order of expiries where another is asked for.
+            if self.by == OrderBy::ExpiresAt && either.is_empty() {
+                self.within(OrderBy::ExpiresAt, end, None);
+            } else {
+                both.push(format!("(keys.expires_at IS NULL OR keys.expires_at > {})", self.bind(now)));
+            }
+            either.extend((!both.is_empty()).then(|| both.join(" AND ")));
         }
-        match either.as_slice() {
-            [one] => self.conditions.push(one.clone()),
-            several => self.conditions.push(format!("({})", several.join(" OR "))),
+        if !either.is_empty() {
+            self.conditions.push(format!("({})", either.join(" OR ")));
         }
     }
 
     fn instants(&mut self, filter: &KeyFilter) {
-        if let Some(before) = filter.last_used_before {
-            let before = self.instant(before);
-            self.conditions.push(format!("{} < {before}", last_used("keys")));
-        }
-        if let Some(before) = filter.expires_before {
-            let before = self.instant(before);
-            self.conditions.push(format!("{} < {before}", expiry("keys")));
-        }
+        let instant = |at: Timestamp| Value::Integer(at.micros());
+        self.within(OrderBy::LastUsedAt, None, filter.last_used_before.map(instant));
+        self.within(OrderBy::ExpiresAt, None, filter.expires_before.map(instant));
     }
 
     /// A range instead of `LIKE`: it has no characters to escape, and both databases read it along the index.
-    fn search(&mut self, search: &Search) {
-        let name = match search {
-            Search::Id(id) => return self.equal("keys.id", Some(id)),
-            Search::Name(prefix) => crate::domain::key::folded(prefix),
-        };
-        let end = behind(&name);
-        let from = self.text(name);
-        self.conditions.push(format!("keys.name_folded >= {from}"));
-        if let Some(end) = end {
-            let end = self.text(end);
-            self.conditions.push(format!("keys.name_folded < {end}"));
+    fn search(&mut self, search: Option<&Search>) {
+        match search {
+            Some(Search::Id(id)) => self.equal("keys.id", Some(id)),
+            Some(Search::Name(prefix)) => {
+                let from = folded(prefix);
+                let before = behind(&from);
+                self.within(OrderBy::Name, Some(Value::Text(from)), before.map(Value::Text));
+            }
+            None => {}
         }
     }
 }

@@ -1,6 +1,10 @@
 //! Keys and their secrets.
 
+mod hygiene;
+mod import;
+mod limit;
 pub mod list;
+mod purge;
 mod read;
 mod write;
 
@@ -16,9 +20,13 @@ use super::{CatalogError, Page, Paging, cursor, guard, rows};
 use crate::domain::audit::{Action, Target, TargetKind};
 use crate::domain::authority::is_standing_owner;
 use crate::domain::{Actor, Binding, Changed, Key, KeyChange, KeyId, Permissions, Timestamp};
+pub use hygiene::{Hygiene, Notice, Review};
+pub use import::{ImportFault, ImportedKey};
 pub use list::KeyFilter;
 use list::{Statement, Value};
+pub use read::KEY_BY_ID;
 pub(super) use read::read_key;
+pub use write::KEYS_OF_NAME;
 pub(super) use write::{HMAC_SHA_256, SHA_256};
 
 /// What the catalog keeps of keys.
@@ -26,8 +34,18 @@ pub(super) use write::{HMAC_SHA_256, SHA_256};
 pub trait Keys {
     /// Adds a key with its secrets, and its tenant where it is the tenant's first key; all or nothing. `action` says how it came.
     /// [`CatalogError::Missing`] without its project, grid, environment or role; [`CatalogError::Exists`] where the id is taken, or the
-    /// name among the living keys with the same binding; [`CatalogError::Refused`] where the actor lacks what the key may do.
+    /// name among the living keys with the same binding; [`CatalogError::Refused`] where the actor lacks what the key may do;
+    /// [`CatalogError::KeyLimit`] where its tenant has enough active keys.
     async fn create_key(&self, key: &Key, action: Action, by: &Actor) -> Result<(), CatalogError>;
+
+    /// Adds keys that come with their secrets, in one transaction. What is wrong with any of them is told of each, up to some thousand,
+    /// by the errors that [`create_key`](Self::create_key) fails with, and [`CatalogError::Exists`] where its token is a key's already;
+    /// nothing is written then.
+    async fn import_keys(&self, keys: &[ImportedKey], by: &Actor) -> Result<Vec<ImportFault>, CatalogError>;
+
+    /// Erases a key; whether there was one. [`CatalogError::NotRevoked`] unless it is revoked, [`CatalogError::RetentionNotOver`] until
+    /// it has been for long enough, [`CatalogError::Refused`] where the actor lacks what it could do.
+    async fn purge_key(&self, id: &KeyId, by: &Actor) -> Result<bool, CatalogError>;
 
     /// One key with its secrets, whatever its status. [`CatalogError::Damaged`] where the row cannot be read.
     async fn key(&self, id: &KeyId) -> Result<Option<Key>, CatalogError>;
@@ -40,7 +58,8 @@ pub trait Keys {
     /// change did. `expected` is the version that the change is meant for; `None`: any. `None` without such a key;
     /// [`CatalogError::VersionConflict`] at another version, [`CatalogError::ChangeRefused`] where it is not possible,
     /// [`CatalogError::Exists`] where a new name is taken, [`CatalogError::Missing`] without its new role, [`CatalogError::Refused`]
-    /// where the actor lacks what the key may do or could do then, [`CatalogError::LastOwner`] where no owner would be left.
+    /// where the actor lacks what the key may do or could do then, [`CatalogError::LastOwner`] where no owner would be left,
+    /// [`CatalogError::KeyLimit`] where the key would become active and its tenant has enough of those.
     async fn change_key(
         &self,
         id: &KeyId,
@@ -63,9 +82,34 @@ impl Keys for Store {
             let wanted = guard::permissions(writing.connection(), key).await?;
             writing.granter().map_or(Ok(()), |granter| granter.may_grant(&Permissions::default(), &wanted))?;
             write::require_free_name(writing.connection(), key, by.at).await?;
+            limit::require_room(writing.connection(), None, key, self.max_active_keys, by.at).await?;
             write::insert(writing.connection(), key).await?;
             writing.append(action, &target(key), None, Some(of_key(key))).await?;
             writing.commit().await
+        })
+        .await
+    }
+
+    async fn import_keys(&self, keys: &[ImportedKey], by: &Actor) -> Result<Vec<ImportFault>, CatalogError> {
+        // A transaction of many statements: each has its own limit.
+        let mut writing = self.bounded(self.write(by)).await?;
+        let faults = import::write_all(&mut writing, keys, self.max_active_keys, by).await?;
+        if faults.is_empty() {
+            self.bounded(writing.commit()).await?;
+        }
+        Ok(faults)
+    }
+
+    async fn purge_key(&self, id: &KeyId, by: &Actor) -> Result<bool, CatalogError> {
+        self.bounded(async {
+            let mut writing = self.write(by).await?;
+            let Some(key) = read_key(writing.connection(), id).await? else { return Ok(false) };
+            writing.granter().map_or(Ok(()), |granter| granter.may_change(&key, &KeyChange::Revoke, &key))?;
+            purge::require_over(&key, self.purge_after, by.at)?;
+            purge::erase(writing.connection(), &key).await?;
+            writing.append(Action::KeyPurged, &target(&key), Some(purge::remains(&key)), None).await?;
+            writing.commit().await?;
+            Ok(true)
         })
         .await
     }
@@ -112,6 +156,7 @@ impl Keys for Store {
             if key.revoked_at.is_none() {
                 write::require_free_name(writing.connection(), &key, by.at).await?;
             }
+            limit::require_room(writing.connection(), Some(&before), &key, self.max_active_keys, by.at).await?;
             let ends_owner = is_standing_owner(&before) && !is_standing_owner(&key);
             let had_owner = ends_owner && writing.has_owner().await?;
             write::update(writing.connection(), &before, &key).await?;

@@ -8,7 +8,7 @@ use crate::domain::{Key, KeyId};
 /// Keys of `$which` with their secrets, the newest first: one statement, so that a key is never seen with the secrets
 /// of another moment.
 macro_rules! select_keys {
-    ($which:literal) => {
+    ($which:expr) => {
         concat!(
             select_keys!(@columns),
             " FROM (",
@@ -65,11 +65,14 @@ macro_rules! select_keys {
 }
 pub(super) use select_keys;
 
+/// The statement that reads the key with the id `$1`. It is public so that its plan can be read.
+pub const KEY_BY_ID: &str = select_keys!("SELECT * FROM keys WHERE id = $1");
+
 /// The key `id`.
 pub(in crate::catalog) async fn read_key(
     connection: &mut AnyConnection,
     id: &KeyId,
 ) -> Result<Option<Key>, CatalogError> {
-    let select = query(select_keys!("SELECT * FROM keys WHERE id = $1")).bind(id.to_string());
+    let select = query(KEY_BY_ID).bind(id.to_string());
     Ok(rows::keys(&select.fetch_all(connection).await?)?.pop())
 }

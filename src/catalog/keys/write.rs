@@ -7,6 +7,19 @@ use crate::catalog::{CatalogError, Entity};
 use crate::domain::key::{DigestAlgorithm, folded};
 use crate::domain::{Binding, Key, KeyId, KeyStatus, Secret, Slug, Timestamp};
 
+/// The statement that finds a living key with the name `$1` and the project, grid and environment `$2`, `$3` and `$4` at `$5` that is not
+/// the key `$6`. It is public so that its plan can be read.
+pub const KEYS_OF_NAME: &str = "SELECT id
+     FROM keys
+     WHERE name = $1
+         AND COALESCE(project, '') = $2
+         AND COALESCE(grid, '') = $3
+         AND COALESCE(environment, '') = $4
+         AND revoked_at IS NULL
+         AND (expires_at IS NULL OR expires_at > $5)
+         AND id <> $6
+     LIMIT 1";
+
 /// [`CatalogError::Exists`] where another living key with the binding of `key` has its name at `now`.
 pub(super) async fn require_free_name(
     connection: &mut AnyConnection,
@@ -17,24 +30,13 @@ pub(super) async fn require_free_name(
         return Ok(());
     }
     let (project, grid, environment) = bound(key);
-    let select = query(
-        "SELECT id
-         FROM keys
-         WHERE name = $1
-             AND COALESCE(project, '') = $2
-             AND COALESCE(grid, '') = $3
-             AND COALESCE(environment, '') = $4
-             AND revoked_at IS NULL
-             AND (expires_at IS NULL OR expires_at > $5)
-             AND id <> $6
-         LIMIT 1",
-    )
-    .bind(&key.name)
-    .bind(project.unwrap_or_default())
-    .bind(grid.unwrap_or_default())
-    .bind(environment.unwrap_or_default())
-    .bind(now.micros())
-    .bind(key.id.to_string());
+    let select = query(KEYS_OF_NAME)
+        .bind(&key.name)
+        .bind(project.unwrap_or_default())
+        .bind(grid.unwrap_or_default())
+        .bind(environment.unwrap_or_default())
+        .bind(now.micros())
+        .bind(key.id.to_string());
     match select.fetch_optional(connection).await? {
         Some(_) => Err(CatalogError::Exists(Entity::Key)),
         None => Ok(()),

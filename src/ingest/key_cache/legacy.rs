@@ -86,13 +86,11 @@ impl KeyCache {
                     return Ok(Op::Nop);
                 }
                 let stored = credential::digests(token.text(), peppers);
-                match self.ask(stamp.at, None, self.catalog.key_of_digest(&stored)).await? {
-                    Some(id) => Ok(Op::Put(id)),
-                    None => {
-                        self.digests.unknown.insert(digest, stamp).await;
-                        Ok(Op::Nop)
-                    }
+                if let Some(id) = self.ask(stamp.at, None, self.catalog.key_of_digest(&stored)).await? {
+                    return Ok(Op::Put(id));
                 }
+                self.digests.unknown.insert(digest, stamp).await;
+                Ok(Op::Nop)
             })
             .await?;
         Ok(match found {

@@ -280,6 +280,8 @@ mod tests {
             max_connections: 2,
             connect_timeout: 5 * second,
             statement_timeout: 5 * second,
+            max_active_keys: 100,
+            purge_after: second,
         };
         catalog::migrate(&settings).await.expect("migrations");
         let catalog = catalog::connect(&settings).await.expect("a catalog");

@@ -135,7 +135,8 @@ async fn fields_of_a_key_are_all_told_at_once() {
 async fn parameters_of_lists() {
     let server = Server::with_two_projects().await;
     let limit = json!({"parameter": "limit", "detail": "it is out of range", "fix": "a whole number from 1 to 200"});
-    let known = "each of project, grid, environment, kind, status, limit, cursor at most once";
+    let known = "each of project, grid, environment, kind, status, role, tag, owner, member, q, last_used_before, \
+        expires_before, sort, limit, cursor at most once";
     for (query, expected) in [
         ("limit=0", limit.clone()),
         ("limit=201", limit.clone()),
@@ -156,7 +157,7 @@ async fn parameters_of_lists() {
             json!({"parameter": "grid",
             "detail": "a slug has only the characters a-z, 0-9 and '-'; character 1 of this one is 'A'", "fix": SLUG}),
         ),
-        ("sort=name", json!({"parameter": "sort", "detail": "there is no such parameter", "fix": known})),
+        ("order=name", json!({"parameter": "order", "detail": "there is no such parameter", "fix": known})),
         ("limit=1&limit=2", json!({"parameter": "limit", "detail": "it is there twice", "fix": known})),
     ] {
         let problem = server.get(&format!("/keys?{query}")).await.problem(422, "invalid");

@@ -3,16 +3,23 @@
 mod audit;
 mod authentication;
 mod commit;
+mod described;
 mod diagnose;
+mod edit;
+mod hostile;
+mod import;
 mod input;
 mod isolation;
 mod keys;
+mod lifecycle;
 mod limits;
 mod members;
+mod once;
 mod permissions;
 mod projects;
 mod roles;
 mod secrecy;
+mod two_admins;
 pub(crate) mod watched;
 
 use std::net::{IpAddr, SocketAddr};
@@ -32,7 +39,9 @@ use gridgate::domain::random::SeededRandom;
 use gridgate::domain::secret::Peppers;
 use gridgate::domain::uses::Uses;
 use gridgate::domain::{Actor, Binding, Key, Pepper, Permissions, Timestamp};
+use gridgate::observe::metrics::Metrics;
 use gridgate::observe::webhooks::WebhookMetrics;
+use gridgate::upkeep::hygiene::Inspector;
 use gridgate::upkeep::webhooks::courier::Courier;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -69,10 +78,10 @@ pub(crate) struct Server {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) owner: Admin,
     pub(crate) events: Events,
-    pub(crate) watched: Arc<Watched>,
+    watched: Arc<Watched>,
     pub(crate) names: Arc<Names>,
     state: AdminState,
-    _fresh: Fresh,
+    fresh: Fresh,
 }
 
 /// An admin key with its token.
@@ -124,7 +133,7 @@ impl Server {
         let address = listener.local_addr().expect("an address");
         tokio::spawn(serve(listener, router(state.clone())));
         events.lock().expect("events").clear();
-        Self { address, clock, owner, events, watched, names, state, _fresh: fresh }
+        Self { address, clock, owner, events, watched, names, state, fresh }
     }
 
     /// The same with the projects `shop` and `bank`, each with the grid `web`.
@@ -148,6 +157,11 @@ impl Server {
         self.post("/keys", &ingest(project, name)).await.expect(201)
     }
 
+    /// What the clock shows.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.state.clock.now()
+    }
+
     /// A change in the form of a merge patch, meant for the version that `if_match` names.
     pub(crate) async fn patch(&self, path: &str, if_match: &str, body: &Value) -> Answer {
         self.edit(&self.owner, path, if_match, body).await
@@ -164,9 +178,25 @@ impl Server {
         Courier::new(catalog, webhooks, random, WebhookMetrics::default())
     }
 
+    /// What looks the keys of the same catalog through.
+    pub(crate) fn inspector(&self) -> Inspector {
+        let AdminState { catalog, clock, random, .. } = self.state.clone();
+        Inspector { catalog, clock, random, metrics: Metrics::new().hygiene.clone() }
+    }
+
+    /// Where the catalog is.
+    pub(crate) fn catalog_url(&self) -> &str {
+        &self.fresh.settings.url
+    }
+
     /// From now on every call of the catalog fails.
     pub(crate) fn take_database_away(&self) {
         self.watched.down.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on they succeed again.
+    pub(crate) fn give_database_back(&self) {
+        self.watched.down.store(false, Ordering::SeqCst);
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -189,6 +219,11 @@ impl Server {
         let request = self.request(Method::PATCH, path).header("authorization", format!("Bearer {}", admin.token));
         let request = request.header("content-type", "application/merge-patch+json").header("if-match", if_match);
         self.send(request, body.to_string()).await
+    }
+
+    /// The owner's merge patch of the key `id`.
+    pub(crate) async fn patch_key(&self, id: &str, if_match: &str, body: &Value) -> Answer {
+        self.patch(&format!("/keys/{id}"), if_match, body).await
     }
 
     /// The beginning of a request under `/api/v1`.
@@ -277,6 +312,7 @@ pub(crate) fn ingest_view(server: &Server, id: &Value, project: &str, name: &str
         "last_used_at": null,
         "last_used_address": null,
         "last_used_user_agent": null,
+        "attention": [],
         "secrets": [secret_view(1, "current", START_TEXT, &Value::Null)],
     })
 }

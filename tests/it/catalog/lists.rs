@@ -47,7 +47,7 @@ impl Dice {
 const NAMES: [&str; 8] = ["Web", "web", "WEBER", "über", "Über 1", "a%b", "a_b", "z\u{10FFFF}z"];
 const TAGS: [&str; 3] = ["blue", "team:web", "x"];
 const OWNERS: [&str; 3] = ["Acme", "acme", "Zoë & Co."];
-const ROLES: [&str; 3] = ["ingest", "viewer", "owner"];
+const ROLES: [&str; 3] = ["ingest", "traces", "viewer"];
 
 fn any_key(dice: &Dice, number: u8) -> Key {
     let bindings = [
@@ -59,7 +59,8 @@ fn any_key(dice: &Dice, number: u8) -> Key {
     ];
     let mut key = Key { name: format!("{} {number}", dice.one_of(&NAMES)), ..key(number, dice.one_of(&bindings)) };
     key.created_at = dice.instant();
-    if let Some(role) = dice.perhaps(&ROLES).and_then(|name| role::built_in(&slug(name))) {
+    let role = dice.perhaps(&ROLES).and_then(|name| role::built_in(&slug(name)));
+    if let Some(role) = role.filter(|role| role.kind == key.binding.kind()) {
         (key.role, key.permissions) = (Some(role.slug), role.permissions);
     }
     key.owner = dice.perhaps(&OWNERS).map(str::to_owned);

@@ -2,8 +2,10 @@
 //!
 //! PostgreSQL is required: without `GRIDGATE_TEST_POSTGRES_URL` its half of the tests fails.
 
+mod answers;
 mod audit;
 mod damage;
+mod hygiene;
 mod keys;
 mod lists;
 mod names;
@@ -12,6 +14,7 @@ mod plans;
 mod roles;
 mod secrets;
 mod webhooks;
+mod whole;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -145,6 +148,8 @@ pub(crate) fn settings(url: String) -> CatalogSettings {
         max_connections: 4,
         connect_timeout: Duration::from_secs(30),
         statement_timeout: Duration::from_secs(30),
+        max_active_keys: 1_000,
+        purge_after: Duration::from_secs(30),
     }
 }
 

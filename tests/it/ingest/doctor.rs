@@ -1,12 +1,13 @@
 //! `gridgate doctor` against gates, and against what is none: at which stage it stops, how it exits, what it says.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use clap::Parser as _;
 use gridgate::cli::{Cli, Exit, Terminal, run};
 use gridgate::config::{Admitted, Bytes, ListenerConfig, Prefix, Serves, Span, TlsConfig};
 use gridgate::domain::random::SeededRandom;
-use gridgate::domain::{KeyId, Permission, Signal, Token};
+use gridgate::domain::{KeyId, Permission, Signal, SystemClock, Token};
 use rcgen::ExtendedKeyUsagePurpose;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -65,6 +66,7 @@ async fn consult_as(admin_key: Option<&str>, line: &str, input: &str, exporter: 
         admin_key: admin_key.map(|key| Zeroizing::new(key.to_owned())),
         token: None,
         exporter: exporter.collect(),
+        clock: Arc::new(SystemClock),
     };
     let exit = run(cli.command, &mut terminal).await;
     drop(terminal);

@@ -12,6 +12,9 @@ ALTER TABLE keys ADD COLUMN exposed_at BIGINT;
 ALTER TABLE keys ADD COLUMN reviewed_at BIGINT;
 -- The latest of its secrets'.
 ALTER TABLE keys ADD COLUMN last_used_at BIGINT;
+-- What lists are ordered by: never used is before every use, never expiring behind every expiry.
+ALTER TABLE keys ADD COLUMN used_order BIGINT GENERATED ALWAYS AS (COALESCE(last_used_at, -9223372036854775807)) STORED;
+ALTER TABLE keys ADD COLUMN expiry_order BIGINT GENERATED ALWAYS AS (COALESCE(expires_at, 9223372036854775807)) STORED;
 ALTER TABLE keys ADD COLUMN name_folded TEXT COLLATE "C" NOT NULL DEFAULT '';
 
 UPDATE keys SET updated_at = created_at, name_folded = lower(name);
@@ -29,7 +32,7 @@ CREATE INDEX keys_name
     WHERE revoked_at IS NULL;
 
 -- What lists are read along: each page begins at its position in one of these and reads on. Those that are revoked stay for long, and
--- most lists leave them out. Never used is before every use, never expiring behind every expiry.
+-- most lists leave them out.
 DROP INDEX keys_newest;
 DROP INDEX keys_newest_of_project;
 CREATE INDEX keys_created ON keys (created_at, id);
@@ -37,18 +40,15 @@ CREATE INDEX keys_created_of_project ON keys (project, created_at, id);
 CREATE INDEX keys_created_of_tenant ON keys (project, grid, environment, created_at, id);
 CREATE INDEX keys_living ON keys (created_at, id) WHERE revoked_at IS NULL;
 CREATE INDEX keys_living_of_project ON keys (project, created_at, id) WHERE revoked_at IS NULL;
+CREATE INDEX keys_living_of_tenant ON keys (project, grid, environment, created_at, id) WHERE revoked_at IS NULL;
 CREATE INDEX keys_revoked ON keys (created_at, id) WHERE revoked_at IS NOT NULL;
 CREATE INDEX keys_revoked_of_project ON keys (project, created_at, id) WHERE revoked_at IS NOT NULL;
 CREATE INDEX keys_named ON keys (name_folded, id) WHERE revoked_at IS NULL;
 CREATE INDEX keys_named_of_project ON keys (project, name_folded, id) WHERE revoked_at IS NULL;
-CREATE INDEX keys_used ON keys (COALESCE(last_used_at, -9223372036854775807), id) WHERE revoked_at IS NULL;
-CREATE INDEX keys_used_of_project
-    ON keys (project, COALESCE(last_used_at, -9223372036854775807), id)
-    WHERE revoked_at IS NULL;
-CREATE INDEX keys_expiring ON keys (COALESCE(expires_at, 9223372036854775807), id) WHERE revoked_at IS NULL;
-CREATE INDEX keys_expiring_of_project
-    ON keys (project, COALESCE(expires_at, 9223372036854775807), id)
-    WHERE revoked_at IS NULL;
+CREATE INDEX keys_used ON keys (used_order, id) WHERE revoked_at IS NULL;
+CREATE INDEX keys_used_of_project ON keys (project, used_order, id) WHERE revoked_at IS NULL;
+CREATE INDEX keys_expiring ON keys (expiry_order, id) WHERE revoked_at IS NULL;
+CREATE INDEX keys_expiring_of_project ON keys (project, expiry_order, id) WHERE revoked_at IS NULL;
 CREATE INDEX keys_with_role ON keys (role, created_at, id) WHERE revoked_at IS NULL;
 CREATE INDEX keys_with_role_of_project ON keys (role, project, created_at, id) WHERE revoked_at IS NULL;
 CREATE INDEX keys_owned ON keys (owner, created_at, id) WHERE owner IS NOT NULL AND revoked_at IS NULL;

@@ -1,0 +1,54 @@
+//! How many keys of a tenant may be active at once.
+
+use sqlx::{AnyConnection, query};
+
+use crate::catalog::CatalogError;
+use crate::catalog::rows::Reader;
+use crate::domain::{Binding, Key, KeyStatus, Timestamp};
+
+/// [`CatalogError::KeyLimit`] where `key` would be one active key too many of its tenant at `now`; `default` holds where the project has
+/// no number of its own. Keys that are active already are never too many.
+pub(super) async fn require_room(
+    connection: &mut AnyConnection,
+    before: Option<&Key>,
+    key: &Key,
+    default: u32,
+    now: Timestamp,
+) -> Result<(), CatalogError> {
+    let is_active = |key: &Key| key.status(now) == KeyStatus::Active;
+    let Binding::Tenant(tenant) = &key.binding else { return Ok(()) };
+    if !is_active(key) || before.is_some_and(is_active) {
+        return Ok(());
+    }
+    let select = query("SELECT slug, max_active_keys FROM projects WHERE slug = $1").bind(tenant.project.as_str());
+    let row = select.fetch_one(&mut *connection).await?;
+    let most = Reader::new(&row, "projects", &["slug"]).optional_number("max_active_keys")?.unwrap_or(default);
+    let select = query(
+        "SELECT id
+         FROM keys
+         WHERE project = $1
+             AND grid = $2
+             AND environment = $3
+             AND revoked_at IS NULL
+             AND disabled_at IS NULL
+             AND (expires_at IS NULL OR expires_at > $4)
+             AND id <> $5
+         ORDER BY created_at, id
+         LIMIT $6",
+    )
+    .bind(tenant.project.as_str())
+    .bind(tenant.grid.as_str())
+    .bind(tenant.environment.as_str())
+    .bind(now.micros())
+    .bind(key.id.to_string())
+    .bind(i64::from(most));
+    let rows = select.fetch_all(connection).await?;
+    if rows.len() < usize::try_from(most).unwrap_or(usize::MAX) {
+        return Ok(());
+    }
+    let ids = rows.iter().take(NAMED).map(|row| Reader::new(row, "keys", &["id"]).parsed("id"));
+    Err(CatalogError::KeyLimit { most, active: ids.collect::<Result<_, _>>()? })
+}
+
+/// How many of the active keys are named.
+const NAMED: usize = 10;
