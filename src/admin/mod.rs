@@ -148,7 +148,6 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(keys::rotate::handler))
         .routes(routes!(keys::complete_rotation::handler))
         .routes(routes!(keys::cancel_rotation::handler))
-        .routes(routes!(keys::events::handler))
         .routes(routes!(members::list::handler, members::create::handler))
         .routes(routes!(members::show::handler, members::edit::handler, members::remove::handler))
         .routes(routes!(roles::list::handler, roles::create::handler))
