@@ -154,7 +154,8 @@ async fn a_key_is_listed_shown_and_changed() {
     let shell = Shell::at(&server);
     let id = server.ingest_key("shop", "checkout").await["key"]["id"].clone();
     let id = id.as_str().expect("an id");
-    let row = |status: &str| format!("{id}  checkout  ingest  shop/web/production  ingest  {status}  never      -        -");
+    let row =
+        |status: &str| format!("{id}  checkout  ingest  shop/web/production  ingest  {status}  never      -        -");
     let head = "KEY               NAME      KIND    SCOPE                ROLE    STATUS";
 
     let list = shell.data("keys list --project shop").await;
