@@ -126,7 +126,7 @@ pub(in crate::admin) async fn handler(
             };
             let known = act(&state, &leaks, &report, by).await?;
             feedback.push(Feedback {
-                token_hash: Sha256::digest(report.token.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect(),
+                token_hash: hash(&report.token),
                 token_type: report.r#type,
                 label: if known { "true_positive" } else { "false_positive" }.to_owned(),
             });
@@ -134,6 +134,14 @@ pub(in crate::admin) async fn handler(
         Ok(Json(feedback))
     })
     .await?
+}
+
+/// SHA-256 of a token, in hexadecimal digits.
+fn hash(token: &str) -> String {
+    Sha256::digest(token).iter().fold(String::with_capacity(64), |mut text, byte| {
+        text.push_str(&format!("{byte:02x}"));
+        text
+    })
 }
 
 /// Who says to have signed, and the signature.
@@ -190,9 +198,8 @@ async fn change(state: &AdminState, key: &Key, change: &KeyChange, by: &Actor) -
     // Also after an error: the commit may have happened although its answer was lost.
     (state.key_changed)(key.id);
     match changed {
-        Ok(_) => Ok(()),
-        // Somebody was faster.
-        Err(CatalogError::ChangeRefused(ChangeRefused::Revoked)) => Ok(()),
+        // The latter: somebody was faster.
+        Ok(_) | Err(CatalogError::ChangeRefused(ChangeRefused::Revoked)) => Ok(()),
         Err(error) => Err(error),
     }
 }
