@@ -3,6 +3,7 @@
 mod audit;
 mod forms;
 mod hostile;
+mod import;
 mod lost;
 mod people;
 mod webhooks;
