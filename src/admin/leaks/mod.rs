@@ -23,7 +23,7 @@ use super::problem::{Code, FieldError, Place, Problem};
 use super::request::{Peer, RequestId};
 use crate::catalog::CatalogError;
 use crate::domain::audit::{Actor, Via};
-use crate::domain::key::SecretMark;
+use crate::domain::key::{ChangeRefused, SecretMark};
 use crate::domain::{Key, KeyChange, LeakPolicy, SecretState, Timestamp, TokenKind};
 pub use signature::{PublicKeys, PublicKeysError};
 
@@ -191,11 +191,8 @@ async fn change(state: &AdminState, key: &Key, change: &KeyChange, by: &Actor) -
     (state.key_changed)(key.id);
     match changed {
         Ok(_) => Ok(()),
-        // Somebody was faster, or it is the last owner, and somebody has to be there to put it right.
-        Err(refused @ (CatalogError::ChangeRefused(_) | CatalogError::LastOwner)) => {
-            tracing::error!(key = %key.id, %refused, "a key whose token was found in public could not be changed");
-            Ok(())
-        }
+        // Somebody was faster.
+        Err(CatalogError::ChangeRefused(ChangeRefused::Revoked)) => Ok(()),
         Err(error) => Err(error),
     }
 }

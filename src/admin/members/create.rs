@@ -64,6 +64,7 @@ struct Invitation {
 #[utoipa::path(
     post, path = "/members", tag = "members", operation_id = "invite_member",
     security(("bearer" = ["member.create"])),
+    params(schemas::OnceHeader),
     request_body = NewMember,
     responses(
         (status = 201, body = InvitedMember, headers(("location"), ("etag"))),

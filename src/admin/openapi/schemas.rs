@@ -261,15 +261,11 @@ pub struct KeyQuery {
     /// Only keys that expire before this instant.
     #[param(value_type = Option<Instant>, nullable = false)]
     pub expires_before: Option<String>,
-    /// The order, descending with `-`; the newest first unless told otherwise, with `q` by name.
-    #[param(value_type = Option<KeySort>, nullable = false)]
+    /// The order, descending with `-`; the newest first unless told otherwise, with `q` by name. Never used is before every use, never
+    /// expiring behind every expiry.
+    #[param(pattern = "^-?(created_at|name|last_used_at|expires_at)$", nullable = false)]
     pub sort: Option<String>,
 }
-
-/// An order of keys. Never used is before every use, never expiring behind every expiry.
-#[derive(ToSchema)]
-#[schema(value_type = String, pattern = "^-?(created_at|name|last_used_at|expires_at)$")]
-pub struct KeySort(pub String);
 
 /// Whether a webhook is told of events.
 #[derive(ToSchema)]

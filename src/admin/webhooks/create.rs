@@ -44,6 +44,7 @@ pub struct NewWebhook {
 #[utoipa::path(
     post, path = "/webhooks", tag = "webhooks", operation_id = "create_webhook",
     security(("bearer" = ["webhook.create"])),
+    params(schemas::OnceHeader),
     request_body = NewWebhook,
     responses(
         (status = 201, body = WebhookWithSecret, headers(("location"), ("etag"))),

@@ -36,7 +36,6 @@ pub struct WebhookView {
     /// Where messages are sent.
     pub url: String,
     /// Free text for people.
-    #[schema(value_type = schemas::Note)]
     pub note: String,
     /// What it is told of, by name.
     #[schema(value_type = Vec<schemas::Event>)]

@@ -133,6 +133,7 @@ impl Server {
         let address = listener.local_addr().expect("an address");
         tokio::spawn(serve(listener, router(state.clone())));
         events.lock().expect("events").clear();
+        watched.creating.forget_permits(usize::MAX);
         Self { address, clock, owner, events, watched, names, state, fresh }
     }
 
