@@ -1,6 +1,7 @@
 //! The command line against a running admin API: what it prints where, and how it exits.
 
 mod audit;
+mod ends;
 mod forms;
 mod hostile;
 mod import;
