@@ -104,7 +104,7 @@ pub fn is_standing_owner(key: &Key) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::key::{DigestAlgorithm, KeyEdit, NewSecret, SecretFormat, SecretMark};
+    use crate::domain::key::{DigestAlgorithm, NewSecret, SecretFormat, SecretMark};
     use crate::domain::{Binding, Digest, Tenant, Timestamp};
 
     const NOW: Timestamp = Timestamp::from_micros(1_000_000);

@@ -187,13 +187,13 @@ impl Build {
         format!("${}", self.values.len())
     }
 
-    fn text(&mut self, value: impl ToString) -> String {
+    fn text(&mut self, value: &(impl ToString + ?Sized)) -> String {
         self.bind(Value::Text(value.to_string()))
     }
 
     fn equal(&mut self, column: &str, value: Option<impl ToString>) {
         if let Some(value) = value {
-            let value = self.text(value);
+            let value = self.text(&value);
             self.conditions.push(format!("{column} = {value}"));
         }
     }
