@@ -59,7 +59,7 @@ async fn a_member_is_invited_changed_and_removed() {
     assert_eq!((edited["name"].clone(), edited["expires_at"].clone()), (json!("Ada"), Value::Null));
     let grid = json!({"slug": "late"});
     server.call(&ada, Method::POST, "/projects/shop/grids", Some(&grid)).await.problem(403, "permission_denied");
-    server.clock.advance(Duration::from_secs(3 * 3600));
+    server.clock.advance(Duration::from_hours(3));
     server.call(&ada, Method::GET, "/projects/shop/grids", None).await.expect(200);
     let late = server.edit(&server.owner, &path, "\"1\"", &json!({"role": "owner"})).await;
     assert_eq!(late.problem(412, "version_conflict")["current_version"], 2);

@@ -252,8 +252,7 @@ async fn fill(fresh: &Fresh, connection: &mut AnyConnection) {
     run(connection, &dropped.join("; ")).await;
     run(connection, "BEGIN").await;
     let numbers = format!(
-        "WITH RECURSIVE numbers (i) AS (SELECT CAST(0 AS BIGINT) UNION ALL SELECT i + 1 FROM numbers WHERE i < {} - 1)",
-        KEYS
+        "WITH RECURSIVE numbers (i) AS (SELECT CAST(0 AS BIGINT) UNION ALL SELECT i + 1 FROM numbers WHERE i < {KEYS} - 1)"
     );
     run(
         connection,
