@@ -78,6 +78,8 @@ async fn installation(peppers: &Peppers, file: &std::path::Path) -> Result<(KeyC
         max_connections: 8,
         connect_timeout: Duration::from_secs(5),
         statement_timeout: Duration::from_secs(5),
+        max_active_keys: 1,
+        purge_after: Duration::ZERO,
     };
     migrate(&settings).await?;
     let catalog = connect(&settings).await?;

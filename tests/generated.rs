@@ -4,6 +4,9 @@
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
+#[path = "generated/reference.rs"]
+mod reference;
+
 use std::fs;
 use std::path::Path;
 
@@ -24,6 +27,12 @@ fn description_of_the_admin_api() {
     let text =
         serde_json::to_string_pretty(&gridgate::admin::openapi::document()).expect("a description is JSON") + "\n";
     assert_same(&Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/openapi.json"), &text);
+}
+
+/// The reference of the command line is what its commands say about themselves.
+#[test]
+fn reference_of_the_command_line() {
+    assert_same(&Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cli.md"), &reference::document());
 }
 
 fn assert_same(committed: &Path, expected: &str) {

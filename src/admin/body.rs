@@ -122,7 +122,7 @@ pub(super) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializ
     T::deserialize(deserializer).map(Some)
 }
 
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// A body of one of these types.
@@ -133,12 +133,12 @@ async fn read(request: Request, state: &AdminState, types: &[&str]) -> Result<By
     bytes(request, state).await
 }
 
-fn undeclared(types: &[&str]) -> Problem {
+pub(super) fn undeclared(types: &[&str]) -> Problem {
     let detail = format!("the body must be declared as content-type: {}", types.join(" or "));
     Problem::new(Code::ContentTypeUnsupported, detail)
 }
 
-fn is_one_of(headers: &HeaderMap, types: &[&str]) -> bool {
+pub(super) fn is_one_of(headers: &HeaderMap, types: &[&str]) -> bool {
     let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = declared.split(';').next().unwrap_or_default().trim_ascii();
     types.iter().any(|one| essence.eq_ignore_ascii_case(one))

@@ -1,10 +1,13 @@
 //! Who calls: the extractor that stands first in every handler, so that nothing of a request is read before.
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, MatchedPath};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
 
 use super::AdminState;
+use super::check::Check;
+use super::openapi;
+use super::page::Parameters;
 use super::problem::{Code, Problem};
 use super::request::{Peer, RequestId};
 use crate::catalog::{CatalogError, Entity};
@@ -77,6 +80,7 @@ impl FromRequestParts<AdminState> for Caller {
         if !address.map_or(key.allowed.is_any(), |address| key.allowed.contains(address)) {
             let from = address.map_or_else(|| "nowhere that is known".to_owned(), |address| address.to_string());
             let detail = format!("{} may not be used from {from}", key.id);
+            state.limits.failed(parts, &key.id).await?;
             return Err(Problem::new(Code::IpNotAllowed, detail));
         }
         state.limits.succeeded(parts, &key.id).await?;
@@ -85,6 +89,7 @@ impl FromRequestParts<AdminState> for Caller {
             let used = Used { key: key.id, version: secret.version, at: now, address, agent };
             state.uses.record(&used, || credential::renewal(&secret, token.text, &state.peppers));
         }
+        refuse_query(parts, state).await?;
         let actor = Actor {
             at: now,
             key: Some(key.id),
@@ -96,6 +101,17 @@ impl FromRequestParts<AdminState> for Caller {
         };
         Ok(Self { key: key.id, binding: key.binding, permissions: key.permissions, actor })
     }
+}
+
+/// Refuses parameters of a query where the route has none; the others refuse those that they do not have.
+async fn refuse_query(parts: &mut Parts, state: &AdminState) -> Result<(), Problem> {
+    let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    if parts.uri.query().is_none() || openapi::takes_query(&parts.method, route) {
+        return Ok(());
+    }
+    let mut check = Check::default();
+    Parameters::from_request_parts(parts, state).await?.finish(&mut check, &[]);
+    check.finish(Some(()))
 }
 
 /// The admin key whose token this is, if it is let in at `now`, and the secret that was presented.

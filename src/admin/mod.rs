@@ -33,9 +33,11 @@ pub mod environments;
 mod grant;
 pub mod grids;
 pub mod keys;
+pub mod leaks;
 pub mod limits;
 mod me;
 pub mod members;
+mod once;
 pub mod openapi;
 pub mod page;
 mod precondition;
@@ -54,7 +56,7 @@ use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{any, get, patch, post};
+use axum::routing::any;
 use http::{HeaderValue, header};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
@@ -64,6 +66,7 @@ use crate::domain::secret::Peppers;
 use crate::domain::uses::Uses;
 use crate::domain::{Clock, KeyId, Random};
 use crate::upkeep::webhooks::send::Sender;
+use leaks::Leaks;
 use limits::{Anyone, Limits, Standing};
 use problem::{Code, Problem};
 use request::RequestId;
@@ -88,6 +91,8 @@ pub struct AdminState {
     pub all_keys_changed: Arc<dyn Fn() + Send + Sync>,
     /// How much clients may ask.
     pub limits: Arc<Limits>,
+    /// Whose reports of leaked tokens are taken; `None`: nobody's.
+    pub leaks: Option<Arc<Leaks>>,
     /// Checks where webhooks lead, and tests them.
     pub webhooks: Arc<Sender>,
 }
@@ -114,45 +119,42 @@ pub fn router(state: AdminState) -> Router {
 fn routes() -> OpenApiRouter<AdminState> {
     OpenApiRouter::with_openapi(openapi::frame())
         .routes(routes!(openapi::handler))
-        .routes(routes!(environments::list::handler))
+        .routes(routes!(me::handler))
+        .routes(routes!(environments::list::handler, environments::create::handler))
+        .routes(routes!(environments::edit::handler))
         .routes(routes!(projects::list::handler, projects::create::handler))
-        .routes(routes!(projects::show::handler))
+        .routes(routes!(projects::show::handler, projects::edit::handler))
         .routes(routes!(grids::list::handler, grids::create::handler))
         .routes(routes!(keys::list::handler, keys::create::handler))
+        .routes(routes!(keys::quarter::handler))
+        .routes(routes!(keys::review::handler))
+        .routes(routes!(keys::diagnose::handler))
+        .routes(routes!(keys::verify::handler))
         .routes(routes!(keys::show::handler, keys::edit::handler, keys::delete::handler))
         .routes(routes!(keys::secrets::handler))
+        .routes(routes!(keys::events::handler))
         .routes(routes!(keys::disable::handler))
         .routes(routes!(keys::enable::handler))
         .routes(routes!(keys::revoke::handler))
+        .routes(routes!(leaks::handler))
+        .routes(routes!(webhooks::list::handler, webhooks::create::handler))
+        .routes(routes!(webhooks::show::handler, webhooks::edit::handler, webhooks::delete::handler))
+        .routes(routes!(webhooks::rotate_secret::handler))
+        .routes(routes!(webhooks::test::handler))
+        .routes(routes!(webhooks::deliveries::handler))
         .routes(routes!(keys::purge::handler))
         .routes(routes!(keys::import::handler).layer(DefaultBodyLimit::max(keys::import::MAX_BYTES)))
-        .route("/webhooks", get(webhooks::list::handler).post(webhooks::create::handler))
-        .route(
-            "/webhooks/{id}",
-            get(webhooks::show::handler).patch(webhooks::edit::handler).delete(webhooks::delete::handler),
-        )
-        .route("/webhooks/{id}/rotate-secret", post(webhooks::rotate_secret::handler))
-        .route("/webhooks/{id}/test", post(webhooks::test::handler))
-        .route("/webhooks/{id}/deliveries", get(webhooks::deliveries::handler))
         .routes(routes!(keys::regenerate::handler))
         .routes(routes!(keys::rotate::handler))
         .routes(routes!(keys::complete_rotation::handler))
         .routes(routes!(keys::cancel_rotation::handler))
-        .route("/audit-events", get(audit::list::handler))
-        .route("/audit-events/head", get(audit::head::handler))
-        .route("/audit-events/verify", get(audit::verify::handler))
-        .route("/environments", post(environments::create::handler))
-        .route("/environments/{slug}", patch(environments::edit::handler))
-        .route("/me", get(me::handler))
-        .route("/members", get(members::list::handler).post(members::create::handler))
-        .route(
-            "/members/{id}",
-            get(members::show::handler).patch(members::edit::handler).delete(members::remove::handler),
-        )
-        .route("/projects/{project}", patch(projects::edit::handler))
-        .route("/keys/{id}/events", get(keys::events::handler))
-        .route("/roles", get(roles::list::handler).post(roles::create::handler))
-        .route("/roles/{slug}", get(roles::show::handler).patch(roles::edit::handler).delete(roles::delete::handler))
+        .routes(routes!(members::list::handler, members::create::handler))
+        .routes(routes!(members::show::handler, members::edit::handler, members::remove::handler))
+        .routes(routes!(roles::list::handler, roles::create::handler))
+        .routes(routes!(roles::show::handler, roles::edit::handler, roles::delete::handler))
+        .routes(routes!(audit::list::handler))
+        .routes(routes!(audit::head::handler))
+        .routes(routes!(audit::verify::handler))
 }
 
 async fn path_unknown(_: Anyone) -> Problem {

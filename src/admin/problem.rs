@@ -72,6 +72,8 @@ codes! {
     IpNotAllowed = "ip_not_allowed", FORBIDDEN, "Address not allowed";
     /// The caller's key lacks the permission for this.
     PermissionDenied = "permission_denied", FORBIDDEN, "Permission denied";
+    /// A report is not signed by somebody whose reports are taken.
+    SignatureInvalid = "signature_invalid", FORBIDDEN, "Invalid signature";
     /// Only keys of the whole installation may do this.
     InstallationOnly = "installation_only", FORBIDDEN, "Only for the installation's admins";
     /// The caller would grant what it lacks.
@@ -126,6 +128,10 @@ codes! {
     KeyExpired = "key_expired", CONFLICT, "Key has expired";
     /// The caller, or its address, asks more than it may.
     RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests";
+    /// The request with this `Idempotency-Key` is under way, or ended without an answer.
+    IdempotencyInFlight = "idempotency_in_flight", CONFLICT, "Request under way";
+    /// The `Idempotency-Key` came with another request before.
+    IdempotencyMismatch = "idempotency_mismatch", UNPROCESSABLE_ENTITY, "Another request";
     /// The body is not JSON.
     BodyMalformed = "body_malformed", BAD_REQUEST, "Malformed JSON";
     /// The body did not arrive whole.
@@ -200,7 +206,7 @@ pub enum Place {
     Pointer(String),
     /// A parameter of the query.
     Parameter(String),
-    /// A header.
+    /// A header, by its name in lower case.
     Header(String),
 }
 
@@ -327,8 +333,6 @@ impl From<CatalogError> for Problem {
             CatalogError::Exists(Entity::Environment) => Self::new(Code::EnvironmentExists, detail),
             CatalogError::Exists(Entity::Key | Entity::Token) => Self::new(Code::KeyExists, detail),
             CatalogError::Exists(Entity::Role) => Self::new(Code::RoleExists, detail),
-            // Ids are random.
-            CatalogError::Exists(Entity::Webhook) => Self::internal(detail),
             CatalogError::TooManyWebhooks => Self::new(Code::WebhookLimitReached, detail),
             CatalogError::VersionConflict { current } => Self::version_conflict(current),
             CatalogError::RoleInUse => Self::new(Code::RoleInUse, detail),
@@ -350,7 +354,8 @@ impl From<CatalogError> for Problem {
                 detail,
                 fix: "pass the next_cursor of the page before, unchanged, or leave it out".to_owned(),
             }]),
-            CatalogError::Damaged(_) => Self::internal(detail),
+            // Ids of webhooks are random.
+            CatalogError::Damaged(_) | CatalogError::Exists(Entity::Webhook) => Self::internal(detail),
             CatalogError::Unavailable(_) => Self {
                 cause: Some(detail),
                 ..Self::new(

@@ -92,11 +92,13 @@ const SQLITE: Files = &[
     ("first", include_str!("migrations/sqlite/0001_first.sql")),
     ("lifecycle", include_str!("migrations/sqlite/0002_lifecycle.sql")),
     ("webhooks", include_str!("migrations/sqlite/0003_webhooks.sql")),
+    ("idempotent_answers", include_str!("migrations/sqlite/0004_idempotent_answers.sql")),
 ];
 const POSTGRES: Files = &[
     ("first", include_str!("migrations/postgres/0001_first.sql")),
     ("lifecycle", include_str!("migrations/postgres/0002_lifecycle.sql")),
     ("webhooks", include_str!("migrations/postgres/0003_webhooks.sql")),
+    ("idempotent_answers", include_str!("migrations/postgres/0004_idempotent_answers.sql")),
 ];
 
 #[cfg(test)]

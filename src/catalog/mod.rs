@@ -7,6 +7,7 @@
 //! one implementation with one text per statement (`store`); what differs between the databases is in `dialect` and in the
 //! two folders of `migrations`.
 
+mod answers;
 mod audit;
 mod cursor;
 mod dialect;
@@ -21,8 +22,9 @@ mod secrets;
 mod store;
 mod webhooks;
 
+pub use answers::{Answers, OnceOnly, Reserved};
 pub use audit::{Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Broken, EntryHash};
-pub use keys::{ImportFault, ImportedKey, KeyFilter, Keys};
+pub use keys::{Hygiene, ImportFault, ImportedKey, KeyFilter, Keys, Notice, Review};
 pub use open::{CatalogSettings, OpenError, connect, migrate};
 pub use projects::{EnvironmentEdit, Grid, Project, ProjectEdit, Projects};
 pub use roles::Roles;
@@ -163,7 +165,9 @@ impl std::fmt::Display for Entity {
 ///
 /// [`Actor`]: crate::domain::Actor
 #[async_trait]
-pub trait Catalog: Projects + Keys + Secrets + Roles + Audit + Webhooks + Deliveries + Send + Sync + 'static {
+pub trait Catalog:
+    Projects + Keys + Answers + Hygiene + Secrets + Roles + Audit + Webhooks + Deliveries + Send + Sync + 'static
+{
     /// Asks the database for an answer, for readiness.
     async fn ping(&self) -> Result<(), CatalogError>;
 }

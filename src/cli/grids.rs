@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::client::{Client, Target};
-use super::output::{self, Output, Row};
+use super::output::{self, Output, Row, brief, moment};
 use super::{Failure, Terminal};
 use crate::admin::grids::GridView;
 use crate::admin::grids::create::NewGrid;
@@ -63,6 +63,6 @@ impl Row for GridView {
     const COLUMNS: &'static [&'static str] = &["PROJECT", "GRID", "NAME", "CREATED"];
 
     fn values(&self) -> Vec<String> {
-        vec![self.project.clone(), self.slug.clone(), self.name.clone(), self.created_at.clone()]
+        vec![self.project.clone(), self.slug.clone(), brief(&self.name), moment(&self.created_at)]
     }
 }

@@ -1,30 +1,43 @@
-//! The command line. `projects`, `grids` and `keys` are clients of the admin API: they can do what it can, and no more.
+//! The command line. Most commands are clients of the admin API: they can do what it can, and no more.
 //!
 //! stdout carries data, stderr carries talk. Exit codes say what kind of end it was, see [`Exit`].
 
+mod audit;
 mod bootstrap;
 mod client;
+mod completion;
+mod confirm;
+mod doctor;
+mod environments;
+mod exit;
+mod expiry;
 mod grids;
-mod https;
+mod issued;
 mod keys;
+mod me;
+mod members;
 mod migrate;
 mod output;
+mod patch;
 mod projects;
 mod quarantine;
 mod quickstart;
+mod roles;
 mod serve;
 mod terminal;
-
-use std::process::ExitCode;
+mod webhooks;
 
 use clap::{Parser, Subcommand};
 
 pub use client::Target;
+pub use exit::Exit;
 pub use terminal::Terminal;
+
+use exit::Failure;
 
 /// The front door for OpenTelemetry: exports checked by key, made durable, delivered to their tenant's storage.
 #[derive(Debug, Parser)]
-#[command(name = "gridgate", version, about, after_help = EXIT_CODES)]
+#[command(name = "gridgate", version, about, after_help = exit::codes())]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -42,55 +55,30 @@ pub enum Command {
     Bootstrap(bootstrap::Bootstrap),
     /// Bring the catalog's schema to this version's.
     Migrate(serve::Installation),
-    /// Create and list projects.
+    /// Create, list and change projects.
     Projects(projects::Projects),
     /// Create and list grids, the applications of a project.
     Grids(grids::Grids),
-    /// Create, list, show, disable, enable and revoke keys.
+    /// List, create and change environments.
+    Environments(environments::Environments),
+    /// The whole life of keys.
     Keys(keys::Keys),
+    /// Find out why telemetry does not arrive.
+    Doctor(doctor::Doctor),
+    /// List, create, change and delete roles: names for what keys may do.
+    Roles(roles::Roles),
+    /// List, invite, change and remove the people that administer.
+    Members(members::Members),
+    /// Show the admin key that the command line uses.
+    Me(me::Me),
+    /// List and verify the audit log: who did what.
+    Audit(audit::Audit),
+    /// List, create, change, delete and test webhooks, which are told what happens to keys.
+    Webhooks(webhooks::Webhooks),
     /// List, show, remove and send again what no destination takes.
     Quarantine(quarantine::Quarantined),
-}
-
-const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 refused, or not confirmed; 2 the command line or its environment is not as it must be; \
-3 the server cannot be reached or is not available, try again later; 4 the server failed or its answer is not understood, \
-or the output could not be written";
-
-/// How a command ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Exit {
-    /// 0: what was asked for is done.
-    Done,
-    /// 1: the server refused it, or the person at the terminal did not confirm it.
-    Refused,
-    /// 2: the command line or its environment is not as it must be. Nothing was sent.
-    Usage,
-    /// 3: the server could not be reached, did not answer in time, or said that it is not available. Whether a change was made
-    /// is not known.
-    Unreachable,
-    /// 4: the server failed, its answer is not understood, or the output could not be written.
-    Failed,
-}
-
-impl Exit {
-    /// The exit code.
-    #[must_use]
-    pub const fn code(self) -> u8 {
-        match self {
-            Self::Done => 0,
-            Self::Refused => 1,
-            Self::Usage => 2,
-            Self::Unreachable => 3,
-            Self::Failed => 4,
-        }
-    }
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit.code())
-    }
+    /// Print a script that teaches a shell to complete these commands.
+    Completion(completion::Completion),
 }
 
 /// Runs one command to its end: reads and writes on `terminal`, and says there what went wrong.
@@ -102,8 +90,16 @@ pub async fn run(command: Command, terminal: &mut Terminal<'_>) -> Exit {
         Command::Migrate(installation) => migrate::run(&installation, terminal).await,
         Command::Projects(projects) => projects.run(terminal).await,
         Command::Grids(grids) => grids.run(terminal).await,
+        Command::Environments(environments) => environments.run(terminal).await,
         Command::Keys(keys) => keys.run(terminal).await,
+        Command::Doctor(doctor) => doctor.run(terminal).await,
+        Command::Roles(roles) => roles.run(terminal).await,
+        Command::Members(members) => members.run(terminal).await,
+        Command::Me(me) => me.run(terminal).await,
+        Command::Audit(audit) => audit.run(terminal).await,
+        Command::Webhooks(webhooks) => webhooks.run(terminal).await,
         Command::Quarantine(quarantined) => quarantined.run(terminal).await,
+        Command::Completion(completion) => completion.run(terminal),
     };
     match ended {
         Ok(()) => Exit::Done,
@@ -111,30 +107,5 @@ pub async fn run(command: Command, terminal: &mut Terminal<'_>) -> Exit {
             terminal.report(&failure);
             failure.exit
         }
-    }
-}
-
-/// Why a command did not do what was asked for.
-#[derive(Debug)]
-struct Failure {
-    exit: Exit,
-    /// Lines for the person: what is wrong, then what to do about it.
-    lines: Vec<String>,
-}
-
-impl Failure {
-    fn new(exit: Exit, line: impl Into<String>) -> Self {
-        Self { exit, lines: vec![line.into()] }
-    }
-
-    fn hint(mut self, line: impl Into<String>) -> Self {
-        self.lines.push(line.into());
-        self
-    }
-}
-
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
-        Self::new(Exit::Failed, format!("cannot write the output: {error}"))
     }
 }

@@ -1,15 +1,17 @@
 //! `gridgate projects`
 
 use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 
 use super::client::{Client, Target};
-use super::output::{self, Output, Row};
+use super::output::{self, Output, Row, brief, moment, or_dash};
+use super::patch::{Patch, text};
 use super::{Failure, Terminal};
 use crate::admin::projects::ProjectView;
 use crate::admin::projects::create::NewProject;
 use crate::domain::Slug;
 
-/// Create and list projects.
+/// Create, list and change projects.
 #[derive(Debug, Args)]
 pub struct Projects {
     #[command(flatten)]
@@ -33,6 +35,20 @@ enum Verb {
     },
     /// List the projects that the admin key may see.
     List,
+    /// Change a project.
+    Edit {
+        /// Its slug.
+        slug: Slug,
+        /// A new name.
+        #[arg(long)]
+        name: Option<String>,
+        /// How many keys of the project may be active in one environment of one grid at a time.
+        #[arg(long, value_name = "NUMBER", conflicts_with = "default_max_active_keys")]
+        max_active_keys: Option<u32>,
+        /// Go back to the installation's limit of active keys.
+        #[arg(long)]
+        default_max_active_keys: bool,
+    },
 }
 
 impl Projects {
@@ -48,14 +64,24 @@ impl Projects {
                 let projects: Vec<ProjectView> = client.list("/projects", &[]).await?;
                 output::rows(terminal, self.output, &projects)
             }
+            Verb::Edit { slug, name, max_active_keys, default_max_active_keys } => {
+                let most = max_active_keys.map(|most| json!(most));
+                let patch = Patch::new([
+                    ("name", text(name.as_ref())),
+                    ("max_active_keys", if default_max_active_keys { Some(Value::Null) } else { most }),
+                ]);
+                let project: ProjectView = client.patch(&format!("/projects/{slug}"), &patch, None).await?;
+                output::one(terminal, self.output, &project)
+            }
         }
     }
 }
 
 impl Row for ProjectView {
-    const COLUMNS: &'static [&'static str] = &["PROJECT", "NAME", "CREATED"];
+    const COLUMNS: &'static [&'static str] = &["PROJECT", "NAME", "ACTIVE KEYS", "CREATED"];
 
     fn values(&self) -> Vec<String> {
-        vec![self.slug.clone(), self.name.clone(), self.created_at.clone()]
+        let most = self.max_active_keys.map(|most| format!("at most {most}"));
+        vec![self.slug.clone(), brief(&self.name), or_dash(most.as_deref()), moment(&self.created_at)]
     }
 }

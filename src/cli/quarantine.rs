@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use super::output::{self, Output, Row, or_dash};
+use super::output::{self, Output, Row, inert, or_dash};
 use super::serve::Installation;
 use super::{Exit, Failure, Terminal};
 use crate::server::{Quarantine, SetAside};
@@ -128,13 +128,8 @@ async fn ids(quarantine: &Quarantine, which: Which, fits: impl Fn(&SetAside) -> 
 }
 
 fn unknown(id: &str) -> Failure {
-    Failure::new(Exit::Refused, format!("there is no {} in quarantine", printable(id)))
+    Failure::new(Exit::Refused, format!("there is no {} in quarantine", inert(id)))
         .hint("`gridgate quarantine list` says what there is")
-}
-
-/// Without what would control the terminal: backends choose the words of their reasons.
-fn printable(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
 
 impl Row for SetAside {
@@ -143,7 +138,7 @@ impl Row for SetAside {
 
     fn values(&self) -> Vec<String> {
         vec![
-            printable(&self.id),
+            self.id.clone(),
             self.destination.clone(),
             or_dash(self.tenant.as_deref()),
             or_dash(self.key.as_deref()),
@@ -152,7 +147,7 @@ impl Row for SetAside {
             or_dash(self.items.map(|items| items.to_string()).as_deref()),
             self.bytes.to_string(),
             or_dash(self.at.as_deref()),
-            printable(&self.reason),
+            self.reason.clone(),
         ]
     }
 }

@@ -16,6 +16,7 @@ use crate::shutdown;
 
 /// Which installation to open.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Installation")]
 pub struct Installation {
     /// The configuration file; every option is in config/gridgate.toml, with its default.
     #[arg(long, global = true, env = "GRIDGATE_CONFIG", value_name = "FILE")]
@@ -26,6 +27,11 @@ pub struct Installation {
 }
 
 impl Installation {
+    /// The installation with this configuration file and this data folder.
+    pub(super) const fn at(config: Option<PathBuf>, data: Option<PathBuf>) -> Self {
+        Self { config, data }
+    }
+
     /// The configuration: the file, then the environment, then the flags.
     pub(super) fn config(&self) -> Result<Config, ConfigError> {
         let data = self.data.iter().map(|folder| ("data.folder", folder.display().to_string())).collect::<Vec<_>>();

@@ -1,12 +1,14 @@
 //! What a command reads from and writes to: the process's own, or a test's.
 
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
 use super::Failure;
+use crate::domain::{Clock, SystemClock};
 
-/// Standard streams and the one secret of the environment.
+/// Standard streams, and what commands take from the environment.
 pub struct Terminal<'a> {
     /// Data.
     pub out: Box<dyn Write + Send + 'a>,
@@ -20,6 +22,12 @@ pub struct Terminal<'a> {
     pub shown: bool,
     /// The value of `GRIDGATE_ADMIN_KEY`.
     pub admin_key: Option<Zeroizing<String>>,
+    /// The value of `GRIDGATE_TOKEN`.
+    pub token: Option<Zeroizing<String>>,
+    /// The variables whose names begin with `OTEL_EXPORTER_OTLP_`, and their values, which may hold a token.
+    pub exporter: Vec<(String, Zeroizing<String>)>,
+    /// What «in 90 days» is counted from.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Terminal<'static> {
@@ -33,8 +41,19 @@ impl Terminal<'static> {
             interactive: io::stdin().is_terminal() && io::stderr().is_terminal(),
             shown: io::stdout().is_terminal(),
             admin_key: std::env::var("GRIDGATE_ADMIN_KEY").ok().map(Zeroizing::new),
+            token: std::env::var("GRIDGATE_TOKEN").ok().map(Zeroizing::new),
+            exporter: exporter_variables(),
+            clock: Arc::new(SystemClock),
         }
     }
+}
+
+/// Those that are text: no other can be meant.
+fn exporter_variables() -> Vec<(String, Zeroizing<String>)> {
+    let all =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let ours = all.filter(|(name, _)| name.starts_with("OTEL_EXPORTER_OTLP_"));
+    ours.map(|(name, value)| (name, Zeroizing::new(value))).collect()
 }
 
 impl Terminal<'_> {

@@ -21,6 +21,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::domain::LeakPolicy;
 use crate::observe::logging::LogFormat;
 use crate::storage::log::Durability;
 use crate::storage::route::Route;
@@ -37,6 +38,8 @@ pub struct Config {
     pub keys: KeysConfig,
     /// How much clients of the admin API may ask.
     pub admin: AdminConfig,
+    /// Reports of tokens that were found in public.
+    pub leaks: LeaksConfig,
     /// Where it listens.
     pub listen: ListenConfig,
     /// Which web pages may export.
@@ -123,6 +126,18 @@ pub struct AdminConfig {
     pub burst: u32,
     /// Requests of one address without a good key, in a minute.
     pub unauthenticated_per_minute: u32,
+}
+
+/// `[leaks]`
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LeaksConfig {
+    /// The public keys of those whose reports are taken, as GitHub publishes its own; empty: nobody's are.
+    pub keys_file: PathBuf,
+    /// What happens to an ingest key whose token was found.
+    pub ingest: LeakPolicy,
+    /// What happens to an admin key whose token was found.
+    pub admin: LeakPolicy,
 }
 
 /// `[limits]`
@@ -250,6 +265,12 @@ impl Default for KeysConfig {
 impl Default for AdminConfig {
     fn default() -> Self {
         Self { requests_per_second: 50, burst: 100, unauthenticated_per_minute: 60 }
+    }
+}
+
+impl Default for LeaksConfig {
+    fn default() -> Self {
+        Self { keys_file: PathBuf::new(), ingest: LeakPolicy::Alert, admin: LeakPolicy::Revoke }
     }
 }
 

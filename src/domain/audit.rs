@@ -213,9 +213,35 @@ pub struct Target {
     pub project: Option<Slug>,
 }
 
+impl Target {
+    /// The kind and the id that a text names: ids of keys and webhooks say what they are, other things are named by their kind, a
+    /// colon, and id or slug.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<(TargetKind, String)> {
+        let (kind, id) = match text.split_once(':') {
+            Some((kind, id)) => (kind.parse().ok()?, id),
+            None if text.starts_with("key_") => (TargetKind::Key, text),
+            None if text.starts_with("whk_") => (TargetKind::Webhook, text),
+            None => return None,
+        };
+        Some((kind, id.to_owned()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_target_is_named_by_kind_and_id() {
+        let named = |kind, id: &str| Some((kind, id.to_owned()));
+        assert_eq!(Target::parse("key_7Hq2mZxK9wPa"), named(TargetKind::Key, "key_7Hq2mZxK9wPa"));
+        assert_eq!(Target::parse("whk_7Hq2mZxK9wPa"), named(TargetKind::Webhook, "whk_7Hq2mZxK9wPa"));
+        assert_eq!(Target::parse("grid:shop/web"), named(TargetKind::Grid, "shop/web"));
+        for other in ["", "shop", "keys:x", "gga_7Hq2mZxK9wPa_x"] {
+            assert_eq!(Target::parse(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn names_are_read_back() {

@@ -83,6 +83,12 @@ impl Timestamp {
         Date { year, month, day }
     }
 
+    /// The first instant, in UTC, of a month, which is 1 to 12.
+    #[must_use]
+    pub const fn first_of_month(year: i64, month: i64) -> Self {
+        Self(Date { year, month, day: 1 }.days() * MICROS_PER_DAY)
+    }
+
     /// The UTC hour of day, 0 to 23.
     #[must_use]
     pub const fn hour(self) -> i64 {

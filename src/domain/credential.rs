@@ -105,6 +105,12 @@ pub fn prove<'k>(key: Option<&'k Key>, text: &str, peppers: &Peppers) -> Option<
     })
 }
 
+/// The digests that a token may be stored as: under each of the peppers, and as it was imported.
+#[must_use]
+pub fn digests(text: &str, peppers: &Peppers) -> Vec<Digest> {
+    peppers.iter().map(|pepper| pepper.digest(text)).chain([Digest::sha_256(text)]).collect()
+}
+
 /// What the digest of `secret`, which `text` has proved, is to be replaced by: imported digests become HMAC, and those under an
 /// older pepper such under the newest. `None` where it is so already.
 #[must_use]

@@ -30,28 +30,26 @@ impl<'a> Use<'a> {
     /// # Errors
     /// The refusal.
     pub fn judge(&self) -> Result<&'a Tenant, Refusal> {
-        let key = self.key;
-        let refuse = |reason| Err(Refusal::new(reason).of_key(key.id));
-        match (key.status(self.at), self.is_retired()) {
-            (KeyStatus::Revoked, _) => return refuse(Reason::KeyRevoked),
-            (_, true) => return refuse(Reason::SecretRetired),
-            (KeyStatus::Expired, false) => return refuse(Reason::KeyExpired),
-            (KeyStatus::Disabled, false) => return refuse(Reason::KeyDisabled),
-            (KeyStatus::Active, false) => {}
-        }
+        self.judge_state()?;
         // An admin key is none that the gate knows.
-        let Binding::Tenant(tenant) = &key.binding else { return Err(Reason::KeyInvalid.into()) };
+        let Binding::Tenant(tenant) = &self.key.binding else { return Err(Reason::KeyInvalid.into()) };
         if let Some(environment) = self.environment
             && *environment != tenant.environment
         {
             let detail = format!("this endpoint is for {environment}, the key for {}", tenant.environment);
-            return Err(Refusal::because(Reason::EnvironmentMismatch, detail).of_key(key.id));
+            return Err(Refusal::because(Reason::EnvironmentMismatch, detail).of_key(self.key.id));
         }
-        if !key.allowed.contains(self.address) {
-            let detail = format!("it came from {}", self.address.to_canonical());
-            return Err(Refusal::because(Reason::IpNotAllowed, detail).of_key(key.id));
-        }
+        self.judge_address()?;
         Ok(tenant)
+    }
+
+    /// Whether an admin key may be used here and now: state, address.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn judge_admin(&self) -> Result<(), Refusal> {
+        self.judge_state()?;
+        self.judge_address()
     }
 
     /// Whether the key may export `signal` here and now.
@@ -71,6 +69,25 @@ impl<'a> Use<'a> {
     #[must_use]
     pub fn secret(&self) -> Option<&'a Secret> {
         self.key.secrets.iter().find(|secret| secret.version == self.secret_version)
+    }
+
+    fn judge_state(&self) -> Result<(), Refusal> {
+        let refuse = |reason| Err(Refusal::new(reason).of_key(self.key.id));
+        match (self.key.status(self.at), self.is_retired()) {
+            (KeyStatus::Revoked, _) => refuse(Reason::KeyRevoked),
+            (_, true) => refuse(Reason::SecretRetired),
+            (KeyStatus::Expired, false) => refuse(Reason::KeyExpired),
+            (KeyStatus::Disabled, false) => refuse(Reason::KeyDisabled),
+            (KeyStatus::Active, false) => Ok(()),
+        }
+    }
+
+    fn judge_address(&self) -> Result<(), Refusal> {
+        if self.key.allowed.contains(self.address) {
+            return Ok(());
+        }
+        let detail = format!("it came from {}", self.address.to_canonical());
+        Err(Refusal::because(Reason::IpNotAllowed, detail).of_key(self.key.id))
     }
 
     fn is_retired(&self) -> bool {

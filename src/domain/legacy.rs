@@ -70,7 +70,7 @@ mod tests {
             &format!("{UUID}0"),
             &format!("{plain}----"),
             &UUID.replace('f', "g"),
-            &UUID.replacen("-", "", 1),
+            &UUID.replacen('-', "", 1),
             "6f1f7ffdc-d42-4f03-8a35-9ee3e5a04d42",
         ] {
             assert!(LegacyToken::parse(text).is_none(), "{text}");

@@ -29,6 +29,22 @@ pub enum GrpcCode {
     Unauthenticated = 16,
 }
 
+impl GrpcCode {
+    /// The code's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidArgument => "INVALID_ARGUMENT",
+            Self::PermissionDenied => "PERMISSION_DENIED",
+            Self::ResourceExhausted => "RESOURCE_EXHAUSTED",
+            Self::Unimplemented => "UNIMPLEMENTED",
+            Self::Internal => "INTERNAL",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::Unauthenticated => "UNAUTHENTICATED",
+        }
+    }
+}
+
 /// Declares [`Reason`] with its whole answer in one row: label, HTTP status, gRPC code, retry hint in seconds (0: the
 /// client must not retry) and what to do about it.
 macro_rules! reasons {
@@ -130,6 +146,9 @@ reasons! {
     /// A quota is used up.
     QuotaExhausted = "quota_exhausted", 403, PermissionDenied, 0,
         "wait for the next period or have the quota raised";
+    /// The query of whoami is not as it must be.
+    QueryInvalid = "query_invalid", 400, InvalidArgument, 0,
+        "whoami takes no parameter but permission=<name>, once for each permission that the key has to have";
     /// The content type is none that OTLP knows.
     ContentTypeUnsupported = "content_type_unsupported", 415, Unimplemented, 0,
         "send application/x-protobuf or application/json over HTTP, application/grpc over gRPC";

@@ -155,6 +155,35 @@ pub enum TokenError {
     Foreign,
 }
 
+impl TokenError {
+    /// The fault's name in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::KeyId => "key_id",
+            Self::Quoted => "quoted",
+            Self::PercentEncoded => "percent_encoded",
+            Self::WhiteSpace => "white_space",
+            Self::Placeholder => "placeholder",
+            Self::Truncated { .. } => "truncated",
+            Self::TooLong { .. } => "too_long",
+            Self::Checksum => "checksum",
+            Self::Foreign => "foreign",
+        }
+    }
+}
+
+/// The key that `text` speaks of: a key id, or what is left of a token that was cut, quoted, encoded or changed. Nothing is proved
+/// by it.
+#[must_use]
+pub fn claimed(text: &str) -> Option<KeyId> {
+    let after = |start: &str| text.find(start).and_then(|at| text.get(at + start.len()..));
+    let rest = after("ggi_").and_then(|rest| rest.split_once('_')).map(|(_, rest)| rest);
+    let rest = rest.or_else(|| after("gga_")).or_else(|| after("key_"))?;
+    KeyId::from_bare(rest.get(..super::id::KEY_ID_LENGTH)?)
+}
+
 impl<'a> PresentedToken<'a> {
     /// Reads a token. White space around it is ignored.
     ///
@@ -316,6 +345,20 @@ mod tests {
     }
 
     #[test]
+    fn a_spoiled_token_still_says_whose_it_was() {
+        let good = token(Some("prd"));
+        let good = good.reveal();
+        let id = KeyId::from_bare("7Hq2mZxK9wPa");
+        for text in [good, &good[..25], &format!("\"{good}\""), &format!("Bearer%20{good}"), "key_7Hq2mZxK9wPa"] {
+            assert_eq!(claimed(text), id, "{text}");
+        }
+        assert_eq!(claimed(token(None).reveal()), id);
+        for text in ["", "ggi_", "ggi_prd_", "gga_7Hq2", "key_7Hq2mZxK9wP", "ggi_prd_7Hq2mZxK9wP\u{e4}_", "a key"] {
+            assert_eq!(claimed(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn no_secret_in_debug_output() {
         let token = token(None);
         assert_eq!(format!("{token:?}"), "Token(redacted)");
@@ -329,6 +372,7 @@ mod tests {
             if let Err(error) = PresentedToken::parse(&text) {
                 prop_assert!(error.to_string().is_ascii());
             }
+            let _ = claimed(&text);
         }
 
         #[test]

@@ -239,9 +239,9 @@ mod tests {
         (*key, first_at.micros(), last_at.micros(), address.to_string(), agent.text())
     }
 
-    fn renewal() -> Option<Renewal> {
+    fn renewal() -> Renewal {
         let digest = |byte| Digest::from_bytes([byte; 32]);
-        Some(Renewal { old: digest(1), new: digest(2), pepper: 3 })
+        Renewal { old: digest(1), new: digest(2), pepper: 3 }
     }
 
     #[test]
@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn what_could_not_be_written_is_put_back_behind_what_came_after_it() {
         let uses = Uses::new(100);
-        uses.record(&used(1, 5, b"five"), renewal);
+        uses.record(&used(1, 5, b"five"), || Some(renewal()));
         uses.record(&used(2, 5, b"five"), || None);
         let failed = uses.take();
         uses.record(&used(1, 8, b"eight"), || None);
@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn a_renewal_is_asked_for_once() {
         let uses = Uses::new(100);
-        uses.record(&used(1, 5, b""), renewal);
+        uses.record(&used(1, 5, b""), || Some(renewal()));
         uses.record(&used(1, 6, b""), || panic!("it is known"));
         assert_eq!(uses.take()[0].renewal.expect("a renewal").pepper, 3);
     }

@@ -397,7 +397,7 @@ impl fmt::Display for EventId {
 /// How long to wait after so many failed attempts: eight attempts within about a day.
 const WAITS: [Duration; 7] = [
     Duration::from_secs(10),
-    Duration::from_secs(60),
+    Duration::from_mins(1),
     Duration::from_mins(5),
     Duration::from_mins(30),
     Duration::from_hours(2),

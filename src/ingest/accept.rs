@@ -41,13 +41,7 @@ pub struct Arrival<'a> {
 /// # Errors
 /// [`Reason::PathUnknown`] for any other path, [`Reason::WrongPort`] for every path where the transport is not served.
 pub fn signal(entrance: &Entrance, path: &str) -> Result<Signal, Refusal> {
-    if !entrance.served {
-        let detail = match entrance.transport {
-            Transport::Grpc => "this port serves OTLP/HTTP, not OTLP/gRPC",
-            Transport::Http => "this port serves OTLP/gRPC, not OTLP/HTTP",
-        };
-        return Err(Refusal::because(Reason::WrongPort, detail));
-    }
+    served(entrance)?;
     let prefix = &*entrance.prefix;
     let named = |path: &str, path_of: fn(Signal) -> &'static str| {
         Signal::ALL.into_iter().find(|&signal| path_of(signal) == path)
@@ -71,6 +65,21 @@ pub fn signal(entrance: &Entrance, path: &str) -> Result<Signal, Refusal> {
             _ => Reason::PathUnknown.into(),
         }
     })
+}
+
+/// Whether the listener serves the client's transport.
+///
+/// # Errors
+/// [`Reason::WrongPort`].
+pub fn served(entrance: &Entrance) -> Result<(), Refusal> {
+    if entrance.served {
+        return Ok(());
+    }
+    let detail = match entrance.transport {
+        Transport::Grpc => "this port serves OTLP/HTTP, not OTLP/gRPC",
+        Transport::Http => "this port serves OTLP/gRPC, not OTLP/HTTP",
+    };
+    Err(Refusal::because(Reason::WrongPort, detail))
 }
 
 /// Exports are sent with POST.

@@ -1,5 +1,7 @@
 //! Admit: whether there is room for this export, first before its body is read, then once its size is known.
 
+use http::HeaderMap;
+
 use super::Gate;
 use super::accept::header_bytes;
 use super::authenticate::Authenticated;
@@ -23,8 +25,7 @@ pub struct Admitted<'a> {
 /// # Errors
 /// The refusal.
 pub fn before_body(gate: &Gate, authenticated: &Authenticated<'_>) -> Result<(), Refusal> {
-    let headers = authenticated.arrival.headers;
-    let reason = if headers.len() > gate.limits.header_fields || header_bytes(headers) > gate.limits.header_bytes {
+    let reason = if are_too_large(gate, authenticated.arrival.headers) {
         Reason::HeadersTooLarge
     } else if gate.stopping.is_cancelled() {
         Reason::ShuttingDown
@@ -34,6 +35,11 @@ pub fn before_body(gate: &Gate, authenticated: &Authenticated<'_>) -> Result<(),
         return Ok(());
     };
     Err(Refusal::new(reason).of_key(authenticated.cached.key.id))
+}
+
+/// Whether a request has more header fields than the limits allow.
+pub(super) fn are_too_large(gate: &Gate, headers: &HeaderMap) -> bool {
+    headers.len() > gate.limits.header_fields || header_bytes(headers) > gate.limits.header_bytes
 }
 
 /// Makes the record of a scanned export.

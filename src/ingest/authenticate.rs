@@ -30,7 +30,29 @@ pub struct Authenticated<'a> {
 /// # Errors
 /// The refusal. Until possession of a secret is proved, an unknown id and a wrong secret are the same refusal.
 pub async fn authenticate<'a>(gate: &Gate, arrival: Arrival<'a>) -> Result<Authenticated<'a>, Refusal> {
-    let text = presented(arrival.headers, &gate.credential_headers)?;
+    let Proved { cached, secret_version, presented } = prove(gate, arrival.headers).await?;
+    let Some(tenant) = cached.tenant.clone() else { return Err(Reason::KeyInvalid.into()) };
+    let authenticated = Authenticated { arrival, tenant, cached, secret_version };
+    let used = used(&authenticated, arrival.at);
+    used.judge_export(arrival.signal)?;
+    remember(gate, arrival.headers, &used, presented.text());
+    Ok(authenticated)
+}
+
+/// A key, and the version of its secret that a request carries.
+#[derive(Debug)]
+pub(super) struct Proved<'h> {
+    pub(super) cached: Arc<CachedKey>,
+    pub(super) secret_version: u32,
+    pub(super) presented: Presented<'h>,
+}
+
+/// The key whose secret `headers` carry. What it is good for is not judged yet.
+///
+/// # Errors
+/// The refusal.
+pub(super) async fn prove<'h>(gate: &Gate, headers: &'h HeaderMap) -> Result<Proved<'h>, Refusal> {
+    let text = presented(headers, &gate.credential_headers)?;
     let presented = Presented::parse(text).map_err(|error| Refusal::because(Reason::KeyMalformed, error))?;
     let found = match &presented {
         Presented::Token(token) if token.kind == TokenKind::Admin => {
@@ -41,15 +63,11 @@ pub async fn authenticate<'a>(gate: &Gate, arrival: Arrival<'a>) -> Result<Authe
     };
     let cached = found.map_err(|_| Refusal::new(Reason::CatalogUnavailable))?;
     let proved = credential::prove(cached.as_ref().map(|cached| &cached.key), presented.text(), &gate.peppers);
-    let Some(secret_version) = proved.map(|secret| secret.version) else { return Err(Reason::KeyInvalid.into()) };
-    let Some((cached, tenant)) = cached.and_then(|cached| cached.tenant.clone().map(|tenant| (cached, tenant))) else {
-        return Err(Reason::KeyInvalid.into());
-    };
-    let authenticated = Authenticated { arrival, tenant, cached, secret_version };
-    let used = used(&authenticated, arrival.at);
-    used.judge_export(arrival.signal)?;
-    remember(gate, &arrival, &used, presented.text());
-    Ok(authenticated)
+    let secret_version = proved.map(|secret| secret.version);
+    match cached.zip(secret_version) {
+        Some((cached, secret_version)) => Ok(Proved { cached, secret_version, presented }),
+        None => Err(Reason::KeyInvalid.into()),
+    }
 }
 
 /// Judges once more, just before the export joins a batch: its body took time to arrive. Where the key was changed meanwhile, it
@@ -91,10 +109,10 @@ fn used<'a>(authenticated: &'a Authenticated<'_>, at: Timestamp) -> Use<'a> {
     }
 }
 
-/// An export by a good key counts as its use, whatever becomes of the export.
-fn remember(gate: &Gate, arrival: &Arrival<'_>, used: &Use<'_>, text: &str) {
-    let agent = arrival.headers.get(header::USER_AGENT).map_or(&b""[..], |agent| agent.as_bytes());
+/// What a good key is used for counts as its use, whatever becomes of it.
+pub(super) fn remember(gate: &Gate, headers: &HeaderMap, used: &Use<'_>, text: &str) {
+    let agent = headers.get(header::USER_AGENT).map_or(&b""[..], |agent| agent.as_bytes());
     let (key, version) = (used.key.id, used.secret_version);
-    let used_by = Used { key, version, at: arrival.at, address: arrival.peer.to_canonical(), agent };
+    let used_by = Used { key, version, at: used.at, address: used.address.to_canonical(), agent };
     gate.uses.record(&used_by, || credential::renewal(used.secret()?, text, &gate.peppers));
 }

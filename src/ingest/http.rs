@@ -15,7 +15,7 @@ use super::Gate;
 use super::accept::{Entrance, Format};
 use super::acknowledge::{self, Answer};
 use super::append::Stored;
-use super::cors;
+use super::{cors, whoami};
 use crate::domain::Refusal;
 
 /// Answers one request of a client at `peer`.
@@ -29,6 +29,9 @@ where
         && cors::is_preflight(&parts)
     {
         return cors.preflight(&parts.headers);
+    }
+    if whoami::is_meant(entrance, parts.uri.path()) {
+        return whoami::answer(gate, entrance, peer, &parts, body.is_end_stream()).await;
     }
     let arrived = Instant::now();
     let result = super::answer(gate, entrance, peer, &parts, &mut body).await;

@@ -19,6 +19,7 @@ pub mod key_cache;
 pub mod others;
 pub mod read;
 pub mod scan;
+pub mod whoami;
 
 use std::error::Error;
 use std::net::IpAddr;

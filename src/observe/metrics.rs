@@ -16,6 +16,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 use super::forward::ForwardMetrics;
+use super::hygiene::HygieneMetrics;
 use super::tls::TlsMetrics;
 use super::webhooks::WebhookMetrics;
 use crate::domain::{Reason, Signal};
@@ -81,6 +82,8 @@ pub struct Metrics {
     registry: Mutex<Registry>,
     /// By transport, then by signal; the last is for requests to a path of no signal.
     exports: Vec<Vec<Exports>>,
+    /// By reason; the last is for those that were told.
+    whoami: Vec<Counter>,
     /// By reason.
     connections_refused: [Counter; Crowded::ALL.len()],
     delivered_segments: Counter,
@@ -92,6 +95,8 @@ pub struct Metrics {
     pub tls: TlsMetrics,
     /// What is counted of webhooks.
     pub webhooks: WebhookMetrics,
+    /// How many keys need attention.
+    pub hygiene: HygieneMetrics,
 }
 
 /// The counters of one transport and signal.
@@ -131,6 +136,9 @@ impl Metrics {
         let refused_connections = counters("connections_refused", "Connections refused, by reason");
         let connections_refused =
             Crowded::ALL.map(|reason| refused_connections.get_or_create_owned(&vec![("reason", reason.as_str())]));
+        let asked = counters("whoami", "Questions of whoami by their answer: ok, or the reason of the refusal");
+        let answers = Reason::ALL.iter().map(|reason| reason.as_str()).chain(["ok"]);
+        let whoami = answers.map(|answer| asked.get_or_create_owned(&vec![("answer", answer)])).collect();
         let mut counter = |name: &str, help: &str| {
             let counter = Counter::default();
             registry.register(name, help, counter.clone());
@@ -143,6 +151,7 @@ impl Metrics {
         let delivery_failures = counter("delivery_failures", "Deliveries that failed and were tried again");
         let tls = TlsMetrics::register(&mut registry);
         let webhooks = WebhookMetrics::register(&mut registry);
+        let hygiene = HygieneMetrics::register(&mut registry);
         let duration = Family::<Labels, Histogram>::new_with_constructor(|| {
             Histogram::new(exponential_buckets(0.000_25, 2.0, 16))
         });
@@ -173,6 +182,7 @@ impl Metrics {
         Self {
             registry: Mutex::new(registry),
             exports,
+            whoami,
             connections_refused,
             delivered_segments,
             delivered_records,
@@ -181,6 +191,7 @@ impl Metrics {
             delivery_failures,
             tls,
             webhooks,
+            hygiene,
         }
     }
 
@@ -202,6 +213,11 @@ impl Metrics {
         let tally = Tally { metrics: Arc::clone(self), transport: transport as usize, signal, decided: false };
         tally.exports().received.inc();
         tally
+    }
+
+    /// A client asked who it is; `refused` is why it was not told.
+    pub fn whoami(&self, refused: Option<Reason>) {
+        self.whoami[refused.map_or(Reason::ALL.len(), Reason::index)].inc();
     }
 
     /// A connection was refused.

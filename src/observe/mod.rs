@@ -1,6 +1,7 @@
 //! Watching the gate itself: structured logs and metrics.
 
 pub mod forward;
+pub mod hygiene;
 pub mod logging;
 pub mod metrics;
 pub mod tls;

@@ -15,6 +15,7 @@ mod settings;
 mod slots;
 mod stalled;
 pub(crate) mod tls;
+mod upkeep;
 
 use std::fs::DirBuilder;
 use std::net::SocketAddr;
@@ -47,6 +48,7 @@ pub use crate::storage::lock::FolderLock;
 use crate::storage::log::Committer;
 use crate::storage::open::Storage;
 pub use crate::storage::quarantine::{Quarantine, SetAside};
+use crate::upkeep::hygiene::Inspector;
 use crate::upkeep::uses::UseKeeper;
 use crate::upkeep::webhooks::courier::Courier;
 use connections::Connections;
@@ -54,10 +56,11 @@ use listeners::{IngestListener, Listeners, check_environments};
 use refused::Refused;
 pub use settings::catalog_settings;
 use settings::{
-    admin_limits, connection_limits, cors, credential_headers, export_limits, forwarding, key_cache_settings,
+    admin_limits, connection_limits, cors, credential_headers, export_limits, forwarding, key_cache_settings, leaks,
     storage_settings, webhook_sender,
 };
 use slots::Slots;
+use upkeep::Upkeep;
 
 /// What the outside world gives to a process; tests give something else.
 #[derive(Clone)]
@@ -77,7 +80,7 @@ pub struct Server {
     committer: Committer,
     deliverer: Deliverer,
     forwarders: Vec<Forwarder>,
-    courier: Courier,
+    upkeep: (Courier, Inspector),
     connections: Connections,
     listeners: Listeners,
     stop: CancellationToken,
@@ -170,12 +173,19 @@ impl Server {
         metrics
             .gauge("unwritten_uses", "Secrets whose last use is not written down yet", move || unwritten.len() as u64);
 
-        let limits = Arc::new(Limits::new(admin_limits(&config), &clock));
         let sender = Arc::new(webhook_sender(&config, &peppers, &clock)?);
         let courier =
             Courier::new(Arc::clone(&catalog), Arc::clone(&sender), Arc::clone(&random), metrics.webhooks.clone());
+        let inspector = Inspector {
+            catalog: Arc::clone(&catalog),
+            clock: Arc::clone(&clock),
+            random: Arc::clone(&random),
+            metrics: metrics.hygiene.clone(),
+        };
+        let limits = Arc::new(Limits::new(admin_limits(&config), &clock));
         let admin = AdminState {
             limits,
+            leaks: leaks(&config)?,
             catalog: Arc::clone(&catalog),
             clock,
             random,
@@ -194,7 +204,7 @@ impl Server {
             committer,
             deliverer,
             forwarders,
-            courier,
+            upkeep: (courier, inspector),
             connections,
             listeners,
             stop,
@@ -256,7 +266,7 @@ impl Server {
             committer,
             mut deliverer,
             forwarders,
-            courier,
+            upkeep: (courier, inspector),
             connections,
             listeners,
             stop,
@@ -277,10 +287,7 @@ impl Server {
             forwarding.spawn(essential("forwarding", failed, async move { forwarder.run(&told).await }));
         }
 
-        let upkeep_stop = CancellationToken::new();
-        let (told, failed) = (upkeep_stop.clone(), crashed.clone());
-        let mut upkeep = JoinSet::new();
-        upkeep.spawn(essential("webhooks", failed, async move { courier.run(&told).await }));
+        let upkeep = Upkeep::begin(courier, inspector, &crashed);
 
         let Listeners { ingest, admin: admin_port, certificates } = listeners;
         let _reloading = AbortOnDropHandle::new(tokio::spawn(certificates.reload(config.clone())));
@@ -348,14 +355,7 @@ impl Server {
                 "what is still being sent on at the end of the grace period is sent again at the next start"
             );
         }
-        upkeep_stop.cancel();
-        let finish = async { while upkeep.join_next().await.is_some() {} };
-        if tokio::time::timeout_at(grace, finish).await.is_err() {
-            upkeep.shutdown().await;
-            tracing::warn!(
-                "messages of webhooks under way at the end of the grace period are sent again at the next start"
-            );
-        }
+        upkeep.end(grace).await;
         admin_stop.cancel();
         let administered = administering.await;
         let _ = tokio::time::timeout(ADMIN_GRACE, admin_connections.closed()).await;

@@ -13,9 +13,10 @@ use super::World;
 use super::connections::ConnectionLimits;
 use super::pem::read_authorities;
 use super::tls::provider;
+use crate::admin::leaks::{Leaks, PublicKeys};
 use crate::admin::limits::LimitSettings;
 use crate::catalog::CatalogSettings;
-use crate::config::{Config, ForwardConfig};
+use crate::config::{Config, ForwardConfig, LeaksConfig};
 use crate::domain::Clock;
 use crate::domain::secret::Peppers;
 use crate::ingest::ExportLimits;
@@ -62,6 +63,17 @@ pub(super) fn credential_headers(config: &Config) -> Result<Vec<HeaderName>> {
         bail!("keys.headers: without a header no export could carry its token");
     }
     Ok(headers)
+}
+
+/// Whose reports of leaked tokens are taken; `None`: nobody's.
+pub(super) fn leaks(config: &Config) -> Result<Option<Arc<Leaks>>> {
+    let LeaksConfig { keys_file, ingest, admin } = &config.leaks;
+    if keys_file.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let read = || -> Result<_> { Ok(PublicKeys::parse(&std::fs::read_to_string(keys_file)?)?) };
+    let keys = read().with_context(|| format!("leaks.keys_file: {}", keys_file.display()))?;
+    Ok(Some(Arc::new(Leaks { keys, ingest: *ingest, admin: *admin })))
 }
 
 /// Which web pages may export; `None`: none.

@@ -1,4 +1,19 @@
-//! Work over the catalog that nobody waits for: uses of keys are written down, webhooks are sent.
+//! Work over the catalog that nobody waits for: uses of keys are written down, keys are looked through, and webhooks are sent.
 
+pub mod hygiene;
 pub mod uses;
 pub mod webhooks;
+
+use crate::catalog::CatalogError;
+use crate::domain::random::RandomError;
+
+/// Why a piece of work was not finished. The next time it goes on where it stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum UpkeepError {
+    /// The catalog failed.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// There were no ids to be had.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+}

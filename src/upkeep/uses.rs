@@ -78,9 +78,11 @@ impl UseKeeper {
                 continue;
             }
             let change = KeyChange::RetireDrained { version };
-            match self.catalog.change_key(&key, &change, None, &Actor::system("drain", now)).await {
+            let changed = self.catalog.change_key(&key, &change, None, &Actor::system("drain", now)).await;
+            // Also after an error: the commit may have happened although its answer was lost.
+            (self.key_changed)(key);
+            match changed {
                 Ok(Some((_, Changed::Yes))) => {
-                    (self.key_changed)(key);
                     tracing::info!(%key, version, "a secret was no longer used and is retired");
                 }
                 // Used or changed meanwhile.
@@ -88,7 +90,7 @@ impl UseKeeper {
                 Err(error @ CatalogError::Unavailable(_)) => return Err(error),
                 // No other secret has to wait because of this one.
                 Err(error) => {
-                    tracing::error!(%key, version, %error, "a secret that is no longer used cannot be retired")
+                    tracing::error!(%key, version, %error, "a secret that is no longer used cannot be retired");
                 }
             }
         }

@@ -28,7 +28,8 @@ mod tests {
         ("ingest", Edges::Only(&["domain", "otlp", "observe", "catalog", "storage"])),
         ("upkeep", Edges::Only(&["domain", "observe", "catalog"])),
         ("admin", Edges::Only(&["domain", "observe", "catalog", "upkeep"])),
-        ("cli", Edges::Only(&["domain", "observe", "config", "catalog", "admin", "server", "shutdown"])),
+        // The doctor reads answers of OTLP.
+        ("cli", Edges::Only(&["domain", "otlp", "observe", "config", "catalog", "admin", "server", "shutdown"])),
         ("shutdown", Edges::All),
         ("server", Edges::All),
         ("main", Edges::All),

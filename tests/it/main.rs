@@ -22,6 +22,8 @@ mod lake;
 #[cfg(test)]
 mod otlp;
 #[cfg(test)]
+mod scenarios;
+#[cfg(test)]
 mod storage;
 #[cfg(test)]
 mod webhooks;

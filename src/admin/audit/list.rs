@@ -7,14 +7,21 @@ use super::AuditView;
 use crate::admin::AdminState;
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
+use crate::admin::openapi::schemas;
 use crate::admin::page::{PageView, Parameters, parameter};
 use crate::admin::problem::Problem;
 use crate::admin::projects;
 use crate::catalog::{AuditFilter, Paging};
-use crate::domain::audit::{Action, TargetKind};
+use crate::domain::audit::{Action, Target, TargetKind};
 use crate::domain::{Permission, Timestamp};
 
 /// What was done to things that the caller may see, newest first.
+#[utoipa::path(
+    get, path = "/audit-events", tag = "audit", operation_id = "list_audit_events",
+    security(("bearer" = ["audit.view"])),
+    params(schemas::AuditQuery, schemas::PageQuery),
+    responses((status = 200, body = PageView<AuditView>), (status = 404, description = "project_not_found")),
+)]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,
@@ -60,18 +67,12 @@ fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(
     }
 }
 
-/// The kind and the id of a target. Ids of keys and webhooks say what they are.
 fn target(check: &mut Check, text: &str) -> Option<(TargetKind, String)> {
-    let (kind, id) = match text.split_once(':') {
-        Some((kind, id)) => (kind.parse().ok(), id),
-        None if text.starts_with("key_") => (Some(TargetKind::Key), text),
-        None if text.starts_with("whk_") => (Some(TargetKind::Webhook), text),
-        None => (None, text),
-    };
-    if kind.is_none() {
+    let target = Target::parse(text);
+    if target.is_none() {
         let kinds = TargetKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
-        let fix = format!("the id of a key, or one of {kinds}, a colon and its id or slug");
+        let fix = format!("the id of a key or webhook, or one of {kinds}, a colon and its id or slug");
         check.refuse(parameter("target"), "it names no thing", fix);
     }
-    kind.map(|kind| (kind, id.to_owned()))
+    target
 }

@@ -6,15 +6,18 @@ pub(super) mod verify;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
+use super::openapi::schemas;
 use crate::catalog::{AuditEntry, AuditHead, AuditReport};
 
 /// An entry in answers.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct AuditView {
     /// Counts the entries, from 1.
     pub seq: u64,
     /// When it was done, RFC 3339.
+    #[schema(value_type = schemas::Instant)]
     pub at: String,
     /// What was done.
     pub action: String,
@@ -23,10 +26,13 @@ pub struct AuditView {
     /// What it was done to.
     pub target: TargetView,
     /// The project that the target belongs to; none of what belongs to the installation.
+    #[schema(value_type = Option<schemas::Slug>)]
     pub project: Option<String>,
     /// The fields that changed, as they were.
+    #[schema(value_type = Option<Object>)]
     pub before: Option<Value>,
     /// The fields that changed, as they are since.
+    #[schema(value_type = Option<Object>)]
     pub after: Option<Value>,
     /// From which address it was done.
     pub address: Option<String>,
@@ -35,13 +41,15 @@ pub struct AuditView {
     /// The `x-request-id` of the answer.
     pub request_id: Option<String>,
     /// SHA-256 over the entry and the hash of the one before, in hexadecimal digits.
+    #[schema(value_type = schemas::Hash)]
     pub hash: String,
 }
 
 /// Who did something.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ActorView {
     /// The admin key; none where it was done past the API.
+    #[schema(value_type = Option<schemas::KeyId>)]
     pub key: Option<String>,
     /// The admin key's name at that time, or what of Gridgate it was.
     pub name: String,
@@ -50,7 +58,7 @@ pub struct ActorView {
 }
 
 /// What something was done to.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct TargetView {
     /// `key`, `role`, `project`, `grid`, `environment` or `webhook`.
     pub kind: String,
@@ -59,16 +67,17 @@ pub struct TargetView {
 }
 
 /// The end of the chain at a moment.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct HeadView {
     /// The number of the last entry; 0 before the first.
     pub seq: u64,
     /// Its hash, in hexadecimal digits.
+    #[schema(value_type = schemas::Hash)]
     pub hash: String,
 }
 
 /// What a verification found.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct VerifiedView {
     /// Whether every entry is as it was written.
     pub intact: bool,

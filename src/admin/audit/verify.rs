@@ -7,11 +7,18 @@ use super::VerifiedView;
 use crate::admin::AdminState;
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
+use crate::admin::openapi::schemas;
 use crate::admin::page::{Parameters, parameter};
 use crate::admin::problem::Problem;
 use crate::domain::Permission;
 
 /// Verifies the whole chain, and that it still holds an end which was noted earlier. Only keys of the whole installation may.
+#[utoipa::path(
+    get, path = "/audit-events/verify", tag = "audit", operation_id = "verify_audit_events",
+    security(("bearer" = ["audit.view"])),
+    params(schemas::VerifyQuery),
+    responses((status = 200, body = VerifiedView), (status = 403, description = "installation_only")),
+)]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,

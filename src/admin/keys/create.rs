@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -14,7 +14,8 @@ use crate::admin::body;
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
 use crate::admin::grant;
-use crate::admin::openapi::schemas;
+use crate::admin::once::Once;
+use crate::admin::openapi::schemas::{self, OnceHeader};
 use crate::admin::precondition::etag;
 use crate::admin::problem::{Place, Problem};
 use crate::catalog::issue::{self, issue_key};
@@ -82,6 +83,7 @@ pub struct IssuedKey {
 #[utoipa::path(
     post, path = "/keys", tag = "keys", operation_id = "create_key",
     security(("bearer" = ["api.key.create"])),
+    params(OnceHeader),
     request_body = NewKey,
     responses(
         (status = 201, body = IssuedKey, headers(("location"), ("etag"))),
@@ -93,9 +95,14 @@ pub struct IssuedKey {
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,
+    once: Once,
     body::Checked(new, check): body::Checked<NewKey>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Response, Problem> {
     caller.require(Permission::KeyCreate)?;
+    once.answer(state, caller, new, async move |state, caller, new| create(state, caller, new, check).await).await
+}
+
+async fn create(state: AdminState, caller: Caller, new: NewKey, check: Check) -> Result<impl IntoResponse, Problem> {
     let (mut new, asked) = read(&new, check, caller.actor.at)?;
     require_sight(&caller, &new.binding)?;
     new.grant = fields::grant(&state, new.binding.kind(), new.binding.project(), asked).await?;

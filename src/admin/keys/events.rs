@@ -9,6 +9,7 @@ use crate::admin::audit::AuditView;
 use crate::admin::body::KeyPath;
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
+use crate::admin::openapi::schemas;
 use crate::admin::page::{PageView, Parameters};
 use crate::admin::problem::Problem;
 use crate::catalog::AuditFilter;
@@ -16,6 +17,12 @@ use crate::domain::Permission;
 use crate::domain::audit::TargetKind;
 
 /// What was done to a key, newest first.
+#[utoipa::path(
+    get, path = "/keys/{id}/events", tag = "keys", operation_id = "list_key_events",
+    security(("bearer" = ["audit.view"])),
+    params(("id" = schemas::KeyId, Path), schemas::PageQuery),
+    responses((status = 200, body = PageView<AuditView>), (status = 404, description = "key_not_found")),
+)]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -16,6 +17,7 @@ use crate::admin::body;
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
 use crate::admin::grant;
+use crate::admin::once::Once;
 use crate::admin::openapi::schemas;
 use crate::admin::problem::{Code, Place, Problem};
 use crate::catalog::{ImportFault, ImportedKey};
@@ -30,7 +32,7 @@ pub const MAX_BYTES: usize = 8 << 20;
 const MAX_KEYS: usize = 10_000;
 
 /// The body.
-#[derive(Default, Deserialize, ToSchema)]
+#[derive(Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Import {
     /// The keys, all or none of which are made.
@@ -39,7 +41,7 @@ pub struct Import {
 }
 
 /// A key that other products made: the fields that keys are created with, and its token or what is known of it.
-#[derive(Default, Deserialize, ToSchema)]
+#[derive(Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImportedRow {
     /// Free text for people, unique among the living keys with the same binding.
@@ -99,16 +101,27 @@ pub struct Imported {
 #[utoipa::path(
     post, path = "/keys/import", tag = "keys", operation_id = "import_keys",
     security(("bearer" = ["api.key.create"])),
+    params(schemas::OnceHeader),
     request_body = Import,
     responses((status = 201, body = Imported)),
 )]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,
+    once: Once,
     body: Result<body::Checked<Import>, Problem>,
-) -> Result<(StatusCode, Json<Imported>), Problem> {
+) -> Result<Response, Problem> {
     caller.require(Permission::KeyCreate)?;
-    let body::Checked(import, mut check) = body.map_err(too_large)?;
+    let body::Checked(keys, check) = body.map_err(too_large)?;
+    once.answer(state, caller, keys, async move |state, caller, keys| import(state, caller, keys, check).await).await
+}
+
+async fn import(
+    state: AdminState,
+    caller: Caller,
+    import: Import,
+    mut check: Check,
+) -> Result<(StatusCode, Json<Imported>), Problem> {
     let keys = read(&state, &caller, import, &mut check).await?;
     let keys = check.finish(Some(keys))?;
     let environments = state.catalog.environments().await?;

@@ -1,11 +1,13 @@
 //! `POST /keys/{id}/regenerate`
 
 use axum::extract::State;
+use axum::response::Response;
 
-use super::{Answer, IssuedKey, renew, visible};
+use super::{IssuedKey, renew, visible};
 use crate::admin::AdminState;
 use crate::admin::body::{Empty, KeyPath};
 use crate::admin::caller::Caller;
+use crate::admin::once::Once;
 use crate::admin::openapi::schemas;
 use crate::admin::precondition::IfMatch;
 use crate::admin::problem::Problem;
@@ -15,7 +17,7 @@ use crate::domain::{KeyChange, Permission};
 #[utoipa::path(
     post, path = "/keys/{id}/regenerate", tag = "keys", operation_id = "regenerate_key",
     security(("bearer" = ["api.key.update", "api.key.create"])),
-    params(("id" = schemas::KeyId, Path), schemas::IfMatch),
+    params(("id" = schemas::KeyId, Path), schemas::IfMatch, schemas::OnceHeader),
     responses(
         (status = 200, body = IssuedKey, headers(("etag"))),
         (status = 403, description = "grant_refused"),
@@ -29,10 +31,14 @@ pub(in crate::admin) async fn handler(
     caller: Caller,
     KeyPath(id): KeyPath,
     if_match: IfMatch,
+    once: Once,
     _: Empty,
-) -> Result<Answer<IssuedKey>, Problem> {
+) -> Result<Response, Problem> {
     caller.require(Permission::KeyUpdate)?;
     caller.require(Permission::KeyCreate)?;
-    let key = visible(&state, &caller, &id).await?;
-    renew(state, caller, key, if_match, KeyChange::Regenerate).await
+    once.answer(state, caller, (), async move |state, caller, ()| {
+        let key = visible(&state, &caller, &id).await?;
+        renew(state, caller, key, if_match, KeyChange::Regenerate).await
+    })
+    .await
 }

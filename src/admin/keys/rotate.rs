@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Answer, IssuedKey, renew, visible};
+use super::{IssuedKey, renew, visible};
 use crate::admin::AdminState;
 use crate::admin::body::{KeyPath, Optional};
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
+use crate::admin::once::Once;
 use crate::admin::openapi::schemas;
 use crate::admin::precondition::IfMatch;
 use crate::admin::problem::{Place, Problem};
@@ -46,7 +48,7 @@ pub struct Rotation {
 #[utoipa::path(
     post, path = "/keys/{id}/rotate", tag = "keys", operation_id = "rotate_key",
     security(("bearer" = ["api.key.update", "api.key.create"])),
-    params(("id" = schemas::KeyId, Path), schemas::IfMatch),
+    params(("id" = schemas::KeyId, Path), schemas::IfMatch, schemas::OnceHeader),
     request_body = Option<Rotation>,
     responses(
         (status = 200, body = IssuedKey, headers(("etag"))),
@@ -61,13 +63,17 @@ pub(in crate::admin) async fn handler(
     caller: Caller,
     KeyPath(id): KeyPath,
     if_match: IfMatch,
+    once: Once,
     Optional(rotation, check): Optional<Rotation>,
-) -> Result<Answer<IssuedKey>, Problem> {
+) -> Result<Response, Problem> {
     caller.require(Permission::KeyUpdate)?;
     caller.require(Permission::KeyCreate)?;
-    let key = visible(&state, &caller, &id).await?;
-    let overlap = read(&rotation, check, caller.actor.at)?;
-    renew(state, caller, key, if_match, |secret| KeyChange::Rotate { secret, overlap }).await
+    once.answer(state, caller, rotation, async move |state, caller, rotation| {
+        let key = visible(&state, &caller, &id).await?;
+        let overlap = read(&rotation, check, caller.actor.at)?;
+        renew(state, caller, key, if_match, |secret| KeyChange::Rotate { secret, overlap }).await
+    })
+    .await
 }
 
 fn read(rotation: &Rotation, mut check: Check, now: Timestamp) -> Result<Overlap, Problem> {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::admin::openapi::schemas;
+use crate::domain::hygiene::{RotationPolicy, attention};
 use crate::domain::key::SecretFormat;
 use crate::domain::{Binding, Environment, Key, KeyId, Secret, SecretState, Slug, Timestamp, Token};
 
@@ -81,6 +82,9 @@ pub struct KeyView {
     pub last_used_address: Option<String>,
     /// By what.
     pub last_used_user_agent: Option<String>,
+    /// Why it needs attention; of an active key only.
+    #[schema(value_type = Vec<schemas::Flag>)]
+    pub attention: Vec<String>,
     /// Its secrets, newest first: those that are let in, and the last few that were.
     pub secrets: Vec<SecretView>,
 }
@@ -148,6 +152,7 @@ impl KeyView {
         };
         let text = |at: &Option<Timestamp>| at.as_ref().map(Timestamp::to_string);
         let used = key.last_used();
+        let flags = attention(key, &RotationPolicy::new(environments), now);
         Self {
             id: key.id.to_string(),
             kind: key.binding.kind().as_str().to_owned(),
@@ -175,6 +180,7 @@ impl KeyView {
             last_used_at: used.map(|used| used.last_at.to_string()),
             last_used_address: used.and_then(|used| used.address).map(|address| address.to_string()),
             last_used_user_agent: used.and_then(|used| used.agent.clone()),
+            attention: flags.iter().map(ToString::to_string).collect(),
             secrets: SecretsView::new(key, now).data,
         }
     }

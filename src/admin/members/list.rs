@@ -7,6 +7,7 @@ use crate::admin::AdminState;
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
 use crate::admin::keys::KeyView;
+use crate::admin::openapi::schemas;
 use crate::admin::page::{PageView, Parameters, parameter};
 use crate::admin::problem::Problem;
 use crate::admin::projects;
@@ -14,6 +15,12 @@ use crate::catalog::KeyFilter;
 use crate::domain::{KeyStatus, Permission};
 
 /// The members that the caller may see, newest first; without those that were removed.
+#[utoipa::path(
+    get, path = "/members", tag = "members", operation_id = "list_members",
+    security(("bearer" = ["member.view"])),
+    params(schemas::ProjectQuery, schemas::PageQuery),
+    responses((status = 200, body = PageView<KeyView>), (status = 404, description = "project_not_found")),
+)]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,

@@ -3,14 +3,21 @@
 use axum::extract::State;
 use axum::response::Response;
 
-use super::{shown, visible};
+use super::{KeyView, shown, visible};
 use crate::admin::AdminState;
 use crate::admin::body::KeyPath;
 use crate::admin::caller::Caller;
+use crate::admin::openapi::schemas;
 use crate::admin::problem::Problem;
 use crate::domain::Permission;
 
 /// One member, whatever the status.
+#[utoipa::path(
+    get, path = "/members/{id}", tag = "members", operation_id = "show_member",
+    security(("bearer" = ["member.view"])),
+    params(("id" = schemas::KeyId, Path)),
+    responses((status = 200, body = KeyView, headers(("etag"))), (status = 404, description = "key_not_found")),
+)]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,

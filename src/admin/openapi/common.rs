@@ -25,8 +25,13 @@ pub(super) fn complete(mut document: Value) -> Value {
     }
     document["components"]["responses"] = Value::Object(shared);
     let schemas = document["components"]["schemas"].clone();
+    let bodies: String =
+        operations(&mut document).filter_map(|one| one.get("requestBody")).map(Value::to_string).collect();
     for (name, schema) in document["components"]["schemas"].as_object_mut().into_iter().flatten() {
-        whole(name, schema);
+        // The places of a problem are left out where there are none.
+        if name != "Problem" && !bodies.contains(&format!("/{name}\"")) {
+            whole(schema);
+        }
         refer_inside(schema, &schemas);
     }
     document["components"]["securitySchemes"] = json!({
@@ -44,14 +49,11 @@ fn operations(document: &mut Value) -> impl Iterator<Item = &mut Map<String, Val
     items.filter_map(Value::as_object_mut).flat_map(Map::values_mut).filter_map(Value::as_object_mut)
 }
 
-/// Says of the schema of an answer that every field is there, as they are, null included. Bodies refuse unknown fields, and are known
-/// by it; the places of a problem are left out where there are none.
-fn whole(name: &str, schema: &mut Value) {
-    if schema.get("additionalProperties").is_none() && name != "Problem" {
-        let fields = schema["properties"].as_object().map(|fields| fields.keys().cloned().collect::<Vec<_>>());
-        if let Some(fields) = fields {
-            schema["required"] = json!(fields);
-        }
+/// Says of the schema of an answer that every field is there, as they are, null included.
+fn whole(schema: &mut Value) {
+    let fields = schema["properties"].as_object().map(|fields| fields.keys().cloned().collect::<Vec<_>>());
+    if let Some(fields) = fields {
+        schema["required"] = json!(fields);
     }
 }
 
@@ -107,8 +109,11 @@ impl Present {
         let mut codes = vec![Code::Internal, Code::Invalid, Code::RateLimited];
         if let Some(permissions) = &self.permissions {
             codes.extend(Code::ALL.iter().filter(|code| code.as_str().starts_with("credentials_")));
-            codes.push(Code::CatalogUnavailable);
+            codes.extend([Code::IpNotAllowed, Code::CatalogUnavailable]);
             codes.extend((!permissions.is_empty()).then_some(Code::PermissionDenied));
+        }
+        if self.idempotency_key {
+            codes.extend([Code::IdempotencyInFlight, Code::IdempotencyMismatch]);
         }
         if self.body {
             codes.extend([Code::BodyMalformed, Code::BodyIncomplete, Code::BodyTooLarge, Code::ContentTypeUnsupported]);
@@ -187,6 +192,7 @@ fn headers() -> Value {
         "cache-control": header("Answers are kept by nobody", json!({"const": "no-store"})),
         "ratelimit": header("What is left of the limit, and in how many seconds all of it is back", text()),
         "ratelimit-policy": header("The limit: so many requests in so many seconds", text()),
+        "idempotency-replayed": header("Optional: this answer was given before", json!({"const": "true"})),
         "www-authenticate": header("How to authenticate (RFC 6750 section 3)", text()),
         "retry-after": header("After how many seconds to try again", json!({"type": "integer", "minimum": 1})),
         "location": header("The path of what was made", json!({"type": "string", "format": "uri-reference"})),

@@ -6,11 +6,12 @@
 mod common;
 pub mod schemas;
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use axum::response::IntoResponse;
 use bytes::Bytes;
-use http::header;
+use http::{Method, header};
 use serde_json::Value;
 use utoipa::OpenApi as _;
 
@@ -26,6 +27,10 @@ use super::problem::ProblemView;
     tags(
         (name = "projects", description = "Projects, their grids, and environments"),
         (name = "keys", description = "Keys and their whole life"),
+        (name = "webhooks", description = "Who is told of what happens to keys"),
+        (name = "members", description = "People"),
+        (name = "roles", description = "Named sets of permissions"),
+        (name = "audit", description = "Who did what"),
         (name = "description", description = "This description"),
     ),
 )]
@@ -37,6 +42,25 @@ pub fn document() -> Value {
     let (_, api) = super::routes().split_for_parts();
     // What it is made of has text for keys only, so that it is always JSON.
     common::complete(serde_json::to_value(api).unwrap_or_default())
+}
+
+/// Whether the operation at `path`, as its route has it, takes parameters in its query.
+pub(super) fn takes_query(method: &Method, path: &str) -> bool {
+    static WITH_QUERY: LazyLock<HashSet<String>> = LazyLock::new(|| {
+        let document = document();
+        let items = document["paths"].as_object().into_iter().flatten();
+        let operations = items.flat_map(|(path, item)| {
+            let with_query = |operation: &Value| {
+                let parameters = operation["parameters"].as_array();
+                parameters.is_some_and(|all| all.iter().any(|parameter| parameter["in"] == "query"))
+            };
+            let operations = item.as_object().into_iter().flatten().filter(move |(_, operation)| with_query(operation));
+            operations.map(move |(method, _)| format!("{} /api/v1{path}", method.to_ascii_uppercase()))
+        });
+        operations.collect()
+    });
+    let method = if *method == Method::HEAD { &Method::GET } else { method };
+    WITH_QUERY.contains(&format!("{method} {path}"))
 }
 
 /// This description.

@@ -3,7 +3,12 @@
 //! Fields are text in the code, because the checks tell more of a fault than types do; `value_type` puts these in their place.
 //! What a value may be is in the domain and in the checks; schemathesis holds both against these.
 
-use utoipa::{IntoParams, ToSchema};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
+
+use crate::domain::hygiene;
+use crate::domain::webhook::EventKind;
 
 /// 1 to 40 characters of `a-z`, `0-9` and single `-` between them. Immutable.
 #[derive(ToSchema)]
@@ -40,10 +45,69 @@ pub struct Instant(pub String);
 #[schema(value_type = String, pattern = "^key_[0-9A-Za-z]{12}$")]
 pub struct KeyId(pub String);
 
+/// The public id of a webhook.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = "^whk_[0-9A-Za-z]{12}$")]
+pub struct WebhookId(pub String);
+
+/// The short form of an environment in tokens.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = "^[a-z0-9]{2,8}$")]
+pub struct EnvironmentCode(pub String);
+
+/// The name of a permission: a built-in one, `*` for all of them, or one of the deployment's own such as `customer.read`.
+#[derive(ToSchema)]
+#[schema(value_type = String, min_length = 1, max_length = 100)]
+pub struct PermissionName(pub String);
+
+/// A SHA-256 in hexadecimal digits.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
+pub struct Hash(pub String);
+
+/// The end of the audit log's chain: the number of an entry, and its hash.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = "^[0-9]{1,18}:[0-9a-f]{64}$")]
+pub struct NotedHead(pub String);
+
+/// An address of IPv4 or IPv6.
+#[derive(ToSchema)]
+#[schema(value_type = String)]
+pub struct Address(pub String);
+
+/// Where messages are sent: `https`, to a host that is no internal one, without credentials and fragment.
+#[derive(ToSchema)]
+#[schema(value_type = String, max_length = 2048, pattern = "^https?://[^#]+$")]
+pub struct WebhookUrl(pub String);
+
+/// What a webhook can be told of.
+#[derive(ToSchema)]
+#[schema(value_type = String)]
+pub struct EventName(pub String);
+
 /// A token in the clear. It is shown once and kept nowhere.
 #[derive(ToSchema)]
 #[schema(value_type = String)]
 pub struct Token(pub String);
+
+/// A kind of telemetry.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum Signal {
+    /// Spans.
+    Traces,
+    /// Metric data points.
+    Metrics,
+    /// Log records.
+    Logs,
+    /// Profile samples.
+    Profiles,
+}
+
+/// The name of a permission: one of Gridgate's, one of the deployment's own, or `*`.
+#[derive(ToSchema)]
+#[schema(value_type = String, max_length = 64)]
+pub struct Permission(pub String);
 
 /// What a key is for: to export telemetry, or to administer.
 #[derive(ToSchema)]
@@ -89,6 +153,39 @@ pub enum SecretFormat {
     Token,
     /// A UUID, which does not.
     Uuid,
+}
+
+/// The parameter of what belongs to a project or to the installation.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ProjectQuery {
+    /// The project; the caller's own, or the installation, unless told otherwise.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub project: Option<String>,
+}
+
+/// The filters of the audit log.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AuditQuery {
+    /// Only what was done to things of this project.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub project: Option<String>,
+    /// Only what this admin key did.
+    #[param(value_type = Option<KeyId>, nullable = false)]
+    pub actor: Option<String>,
+    /// Only this action, such as `key.created`.
+    #[param(nullable = false)]
+    pub action: Option<String>,
+    /// Only what was done to this: the id of a key or a webhook, or a kind, a colon and its slug.
+    #[param(nullable = false)]
+    pub target: Option<String>,
+    /// Only from this instant on.
+    #[param(value_type = Option<Instant>, nullable = false)]
+    pub since: Option<String>,
+    /// Only before this instant.
+    #[param(value_type = Option<Instant>, nullable = false)]
+    pub until: Option<String>,
 }
 
 /// The header of a change that can be meant for one version.
@@ -168,4 +265,114 @@ pub struct KeyQuery {
     /// expiring behind every expiry.
     #[param(pattern = "^-?(created_at|name|last_used_at|expires_at)$", nullable = false)]
     pub sort: Option<String>,
+}
+
+/// Whether a webhook is told of events.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum WebhookStatus {
+    /// It is.
+    Active,
+    /// It is not.
+    Disabled,
+}
+
+/// Why a webhook is told of nothing.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum WebhookDisabled {
+    /// Somebody asked for it.
+    Asked,
+    /// Nothing arrived for days.
+    Failing,
+    /// The receiver answered 410.
+    Gone,
+}
+
+/// Where a message is on its way.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum DeliveryState {
+    /// It is sent, again or for the first time.
+    Pending,
+    /// The receiver has it.
+    Delivered,
+    /// Every attempt failed.
+    Failed,
+}
+
+/// Declares a schema of the names that the domain has.
+macro_rules! named {
+    ($(#[$doc:meta])* $schema:ident = $words:ty) => {
+        $(#[$doc])*
+        pub struct $schema;
+
+        impl PartialSchema for $schema {
+            fn schema() -> RefOr<Schema> {
+                let names = <$words>::ALL.iter().map(|word| word.as_str());
+                ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).build().into()
+            }
+        }
+
+        impl ToSchema for $schema {}
+    };
+}
+
+named! {
+    /// What a webhook can be told of.
+    Event = EventKind
+}
+
+named! {
+    /// Why a key needs attention.
+    Flag = hygiene::Flag
+}
+
+/// A quarter of a year, in UTC.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = "^[0-9]{4}-Q[1-4]$")]
+pub struct Quarter(pub String);
+
+/// The filter of the list of webhooks.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct WebhookQuery {
+    /// Only webhooks of this project.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub project: Option<String>,
+}
+
+/// Permissions: Gridgate's own, names of the deployment's own, or `*`.
+#[derive(ToSchema)]
+#[schema(value_type = Vec<String>, min_items = 1, max_items = 100)]
+pub struct Permissions(pub Vec<String>);
+
+/// The quarter and the filter of the list of keys to review.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ReviewQuery {
+    /// A quarter that has begun; the present one unless told otherwise.
+    #[param(value_type = Option<Quarter>, nullable = false)]
+    pub quarter: Option<String>,
+    /// Only keys of this project.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub project: Option<String>,
+}
+
+/// The parameters of a verification.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct VerifyQuery {
+    /// An end of the chain that was noted earlier: the number of an entry, a colon and its hash.
+    #[param(pattern = "^[0-9]+:[0-9a-f]{64}$", nullable = false)]
+    pub expect: Option<String>,
+}
+
+/// The header of requests that are done once although they are repeated.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct OnceHeader {
+    /// At least 128 random bits, for example a new UUID. Within 15 minutes the same request with the same key gets the same answer.
+    #[param(rename = "Idempotency-Key", nullable = false, pattern = "^[!-~]{22,255}$")]
+    pub idempotency_key: Option<String>,
 }

@@ -5,12 +5,14 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::RoleView;
 use crate::admin::AdminState;
 use crate::admin::body;
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
+use crate::admin::openapi::schemas;
 use crate::admin::precondition::etag;
 use crate::admin::problem::{Place, Problem};
 use crate::admin::{grant, projects};
@@ -18,24 +20,41 @@ use crate::domain::role::Custom;
 use crate::domain::{Permission, Role, Timestamp, TokenKind};
 
 /// The body.
-#[derive(Default, Debug, Serialize, Deserialize)]
+#[derive(Default, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewRole {
     /// What it is named in keys: unique among the roles that are used in the same place, and immutable.
+    #[schema(value_type = schemas::Slug)]
     pub slug: Option<String>,
     /// Free text for people; the slug unless told otherwise.
+    #[schema(value_type = Option<schemas::Name>)]
     pub name: Option<String>,
     /// More text for people.
+    #[schema(value_type = Option<schemas::Note>)]
     pub note: Option<String>,
     /// The kind of key that it is for: `ingest` or `admin`.
+    #[schema(value_type = schemas::KeyKind)]
     pub kind: Option<String>,
     /// The project that it belongs to; without one keys everywhere can have it.
+    #[schema(value_type = Option<schemas::Slug>)]
     pub project: Option<String>,
     /// What it holds.
+    #[schema(value_type = schemas::Permissions)]
     pub permissions: Option<Vec<String>>,
 }
 
 /// Creates a role. Nobody puts into it what they lack.
+#[utoipa::path(
+    post, path = "/roles", tag = "roles", operation_id = "create_role",
+    security(("bearer" = ["role.create"])),
+    request_body = NewRole,
+    responses(
+        (status = 201, body = RoleView, headers(("location"), ("etag"))),
+        (status = 403, description = "installation_only, grant_refused"),
+        (status = 404, description = "project_not_found"),
+        (status = 409, description = "role_exists"),
+    ),
+)]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,
@@ -75,8 +94,8 @@ fn read(new: &NewRole, now: Timestamp) -> Result<Role, Problem> {
     if new.permissions.is_none() {
         check.missing(Place::field("permissions"));
     }
-    let names = kind.zip(new.permissions.as_deref());
-    let permissions = names.and_then(|(kind, names)| grant::permissions(&mut check, kind, names));
+    let listed = kind.zip(new.permissions.as_deref());
+    let permissions = listed.and_then(|(kind, names)| grant::permissions(&mut check, kind, names));
     let required = named.zip(kind).zip(permissions);
     check.finish(required.map(|(((slug, name), kind), permissions)| Role {
         slug,

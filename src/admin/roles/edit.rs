@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{RoleView, changeable, visible};
 use crate::admin::AdminState;
@@ -12,6 +13,7 @@ use crate::admin::caller::Caller;
 use crate::admin::check::Check;
 use crate::admin::grant;
 use crate::admin::keys::to_the_end;
+use crate::admin::openapi::schemas;
 use crate::admin::page::Parameters;
 use crate::admin::precondition::{IfMatch, etag};
 use crate::admin::problem::{Place, Problem};
@@ -20,21 +22,38 @@ use crate::domain::role::RoleEdit;
 use crate::domain::{Permission, TokenKind};
 
 /// The body: what is left out stays as it is.
-#[derive(Default, Debug, Serialize, Deserialize)]
+#[derive(Default, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EditedRole {
     /// Free text for people.
     #[serde(default, deserialize_with = "body::present", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schemas::Name, required = false)]
     pub name: Option<String>,
     /// More text for people.
     #[serde(default, deserialize_with = "body::present", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schemas::Note, required = false)]
     pub note: Option<String>,
     /// What it holds.
     #[serde(default, deserialize_with = "body::present", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schemas::Permissions, required = false)]
     pub permissions: Option<Vec<String>>,
 }
 
 /// Changes a role, and with it what every key may do that has it.
+#[utoipa::path(
+    patch, path = "/roles/{slug}", tag = "roles", operation_id = "edit_role",
+    security(("bearer" = ["role.update"])),
+    params(("slug" = schemas::Slug, Path), schemas::ProjectQuery, schemas::RequiredIfMatch),
+    request_body(content((EditedRole = "application/merge-patch+json"), (EditedRole = "application/json"))),
+    responses(
+        (status = 200, body = RoleView, headers(("etag"))),
+        (status = 403, description = "installation_only, grant_refused"),
+        (status = 404, description = "project_not_found, role_not_found"),
+        (status = 409, description = "role_built_in, last_owner"),
+        (status = 412, description = "version_conflict"),
+        (status = 428, description = "precondition_required"),
+    ),
+)]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,

@@ -7,10 +7,12 @@ pub(super) mod list;
 pub(super) mod show;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::AdminState;
 use super::caller::Caller;
 use super::check::Check;
+use super::openapi::schemas;
 use super::page::{Parameters, parameter};
 use super::problem::{Code, Problem};
 use super::projects;
@@ -19,27 +21,35 @@ use crate::domain::role::Custom;
 use crate::domain::{Role, Slug};
 
 /// A role in answers.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct RoleView {
     /// What it is named in keys.
+    #[schema(value_type = schemas::Slug)]
     pub slug: String,
     /// The kind of key that it is for, `ingest` or `admin`.
+    #[schema(value_type = schemas::KeyKind)]
     pub kind: String,
     /// Free text for people.
+    #[schema(value_type = schemas::Name)]
     pub name: String,
     /// More text for people.
+    #[schema(value_type = schemas::Note)]
     pub note: String,
     /// The project that it belongs to; none of a role that keys everywhere can have.
+    #[schema(value_type = Option<schemas::Slug>)]
     pub project: Option<String>,
     /// What it holds.
+    #[schema(value_type = schemas::Permissions)]
     pub permissions: Vec<String>,
     /// Whether it is built in, and cannot be changed.
     pub built_in: bool,
     /// Counts its changes; none of a built-in one, nor of the instants.
     pub version: Option<u64>,
     /// When it was created.
+    #[schema(value_type = Option<schemas::Instant>)]
     pub created_at: Option<String>,
     /// When it was last changed.
+    #[schema(value_type = Option<schemas::Instant>)]
     pub updated_at: Option<String>,
 }
 

@@ -7,12 +7,19 @@ use super::WebhookView;
 use crate::admin::AdminState;
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
+use crate::admin::openapi::schemas::{PageQuery, WebhookQuery};
 use crate::admin::page::{PageView, Parameters, parameter};
 use crate::admin::problem::Problem;
 use crate::admin::projects;
 use crate::domain::Permission;
 
 /// The webhooks that the caller may see, by id.
+#[utoipa::path(
+    get, path = "/webhooks", tag = "webhooks", operation_id = "list_webhooks",
+    security(("bearer" = ["webhook.view"])),
+    params(WebhookQuery, PageQuery),
+    responses((status = 200, body = PageView<WebhookView>), (status = 404, description = "project_not_found")),
+)]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,

@@ -12,10 +12,12 @@ pub(super) mod test;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::AdminState;
 use super::caller::Caller;
 use super::check::Check;
+use super::openapi::schemas;
 use super::problem::{Place, Problem};
 use crate::catalog::Entity;
 use crate::domain::webhook::{Attempt, Delivery, DeliveryState, EventKind, Webhook, WebhookId};
@@ -23,42 +25,53 @@ use crate::domain::{Slug, Timestamp};
 use crate::upkeep::webhooks::sign::Signer;
 
 /// A webhook in answers. Instants are RFC 3339; the signing secret is shown when it is made, and never again.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct WebhookView {
     /// The public id, `whk_…`.
+    #[schema(value_type = schemas::WebhookId)]
     pub id: String,
     /// The project whose keys it is told of; none: every project's, and the installation's.
+    #[schema(value_type = Option<schemas::Slug>)]
     pub project: Option<String>,
     /// Where messages are sent.
     pub url: String,
     /// Free text for people.
     pub note: String,
     /// What it is told of, by name.
+    #[schema(value_type = Vec<schemas::Event>)]
     pub events: Vec<String>,
     /// `active` or `disabled`.
+    #[schema(value_type = schemas::WebhookStatus)]
     pub status: String,
     /// Since when nothing is sent.
+    #[schema(value_type = Option<schemas::Instant>)]
     pub disabled_at: Option<String>,
     /// Why nothing is sent: `asked`, `failing` or `gone`.
+    #[schema(value_type = Option<schemas::WebhookDisabled>)]
     pub disabled_because: Option<String>,
     /// Since when every attempt has failed.
+    #[schema(value_type = Option<schemas::Instant>)]
     pub failing_since: Option<String>,
     /// The version of the signing secret, 1 for the first.
     pub secret_version: u32,
     /// Until when messages are also signed by the secret before.
+    #[schema(value_type = Option<schemas::Instant>)]
     pub previous_secret_until: Option<String>,
     /// Counts the changes; the `ETag`.
     pub version: u64,
     /// When it was created.
+    #[schema(value_type = schemas::Instant)]
     pub created_at: String,
     /// The admin key that created it.
+    #[schema(value_type = schemas::KeyId)]
     pub created_by: String,
     /// When it was last changed.
+    #[schema(value_type = schemas::Instant)]
     pub updated_at: String,
 }
 
 /// The answer that shows a signing secret.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct WebhookWithSecret {
     /// The webhook.
     pub webhook: WebhookView,
@@ -67,21 +80,26 @@ pub struct WebhookWithSecret {
 }
 
 /// A message on its way to a webhook, in answers.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct DeliveryView {
     /// The event's id, `evt_…`: what the message's `webhook-id` header says.
+    #[schema(pattern = "^evt_[0-9a-f]{32}$")]
     pub event: String,
     /// What it tells of.
     pub kind: String,
     /// `pending`, `delivered` or `failed`.
+    #[schema(value_type = schemas::DeliveryState)]
     pub state: String,
     /// When the event was written down.
+    #[schema(value_type = schemas::Instant)]
     pub created_at: String,
     /// How often it was sent.
     pub attempts: u32,
     /// When it is sent again.
+    #[schema(value_type = Option<schemas::Instant>)]
     pub next_at: Option<String>,
     /// When it was last sent.
+    #[schema(value_type = Option<schemas::Instant>)]
     pub attempted_at: Option<String>,
     /// How long the last attempt took.
     pub duration_ms: Option<u64>,
@@ -176,24 +194,6 @@ fn events(check: &mut Check, names: &[String]) -> Option<BTreeSet<EventKind>> {
         good = false;
     }
     good.then_some(events)
-}
-
-/// The longest note, in characters.
-const MAX_NOTE: usize = 1000;
-
-/// A note for people, which may have several lines.
-fn note(check: &mut Check, text: &str) -> Option<String> {
-    let fix = "at most 1000 characters, without control characters but line feeds";
-    let control = text.chars().position(|c| c.is_control() && c != '\n');
-    if text.chars().count() > MAX_NOTE {
-        check.refuse(Place::field("note"), "the note has more than 1000 characters", fix);
-    } else if let Some(position) = control {
-        let detail = format!("character {} of the note is a control character", position + 1);
-        check.refuse(Place::field("note"), detail, fix);
-    } else {
-        return Some(text.to_owned());
-    }
-    None
 }
 
 /// Whether messages can be sent to `url`; if not, `check` is told.

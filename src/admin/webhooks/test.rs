@@ -6,8 +6,9 @@ use serde_json::json;
 
 use super::{DeliveryView, visible};
 use crate::admin::AdminState;
-use crate::admin::body::WebhookPath;
+use crate::admin::body::{Empty, WebhookPath};
 use crate::admin::caller::Caller;
+use crate::admin::openapi::schemas;
 use crate::admin::problem::Problem;
 use crate::domain::Permission;
 use crate::domain::webhook::{Delivery, DeliveryState, EventId};
@@ -17,10 +18,17 @@ use crate::upkeep::webhooks::message::{Event, message};
 const TEST: &str = "webhook.test";
 
 /// Sends a message at once, disabled or not, and says what came of it. It is not sent again.
+#[utoipa::path(
+    post, path = "/webhooks/{id}/test", tag = "webhooks", operation_id = "test_webhook",
+    security(("bearer" = ["webhook.update"])),
+    params(("id" = schemas::WebhookId, Path)),
+    responses((status = 200, body = DeliveryView), (status = 404, description = "webhook_not_found")),
+)]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,
     WebhookPath(id): WebhookPath,
+    _: Empty,
 ) -> Result<Json<DeliveryView>, Problem> {
     caller.require(Permission::WebhookUpdate)?;
     let webhook = visible(&state, &caller, &id).await?;

@@ -1,5 +1,6 @@
 //! Keys and their secrets.
 
+mod hygiene;
 mod import;
 mod limit;
 pub mod list;
@@ -19,6 +20,7 @@ use super::{CatalogError, Page, Paging, cursor, guard, rows};
 use crate::domain::audit::{Action, Target, TargetKind};
 use crate::domain::authority::is_standing_owner;
 use crate::domain::{Actor, Binding, Changed, Key, KeyChange, KeyId, Permissions, Timestamp};
+pub use hygiene::{Hygiene, Notice, Review};
 pub use import::{ImportFault, ImportedKey};
 pub use list::KeyFilter;
 use list::{Statement, Value};

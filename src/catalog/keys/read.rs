@@ -8,7 +8,7 @@ use crate::domain::{Key, KeyId};
 /// Keys of `$which` with their secrets, the newest first: one statement, so that a key is never seen with the secrets
 /// of another moment.
 macro_rules! select_keys {
-    ($which:literal) => {
+    ($which:expr) => {
         concat!(
             select_keys!(@columns),
             " FROM (",

@@ -15,6 +15,7 @@ use super::{CatalogError, Page, Paging, cursor};
 use crate::domain::audit::{Action, Target, TargetKind};
 use crate::domain::webhook::{Disabled, EventKind, SigningSecret, Webhook, WebhookChange, WebhookId};
 use crate::domain::{Actor, Changed, Slug, Timestamp};
+pub(in crate::catalog) use deliveries::insert as insert_delivery;
 pub use deliveries::{Deliveries, Happened};
 
 /// The most webhooks of a project, and of the installation itself: each event is written down once for each.

@@ -5,7 +5,8 @@ use clap::{Args, ValueEnum};
 use super::described;
 use crate::admin::keys::create::{IssuedKey, NewKey};
 use crate::cli::client::{Client, Target};
-use crate::cli::output;
+use crate::cli::expiry::Expiry;
+use crate::cli::issued::Showing;
 use crate::cli::{Failure, Terminal};
 use crate::domain::Slug;
 
@@ -26,18 +27,35 @@ pub(super) struct Create {
     /// The environment of an ingest key.
     #[arg(long, required_unless_present = "kind", required_if_eq("kind", "ingest"))]
     environment: Option<Slug>,
-    /// What the key may do, once per permission. Without it an ingest key exports every signal and an admin key only looks.
+    /// What the key may do, by the name of a role. Without it and --permission an ingest key exports every signal and an admin
+    /// key only looks.
+    #[arg(long, conflicts_with = "permissions")]
+    role: Option<String>,
+    /// What the key may do, once per permission.
     #[arg(long = "permission", value_name = "PERMISSION")]
     permissions: Vec<String>,
-    /// The instant from which on the key is refused, RFC 3339.
-    #[arg(long, value_name = "INSTANT")]
-    expires_at: Option<String>,
-    /// The OTLP endpoint that `--output env` prints.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:4318")]
-    endpoint: String,
-    /// The form of the output.
+    /// Where the key is used, and whatever else people should know.
+    #[arg(long)]
+    note: Option<String>,
+    /// A word to find the key by, once per word.
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+    /// The customer or team that the key is for.
+    #[arg(long)]
+    owner: Option<String>,
+    /// An address or network that the key may be used from, once for each; from everywhere without it.
+    #[arg(long = "allow", value_name = "CIDR")]
+    allowed_addresses: Vec<String>,
+    #[command(flatten)]
+    expiry: Expiry,
+    /// Create the key disabled.
+    #[arg(long)]
+    disabled: bool,
+    /// The form of the token of an ingest key.
     #[arg(long, value_enum, default_value = "token")]
-    output: Form,
+    format: Format,
+    #[command(flatten)]
+    showing: Showing,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -49,15 +67,11 @@ enum Kind {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-enum Form {
-    /// The token and nothing else.
+enum Format {
+    /// Gridgate's own, which says its kind, environment and key, and has a checksum.
     Token,
-    /// Environment variables to paste.
-    Env,
-    /// Columns for people, and the token below.
-    Table,
-    /// JSON, as the admin API gives it.
-    Json,
+    /// A bare UUID, for senders that take nothing else.
+    Uuid,
 }
 
 impl Create {
@@ -71,39 +85,30 @@ impl Create {
             Kind::Ingest => "ingest",
             Kind::Admin => "admin",
         };
+        let expires_at = self.expiry.instant(terminal);
         let new = NewKey {
             name: Some(self.name),
             kind: Some(kind.to_owned()),
             project: self.project.as_ref().map(Slug::to_string),
             grid: self.grid.as_ref().map(Slug::to_string),
             environment: self.environment.as_ref().map(Slug::to_string),
-            permissions: (!self.permissions.is_empty()).then_some(self.permissions),
-            expires_at: self.expires_at,
-            ..NewKey::default()
+            role: self.role,
+            permissions: some(self.permissions),
+            note: self.note,
+            tags: some(self.tags),
+            owner: self.owner,
+            allowed_addresses: some(self.allowed_addresses),
+            expires_at: expires_at.clone(),
+            disabled: self.disabled.then_some(true),
+            format: (self.format == Format::Uuid).then(|| "uuid".to_owned()),
         };
-        let issued: IssuedKey = client.post("/keys", &new).await?;
-        terminal.say(&format!("created {}; its token is shown this once", described(&issued.key)));
-        match self.output {
-            Form::Token => terminal.data(&issued.token)?,
-            Form::Env => terminal.data(&variables(self.kind, &issued.token, &self.endpoint, target))?,
-            Form::Json => output::json(terminal, &issued)?,
-            Form::Table => {
-                output::one(terminal, output::Output::Table, &issued.key)?;
-                terminal.data(&format!("\n{}", issued.token))?;
-            }
-        }
-        Ok(())
+        let once = self.showing.once.key()?;
+        let issued: Result<IssuedKey, _> = client.post_once("/keys", &new, &once).await;
+        let issued = issued.map_err(|failure| self.expiry.same(failure, expires_at.as_deref()))?;
+        self.showing.show(&issued, &format!("created {}", described(&issued.key)), target, &once, terminal)
     }
 }
 
-/// Lines to paste where the key is used.
-fn variables(kind: Kind, token: &str, endpoint: &str, target: &Target) -> String {
-    match kind {
-        Kind::Ingest => format!(
-            "OTEL_EXPORTER_OTLP_ENDPOINT={endpoint}\n\
-             OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\n\
-             OTEL_EXPORTER_OTLP_HEADERS=api-key={token}"
-        ),
-        Kind::Admin => format!("GRIDGATE_ADMIN_URL={}\nGRIDGATE_ADMIN_KEY={token}", target.admin_url),
-    }
+fn some(values: Vec<String>) -> Option<Vec<String>> {
+    (!values.is_empty()).then_some(values)
 }

@@ -1,16 +1,27 @@
 //! `gridgate keys`
 
 mod create;
+mod csv;
+mod edit;
+mod events;
+mod import;
+mod list;
+mod review;
+mod rotate;
+mod secrets;
+mod state;
+mod view;
 
 use clap::{Args, Subcommand};
 
 use super::client::{Client, Target};
-use super::output::{self, Output, Row, or_dash};
+use super::output::{self, Output};
 use super::{Exit, Failure, Terminal};
 use crate::admin::keys::KeyView;
-use crate::domain::{KeyId, Slug};
+use crate::domain::KeyId;
+pub(super) use view::{described, last_use, scope};
 
-/// Create, list, show, disable, enable and revoke keys.
+/// The whole life of keys.
 #[derive(Debug, Args)]
 pub struct Keys {
     #[command(flatten)]
@@ -22,25 +33,40 @@ pub struct Keys {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Create a key and print its token, which is shown once.
-    Create(create::Create),
+    Create(Box<create::Create>),
     /// List the keys that the admin key may see, without revoked ones unless --status names them.
-    List(Filter),
-    /// Show one key.
+    List(Box<list::List>),
+    /// Show everything about one key.
     Show(One),
+    /// Change what may be changed of a key, unless somebody else changes it meanwhile.
+    Edit(Box<edit::Edit>),
     /// Refuse a key until it is enabled again.
     Disable(One),
     /// Undo a disable.
     Enable(One),
+    /// Give a key a new secret, in place of all it has, and print the new token, which is shown once.
+    Regenerate(rotate::Regenerate),
+    /// Give a key a second secret and print its token, which is shown once; the old one works on for a while.
+    Rotate(rotate::Rotate),
+    /// End a rotation now: the old secret goes.
+    CompleteRotation(rotate::End),
+    /// Undo a rotation: the new secret goes, the old one stays.
+    CancelRotation(rotate::End),
     /// Refuse a key for ever. This cannot be undone.
-    Revoke {
-        #[command(flatten)]
-        one: One,
-        /// Do not ask.
-        #[arg(long)]
-        yes: bool,
-    },
+    Revoke(state::Revoke),
+    /// Erase a key that was revoked long enough ago.
+    Purge(state::Purge),
+    /// Bring in keys whose tokens were made elsewhere: all of a file, or none.
+    Import(import::Import),
+    /// List the secrets of a key, newest first.
+    Secrets(One),
+    /// List what was done to a key, newest first.
+    Events(events::Events),
+    /// List the keys that are to be gone through this quarter, or write down that one of them is still needed.
+    Review(review::Review),
 }
 
+/// One key.
 #[derive(Debug, Args)]
 struct One {
     /// The key's id, `key_` and 12 characters.
@@ -51,117 +77,39 @@ struct One {
     output: Output,
 }
 
-#[derive(Debug, Args)]
-struct Filter {
-    /// Only keys of this project.
-    #[arg(long)]
-    project: Option<Slug>,
-    /// Only ingest keys of this grid.
-    #[arg(long)]
-    grid: Option<Slug>,
-    /// Only ingest keys of this environment.
-    #[arg(long)]
-    environment: Option<Slug>,
-    /// Only keys of this kind: ingest or admin.
-    #[arg(long)]
-    kind: Option<String>,
-    /// Only keys with one of these statuses, separated by commas: active, disabled, expired, revoked; or all.
-    #[arg(long)]
-    status: Option<String>,
-    /// The form of the output.
-    #[arg(long, value_enum, default_value = "table")]
-    output: Output,
-}
-
 impl Keys {
     pub(super) async fn run(self, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-        let client = Client::new(&self.target, terminal)?;
+        let (client, target) = (Client::new(&self.target, terminal)?, &self.target);
         match self.verb {
-            Verb::Create(create) => create.run(&client, &self.target, terminal).await,
-            Verb::List(filter) => filter.run(&client, terminal).await,
-            Verb::Show(one) => {
-                let path = one.path("")?;
-                output::one(terminal, one.output, &client.get::<KeyView>(&path).await?)
-            }
-            Verb::Disable(one) => one.change(&client, "/disable", terminal).await,
-            Verb::Enable(one) => one.change(&client, "/enable", terminal).await,
-            Verb::Revoke { one, yes } => {
-                if !yes {
-                    one.confirm_revoke(&client, terminal).await?;
-                }
-                one.change(&client, "/revoke", terminal).await
-            }
+            Verb::Create(create) => create.run(&client, target, terminal).await,
+            Verb::List(list) => list.run(&client, terminal).await,
+            Verb::Show(one) => output::whole(terminal, one.output, &client.get::<KeyView>(&one.path("")?).await?),
+            Verb::Edit(edit) => edit.run(&client, terminal).await,
+            Verb::Disable(one) => state::change(&one.path("/disable")?, one.output, &client, terminal).await,
+            Verb::Enable(one) => state::change(&one.path("/enable")?, one.output, &client, terminal).await,
+            Verb::Regenerate(regenerate) => regenerate.run(&client, target, terminal).await,
+            Verb::Rotate(rotate) => rotate.run(&client, target, terminal).await,
+            Verb::CompleteRotation(end) => end.complete(&client, terminal).await,
+            Verb::CancelRotation(end) => end.cancel(&client, terminal).await,
+            Verb::Revoke(revoke) => revoke.run(&client, terminal).await,
+            Verb::Purge(purge) => purge.run(&client, terminal).await,
+            Verb::Import(import) => import.run(&client, terminal).await,
+            Verb::Secrets(one) => secrets::run(&one, &client, terminal).await,
+            Verb::Events(events) => events.run(&client, terminal).await,
+            Verb::Review(review) => review.run(&client, terminal).await,
         }
     }
 }
 
 impl One {
-    /// The key's path. Its error does not repeat the text, which may be a token that was pasted by mistake.
+    /// The path of the key's `verb`.
     fn path(&self, verb: &str) -> Result<String, Failure> {
-        let id: KeyId = self.id.parse().map_err(|error| Failure::new(Exit::Usage, format!("KEY_ID: {error}")))?;
-        Ok(format!("/keys/{id}{verb}"))
-    }
-
-    async fn change(&self, client: &Client, verb: &str, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-        let key: KeyView = client.command(&self.path(verb)?).await?;
-        terminal.say(&format!("{} is {}", described(&key), key.status));
-        output::one(terminal, self.output, &key)
-    }
-
-    async fn confirm_revoke(&self, client: &Client, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-        let path = self.path("")?;
-        if !terminal.interactive {
-            return Err(Failure::new(Exit::Usage, "revoking cannot be undone and nobody is there to confirm it")
-                .hint("give --yes, or use `keys disable`, which can be undone"));
-        }
-        let key: KeyView = client.get(&path).await?;
-        terminal.say("Applications using this key will stop working. This cannot be undone.");
-        if terminal.confirm(&format!("Revoke {}?", described(&key)))? {
-            Ok(())
-        } else {
-            Err(Failure::new(Exit::Refused, "not confirmed; nothing was changed"))
-        }
+        path(&self.id, verb)
     }
 }
 
-impl Filter {
-    async fn run(&self, client: &Client, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-        let filters = [
-            ("project", self.project.as_ref().map(Slug::as_str)),
-            ("grid", self.grid.as_ref().map(Slug::as_str)),
-            ("environment", self.environment.as_ref().map(Slug::as_str)),
-            ("kind", self.kind.as_deref()),
-            ("status", self.status.as_deref()),
-        ];
-        let keys: Vec<KeyView> = client.list("/keys", &filters).await?;
-        output::rows(terminal, self.output, &keys)
-    }
-}
-
-/// The key in a sentence.
-fn described(key: &KeyView) -> String {
-    format!("{} ({:?}, {} key of {})", key.id, key.name, key.kind, scope(key))
-}
-
-/// What the key is bound to.
-fn scope(key: &KeyView) -> String {
-    let parts = [&key.project, &key.grid, &key.environment];
-    let path: Vec<_> = parts.into_iter().flatten().map(String::as_str).collect();
-    if path.is_empty() { "the installation".to_owned() } else { path.join("/") }
-}
-
-impl Row for KeyView {
-    const COLUMNS: &'static [&'static str] = &["KEY", "NAME", "KIND", "SCOPE", "STATUS", "CREATED", "EXPIRES"];
-
-    fn values(&self) -> Vec<String> {
-        vec![
-            self.id.clone(),
-            self.name.clone(),
-            self.kind.clone(),
-            scope(self),
-            self.status.clone(),
-            self.created_at.clone(),
-            or_dash(self.expires_at.as_deref()),
-        ]
-    }
+/// The path of `verb` of the key `id`. The error does not repeat the text, which may be a token that was pasted by mistake.
+fn path(id: &str, verb: &str) -> Result<String, Failure> {
+    let id: KeyId = id.parse().map_err(|error| Failure::new(Exit::Usage, format!("KEY_ID: {error}")))?;
+    Ok(format!("/keys/{id}{verb}"))
 }

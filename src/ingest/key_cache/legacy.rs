@@ -9,7 +9,7 @@ use moka::ops::compute::{CompResult, Op};
 
 use super::{CachedKey, KeyCache, KeyCacheSettings, LookupError, Stamp, is_within};
 use crate::domain::secret::Peppers;
-use crate::domain::{Digest, KeyId, LegacyToken, Timestamp, credential};
+use crate::domain::{KeyId, LegacyToken, Timestamp, credential};
 
 /// Digests of legacy tokens under the newest pepper, and what is known of them.
 pub(super) struct Digests {
@@ -85,16 +85,12 @@ impl KeyCache {
                 if self.digests.is_unknown(&digest, self.settings.unknown_ttl, stamp.at).await {
                     return Ok(Op::Nop);
                 }
-                // As it may be stored: under any of the peppers, or as it was imported.
-                let mut stored: Vec<_> = peppers.iter().map(|pepper| pepper.digest(token.text())).collect();
-                stored.push(Digest::sha_256(token.text()));
-                match self.ask(stamp.at, None, self.catalog.key_of_digest(&stored)).await? {
-                    Some(id) => Ok(Op::Put(id)),
-                    None => {
-                        self.digests.unknown.insert(digest, stamp).await;
-                        Ok(Op::Nop)
-                    }
+                let stored = credential::digests(token.text(), peppers);
+                if let Some(id) = self.ask(stamp.at, None, self.catalog.key_of_digest(&stored)).await? {
+                    return Ok(Op::Put(id));
                 }
+                self.digests.unknown.insert(digest, stamp).await;
+                Ok(Op::Nop)
             })
             .await?;
         Ok(match found {

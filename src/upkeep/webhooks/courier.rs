@@ -11,14 +11,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::message::{Event, message};
 use super::send::Sender;
-use crate::catalog::{Catalog, CatalogError, Happened, Subscriber};
-use crate::domain::random::RandomError;
+use crate::catalog::{Catalog, Happened, Subscriber};
 use crate::domain::webhook::{
     Delivery, DeliveryState, Disabled, EventId, EventKind, GIVE_UP_AFTER, KEEP_DELIVERIES, Webhook, WebhookChange,
     WebhookId, wait_after,
 };
 use crate::domain::{Actor, Changed, Random, Slug, Timestamp};
 use crate::observe::webhooks::WebhookMetrics;
+use crate::upkeep::UpkeepError;
 
 /// Writes events down for whoever wants to hear of them, and sends what is due.
 ///
@@ -48,22 +48,11 @@ const PAUSE: Duration = Duration::from_secs(2);
 const ENTRIES: u32 = 100;
 
 /// A claim lasts for so long beyond the longest attempt.
-const CLAIM: Duration = Duration::from_secs(60);
+const CLAIM: Duration = Duration::from_mins(1);
 
 /// The pause between two sweeps of old deliveries, and how many go at once.
-const SWEEP: Duration = Duration::from_secs(60);
+const SWEEP: Duration = Duration::from_mins(1);
 const SWEPT: u32 = 1000;
-
-/// Why a round was not finished. The next one goes on where this one stopped.
-#[derive(Debug, thiserror::Error)]
-pub enum RoundError {
-    /// The catalog failed.
-    #[error(transparent)]
-    Catalog(#[from] CatalogError),
-    /// There were no ids to be had.
-    #[error(transparent)]
-    Random(#[from] RandomError),
-}
 
 impl Courier {
     /// A courier that has nothing under way.
@@ -109,7 +98,7 @@ impl Courier {
     ///
     /// # Errors
     /// Where the catalog fails or there are no random bytes.
-    pub async fn round(&mut self) -> Result<More, RoundError> {
+    pub async fn round(&mut self) -> Result<More, UpkeepError> {
         while self.under_way.try_join_next().is_some() {}
         let subscribers = self.catalog.subscribers().await?;
         let more = self.write_down(&subscribers).await?;
@@ -124,7 +113,7 @@ impl Courier {
     }
 
     /// Reads on in the audit log, and writes an event down for each webhook that wants it, together with how far it has read.
-    async fn write_down(&self, subscribers: &[Subscriber]) -> Result<More, RoundError> {
+    async fn write_down(&self, subscribers: &[Subscriber]) -> Result<More, UpkeepError> {
         let from = self.catalog.outbox_position().await?;
         let happened = self.catalog.happened_after(from, ENTRIES).await?;
         let Some(last) = happened.last() else { return Ok(More::No) };
@@ -146,7 +135,7 @@ impl Courier {
     }
 
     /// Begins to send what is due, as far as there is room.
-    async fn begin(&mut self, subscribers: Vec<Subscriber>) -> Result<(), RoundError> {
+    async fn begin(&mut self, subscribers: Vec<Subscriber>) -> Result<(), UpkeepError> {
         let webhooks: HashMap<_, _> = subscribers.into_iter().map(|one| (one.webhook.id, one.webhook)).collect();
         self.lanes.retain(|id, lane| webhooks.contains_key(id) || lane.available_permits() < LANE as usize);
         let room = LANES.saturating_sub(self.under_way.len());
@@ -177,7 +166,7 @@ impl Courier {
     }
 
     /// Forgets what is old, and counts what waits.
-    async fn sweep(&mut self) -> Result<(), RoundError> {
+    async fn sweep(&mut self) -> Result<(), UpkeepError> {
         let now = self.sender.clock.now();
         if self.swept_at.is_some_and(|at| now.since(at) < SWEEP) {
             return Ok(());

@@ -20,8 +20,22 @@ async fn announced_after_the_commit_and_before_the_answer() {
     let id = server.ingest_key("shop", "checkout").await["key"]["id"].as_str().expect("an id").to_owned();
     let mut expected = vec![format!("created {id}"), format!("announced {id}")];
     assert_eq!(events(&server), expected);
-    for verb in ["disable", "enable", "revoke", "revoke"] {
-        server.post(&format!("/keys/{id}/{verb}"), &json!({})).await.expect(200);
+    for verb in [
+        "disable",
+        "enable",
+        "edit",
+        "regenerate",
+        "rotate",
+        "rotation/cancel",
+        "rotate",
+        "rotation/complete",
+        "revoke",
+        "revoke",
+    ] {
+        match verb {
+            "edit" => server.patch_key(&id, "*", &json!({"note": "a"})).await.expect(200),
+            _ => server.post(&format!("/keys/{id}/{verb}"), &json!({})).await.expect(200),
+        };
         expected.extend([format!("changed {id}"), format!("announced {id}")]);
         assert_eq!(events(&server), expected, "{verb}");
     }
@@ -80,12 +94,22 @@ async fn a_change_whose_outcome_is_unknown_is_announced() {
     let id = server.ingest_key("shop", "checkout").await["key"]["id"].as_str().expect("an id").to_owned();
     server.events.lock().expect("events").clear();
     server.watched.changes.forget_permits(usize::MAX);
-    let path = format!("/keys/{id}/disable");
-    let (answer, ()) = tokio::join!(server.call(&server.owner, Method::POST, &path, None), async {
-        server.watched.begun.acquire().await.expect("it is never closed").forget();
-        server.take_database_away();
-        server.watched.changes.add_permits(1);
-    });
-    answer.problem(503, "catalog_unavailable");
-    assert_eq!(events(&server), [format!("announced {id}")]);
+    for verb in ["disable", "regenerate", "rotate", "rotation/complete", "edit"] {
+        let change = async {
+            match verb {
+                "edit" => server.patch_key(&id, "*", &json!({"note": "a"})).await,
+                _ => server.call(&server.owner, Method::POST, &format!("/keys/{id}/{verb}"), None).await,
+            }
+        };
+        let (answer, ()) = tokio::join!(change, async {
+            server.watched.begun.acquire().await.expect("it is never closed").forget();
+            server.take_database_away();
+            server.watched.changes.add_permits(1);
+        });
+        let problem = answer.problem(503, "catalog_unavailable");
+        assert!(!problem.to_string().contains("ggi_"), "{problem}");
+        assert_eq!(events(&server), [format!("announced {id}")], "{verb}");
+        server.events.lock().expect("events").clear();
+        server.watched.down.store(false, Ordering::SeqCst);
+    }
 }

@@ -74,13 +74,24 @@ async fn keys_of_others_look_as_if_they_did_not_exist() {
             (Method::POST, "/disable"),
             (Method::POST, "/enable"),
             (Method::POST, "/revoke"),
+            (Method::GET, "/secrets"),
+            (Method::POST, "/regenerate"),
+            (Method::POST, "/rotate"),
+            (Method::POST, "/rotation/complete"),
+            (Method::POST, "/rotation/cancel"),
+            (Method::DELETE, ""),
         ] {
             let problem = server.call(&shop, method.clone(), &format!("/keys/{id}{verb}"), None).await;
             let twin = server.call(&shop, method.clone(), &format!("/keys/key_000000000000{verb}"), None).await;
             let problem = problem.problem(404, "key_not_found");
             assert_eq!(problem, twin.problem(404, "key_not_found"), "{method} {id}{verb}");
         }
-        assert_eq!(server.get(&format!("/keys/{id}")).await.expect(200)["status"], "active");
+        let edit = json!({"name": "Mine"});
+        let problem = server.edit(&shop, &format!("/keys/{id}"), "\"1\"", &edit).await.problem(404, "key_not_found");
+        let twin = server.edit(&shop, "/keys/key_000000000000", "\"1\"", &edit).await;
+        assert_eq!(problem, twin.problem(404, "key_not_found"));
+        let view = server.get(&format!("/keys/{id}")).await.expect(200);
+        assert_eq!((&view["status"], &view["version"]), (&json!("active"), &json!(1)));
     }
     // Nor are the members of others any: of another project, and of the installation.
     for project in [json!("bank"), Value::Null] {

@@ -41,6 +41,7 @@ async fn an_admin_key_is_created_and_works() {
         ("permissions", json!(["api.key.view", "grid.view"])),
         ("masked", json!(format!("gga_{}_…", &id["key_".len()..]))),
         ("expires_at", json!("2026-11-21T10:22:01.000000Z")),
+        ("attention", json!(["expiring", "expiring_soon", "expiring_now"])),
     ] {
         view[field] = value;
     }

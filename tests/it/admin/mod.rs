@@ -3,7 +3,10 @@
 mod audit;
 mod authentication;
 mod commit;
+mod described;
+mod diagnose;
 mod edit;
+mod hostile;
 mod import;
 mod input;
 mod isolation;
@@ -11,6 +14,7 @@ mod keys;
 mod lifecycle;
 mod limits;
 mod members;
+mod once;
 mod permissions;
 mod projects;
 mod roles;
@@ -35,7 +39,9 @@ use gridgate::domain::random::SeededRandom;
 use gridgate::domain::secret::Peppers;
 use gridgate::domain::uses::Uses;
 use gridgate::domain::{Actor, Binding, Key, Pepper, Permissions, Timestamp};
+use gridgate::observe::metrics::Metrics;
 use gridgate::observe::webhooks::WebhookMetrics;
+use gridgate::upkeep::hygiene::Inspector;
 use gridgate::upkeep::webhooks::courier::Courier;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -72,10 +78,10 @@ pub(crate) struct Server {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) owner: Admin,
     pub(crate) events: Events,
-    pub(crate) watched: Arc<Watched>,
+    watched: Arc<Watched>,
     pub(crate) names: Arc<Names>,
     state: AdminState,
-    _fresh: Fresh,
+    fresh: Fresh,
 }
 
 /// An admin key with its token.
@@ -116,6 +122,7 @@ impl Server {
             random,
             webhooks: Arc::new(sender(&names, &peppers, Arc::clone(&clock) as _)),
             peppers,
+            leaks: None,
             limits: Arc::new(Limits::new(limits, &(Arc::clone(&clock) as _))),
             uses: Arc::new(Uses::new(100)),
             all_keys_changed: Arc::new(move || all_announced.lock().expect("events").push("announced all".to_owned())),
@@ -126,7 +133,8 @@ impl Server {
         let address = listener.local_addr().expect("an address");
         tokio::spawn(serve(listener, router(state.clone())));
         events.lock().expect("events").clear();
-        Self { address, clock, owner, events, watched, names, state, _fresh: fresh }
+        watched.creating.forget_permits(usize::MAX);
+        Self { address, clock, owner, events, watched, names, state, fresh }
     }
 
     /// The same with the projects `shop` and `bank`, each with the grid `web`.
@@ -171,9 +179,25 @@ impl Server {
         Courier::new(catalog, webhooks, random, WebhookMetrics::default())
     }
 
+    /// What looks the keys of the same catalog through.
+    pub(crate) fn inspector(&self) -> Inspector {
+        let AdminState { catalog, clock, random, .. } = self.state.clone();
+        Inspector { catalog, clock, random, metrics: Metrics::new().hygiene.clone() }
+    }
+
+    /// Where the catalog is.
+    pub(crate) fn catalog_url(&self) -> &str {
+        &self.fresh.settings.url
+    }
+
     /// From now on every call of the catalog fails.
     pub(crate) fn take_database_away(&self) {
         self.watched.down.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on they succeed again.
+    pub(crate) fn give_database_back(&self) {
+        self.watched.down.store(false, Ordering::SeqCst);
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -289,6 +313,7 @@ pub(crate) fn ingest_view(server: &Server, id: &Value, project: &str, name: &str
         "last_used_at": null,
         "last_used_address": null,
         "last_used_user_agent": null,
+        "attention": [],
         "secrets": [secret_view(1, "current", START_TEXT, &Value::Null)],
     })
 }

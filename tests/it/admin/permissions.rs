@@ -52,9 +52,12 @@ async fn each_route_needs_its_permission_and_no_other() {
         (Method::GET, "/keys".to_owned(), None, Permission::KeyView),
         (Method::POST, "/keys".to_owned(), Some(ingest("shop", "another")), Permission::KeyCreate),
         (Method::GET, format!("/keys/{key}"), None, Permission::KeyView),
+        (Method::GET, format!("/keys/{key}/secrets"), None, Permission::KeyView),
+        (Method::PATCH, format!("/keys/{key}"), Some(json!({"name": "checkout-2"})), Permission::KeyUpdate),
         (Method::POST, format!("/keys/{key}/disable"), None, Permission::KeyUpdate),
         (Method::POST, format!("/keys/{key}/enable"), None, Permission::KeyUpdate),
         (Method::POST, format!("/keys/{key}/revoke"), None, Permission::KeyDelete),
+        (Method::DELETE, format!("/keys/{key}"), None, Permission::KeyDelete),
     ];
     for (method, path, body, needed) in routes {
         let others =
@@ -73,5 +76,30 @@ async fn send(server: &Server, admin: &Admin, method: &Method, path: &str, body:
     match body {
         Some(body) if method == Method::PATCH => server.edit(admin, path, "*", body).await,
         body => server.call(admin, method.clone(), path, body).await,
+    }
+}
+
+/// Who gives a key a new secret gets hold of the key: that needs the right to make one, too.
+#[tokio::test]
+async fn secrets_are_made_by_those_who_may_create_and_update() {
+    let server = Server::with_two_projects().await;
+    let key = server.ingest_key("shop", "checkout").await["key"]["id"].as_str().expect("an id").to_owned();
+    let (update, create) = (Permission::KeyUpdate, Permission::KeyCreate);
+    for verb in ["regenerate", "rotate", "rotation/complete", "rotation/cancel"] {
+        let path = format!("/keys/{key}/{verb}");
+        for (held, lacking) in [(update, Some(create)), (create, Some(update)), (update, None)] {
+            let also = lacking.is_none().then_some(create);
+            let permissions = [Some(held), also].into_iter().flatten().collect();
+            let admin = server.admin(&format!("{verb} {held} {lacking:?}"), None, permissions).await;
+            let answer = server.call(&admin, Method::POST, &path, None).await;
+            match lacking {
+                None => drop(answer.expect(200)),
+                Some(lacking) => {
+                    let problem = answer.problem(403, "permission_denied");
+                    let detail = format!("this needs the permission {lacking}, which {} lacks", admin.id);
+                    assert_eq!(problem["detail"], detail, "{verb}");
+                }
+            }
+        }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{START_TEXT, Server};
 
 fn project(slug: &str, name: &str) -> Value {
-    json!({"slug": slug, "name": name, "created_at": START_TEXT})
+    json!({"slug": slug, "name": name, "max_active_keys": null, "created_at": START_TEXT})
 }
 
 fn grid(project: &str, slug: &str, name: &str) -> Value {
@@ -90,4 +90,61 @@ async fn environments_are_listed() {
     let rows: Vec<_> = list["data"].as_array().expect("rows").iter().map(|row| [&row["slug"], &row["code"]]).collect();
     assert_eq!(json!(rows), json!([["development", "dev"], ["production", "prd"], ["staging", "stg"]]));
     assert_eq!((&list["next_cursor"], &list["has_more"]), (&Value::Null, &Value::Bool(false)));
+}
+
+#[tokio::test]
+async fn a_project_is_edited() {
+    let server = Server::with_two_projects().await;
+    let owner = &server.owner;
+    let mut view = project("shop", "The Shop");
+    let edit = json!({"name": " The Shop ", "max_active_keys": 3});
+    view["max_active_keys"] = json!(3);
+    assert_eq!(server.edit(owner, "/projects/shop", "*", &edit).await.expect(200), view);
+    assert_eq!(server.get("/projects/shop").await.expect(200), view);
+    view["max_active_keys"] = Value::Null;
+    let edit = json!({"max_active_keys": null});
+    assert_eq!(server.edit(owner, "/projects/shop", "*", &edit).await.expect(200), view);
+    assert_eq!(server.edit(owner, "/projects/shop", "*", &json!({})).await.expect(200), view);
+    for bad in [
+        json!({"max_active_keys": 0}),
+        json!({"max_active_keys": 1_000_001}),
+        json!({"max_active_keys": "3"}),
+        json!({"name": null}),
+        json!({"name": ""}),
+        json!({"slug": "other"}),
+    ] {
+        server.edit(owner, "/projects/shop", "*", &bad).await.problem(422, "invalid");
+    }
+    server.edit(owner, "/projects/nowhere", "*", &json!({"name": "x"})).await.problem(404, "project_not_found");
+    assert_eq!(server.get("/projects/shop").await.expect(200), view);
+}
+
+#[tokio::test]
+async fn an_environment_is_created_and_edited() {
+    let server = Server::with_two_projects().await;
+    let owner = &server.owner;
+    let created = server.post("/environments", &json!({"slug": "load-test", "code": "load"})).await.expect(201);
+    let mut view = json!({"slug": "load-test", "code": "load", "name": "load-test", "rotation_days": 90,
+        "created_at": START_TEXT});
+    assert_eq!(created, view);
+    let key = json!({"name": "k", "project": "shop", "grid": "web", "environment": "load-test"});
+    let key = server.post("/keys", &key).await.expect(201);
+    assert!(key["token"].as_str().expect("a token").starts_with("ggi_load_"));
+    view["rotation_days"] = Value::Null;
+    view["name"] = json!("Load");
+    let edit = json!({"name": "Load", "rotation_days": null});
+    assert_eq!(server.edit(owner, "/environments/load-test", "*", &edit).await.expect(200), view);
+    let listed = server.get("/environments").await.expect(200);
+    assert!(listed["data"].as_array().expect("rows").contains(&view), "{listed}");
+    for taken in [json!({"slug": "load-test", "code": "other"}), json!({"slug": "other", "code": "load"})] {
+        server.post("/environments", &taken).await.problem(409, "environment_exists");
+    }
+    for bad in
+        [json!({}), json!({"slug": "a", "code": "A!"}), json!({"slug": "a", "code": "aa", "rotation_days": 3651})]
+    {
+        server.post("/environments", &bad).await.problem(422, "invalid");
+    }
+    server.edit(owner, "/environments/load-test", "*", &json!({"rotation_days": 0})).await.problem(422, "invalid");
+    server.edit(owner, "/environments/load-test", "*", &json!({"code": "new"})).await.problem(422, "invalid");
+    server.edit(owner, "/environments/nowhere", "*", &json!({})).await.problem(404, "environment_not_found");
 }

@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use gridgate::catalog::{
-    Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Catalog, CatalogError, Deliveries, EnvironmentEdit, Grid,
-    Happened, ImportFault, ImportedKey, KeyFilter, Keys, Page, Paging, Project, ProjectEdit, Projects, Roles, Secrets,
-    Subscriber, Webhooks,
+    Answers, Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Catalog, CatalogError, Deliveries,
+    EnvironmentEdit, Grid, Happened, Hygiene, ImportFault, ImportedKey, KeyFilter, Keys, Notice, OnceOnly, Page,
+    Paging, Project, ProjectEdit, Projects, Reserved, Review, Roles, Secrets, Subscriber, Webhooks,
 };
 use gridgate::domain::audit::{Action, Actor};
+use gridgate::domain::hygiene::Flag;
 use gridgate::domain::role::RoleEdit;
 use gridgate::domain::uses::LastUse;
 use gridgate::domain::webhook::{Attempt, Delivery, DeliveryState, Webhook, WebhookChange, WebhookId};
@@ -28,6 +29,12 @@ pub(crate) struct Watched {
     pub(crate) changes: Semaphore,
     /// Gets a permit for each change that has begun.
     pub(crate) begun: Semaphore,
+    /// Keys are made only with a permit from here.
+    pub(crate) creations: Semaphore,
+    /// Gets a permit for each key that is about to be made.
+    pub(crate) creating: Semaphore,
+    /// Answers cannot be kept, as if the process ended right before.
+    pub(crate) forgetful: AtomicBool,
     /// Look-ups of keys that have begun.
     pub(crate) asked: AtomicUsize,
     /// A look-up that has its answer waits for a permit here before it returns.
@@ -45,6 +52,9 @@ impl Watched {
             down: AtomicBool::new(false),
             changes,
             begun: Semaphore::new(0),
+            creations: Semaphore::new(Semaphore::MAX_PERMITS),
+            creating: Semaphore::new(0),
+            forgetful: AtomicBool::new(false),
             asked: AtomicUsize::new(0),
             lookups: Semaphore::new(Semaphore::MAX_PERMITS),
             answered: Semaphore::new(0),
@@ -141,6 +151,8 @@ impl Projects for Watched {
 #[async_trait]
 impl Keys for Watched {
     async fn create_key(&self, key: &Key, action: Action, by: &Actor) -> Result<(), CatalogError> {
+        self.creating.add_permits(1);
+        self.creations.acquire().await.expect("it is never closed").forget();
         self.inner()?.create_key(key, action, by).await?;
         self.committed("created", &key.id);
         Ok(())
@@ -184,6 +196,30 @@ impl Keys for Watched {
         let changed = self.inner()?.change_key(id, change, expected, by).await?;
         self.committed("changed", id);
         Ok(changed)
+    }
+}
+
+#[async_trait]
+impl Answers for Watched {
+    async fn reserve_answer(&self, asked: &OnceOnly, most: u32) -> Result<Reserved, CatalogError> {
+        self.inner()?.reserve_answer(asked, most).await
+    }
+
+    async fn keep_answer(&self, asked: &OnceOnly, sealed: &[u8]) -> Result<(), CatalogError> {
+        if self.forgetful.load(Ordering::SeqCst) {
+            return Err(CatalogError::Unavailable("the answer is not kept".to_owned()));
+        }
+        self.inner()?.keep_answer(asked, sealed).await?;
+        self.events.lock().expect("events").push("kept".to_owned());
+        Ok(())
+    }
+
+    async fn release_answer(&self, asked: &OnceOnly) -> Result<(), CatalogError> {
+        self.inner()?.release_answer(asked).await
+    }
+
+    async fn sweep_answers(&self, now: Timestamp) -> Result<u64, CatalogError> {
+        self.inner()?.sweep_answers(now).await
     }
 }
 
@@ -260,6 +296,36 @@ impl Deliveries for Watched {
 
     async fn forget_deliveries(&self, before: Timestamp, limit: u32) -> Result<u64, CatalogError> {
         self.inner()?.forget_deliveries(before, limit).await
+    }
+}
+
+#[async_trait]
+impl Hygiene for Watched {
+    async fn living_keys(&self, project: Option<&Slug>, paging: &Paging) -> Result<Page<Key>, CatalogError> {
+        self.inner()?.living_keys(project, paging).await
+    }
+
+    async fn reviews(
+        &self,
+        project: Option<&Slug>,
+        paging: &Paging,
+        begin: Timestamp,
+        end: Timestamp,
+    ) -> Result<Vec<Review>, CatalogError> {
+        self.inner()?.reviews(project, paging, begin, end).await
+    }
+
+    async fn notices(&self, after: Option<&KeyId>, until: Option<&KeyId>) -> Result<Vec<(KeyId, Flag)>, CatalogError> {
+        self.inner()?.notices(after, until).await
+    }
+
+    async fn write_notices(
+        &self,
+        given: &[Notice],
+        gone: &[(KeyId, Flag)],
+        now: Timestamp,
+    ) -> Result<(), CatalogError> {
+        self.inner()?.write_notices(given, gone, now).await
     }
 }
 

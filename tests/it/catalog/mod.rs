@@ -2,8 +2,10 @@
 //!
 //! PostgreSQL is required: without `GRIDGATE_TEST_POSTGRES_URL` its half of the tests fails.
 
+mod answers;
 mod audit;
 mod damage;
+mod hygiene;
 mod keys;
 mod lists;
 mod names;

@@ -86,8 +86,8 @@ async fn a_webhook_is_read_as_it_was_written(fresh: Arc<Fresh>) {
         }),
     ];
     for change in &changes {
-        let changed = catalog.change_webhook(&id(3), change, None, &by(9)).await.expect("a change");
-        let (expected, did) = changed.expect("a webhook");
+        let made = catalog.change_webhook(&id(3), change, None, &by(9)).await.expect("a change");
+        let (expected, did) = made.expect("a webhook");
         assert_eq!(did, Changed::Yes);
         assert_eq!(catalog.webhook(&id(3)).await.expect("an answer"), Some(expected));
     }

@@ -25,14 +25,14 @@ use super::Gate;
 
 /// The three ways to send an export.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Form {
+pub(crate) enum Form {
     Grpc,
     Protobuf,
     Json,
 }
 
 impl Form {
-    pub(super) const ALL: [Self; 3] = [Self::Grpc, Self::Protobuf, Self::Json];
+    pub(crate) const ALL: [Self; 3] = [Self::Grpc, Self::Protobuf, Self::Json];
 
     pub(super) const fn content_type(self) -> &'static str {
         match self {
@@ -45,18 +45,18 @@ impl Form {
 
 /// One request, to be changed before it is sent.
 #[derive(Clone, Debug)]
-pub(super) struct Export {
-    pub(super) form: Form,
+pub(crate) struct Export {
+    pub(crate) form: Form,
     pub(super) method: &'static str,
     pub(super) path: String,
     pub(super) headers: Vec<(String, Vec<u8>)>,
     /// With the frame of gRPC.
-    pub(super) body: Bytes,
+    pub(crate) body: Bytes,
 }
 
 impl Export {
     /// One item of the service `marker`, without a key.
-    pub(super) fn new(form: Form, signal: Signal, marker: &str) -> Self {
+    pub(crate) fn new(form: Form, signal: Signal, marker: &str) -> Self {
         let path = if form == Form::Grpc { grpc_path(signal) } else { http_path(signal) };
         let export = Self {
             form,
@@ -72,16 +72,16 @@ impl Export {
     }
 
     /// A span of the service `marker`, sent with the key.
-    pub(super) fn traces(form: Form, token: &str) -> Self {
+    pub(crate) fn traces(form: Form, token: &str) -> Self {
         Self::new(form, Signal::Traces, "marker").key(token)
     }
 
-    pub(super) fn key(self, token: &str) -> Self {
+    pub(crate) fn key(self, token: &str) -> Self {
         self.with("api-key", token)
     }
 
     /// With the header set to one value.
-    pub(super) fn with(self, name: &str, value: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn with(self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.without(name).and(name, value)
     }
 
@@ -125,23 +125,23 @@ impl Export {
         self
     }
 
-    pub(super) fn builder(&self) -> http::request::Builder {
+    pub(crate) fn builder(&self) -> http::request::Builder {
         let builder = Request::builder().method(self.method).uri(&self.path);
         self.headers.iter().fold(builder, |builder, (name, value)| builder.header(name, value.as_slice()))
     }
 
-    pub(super) async fn send(&self, gate: &Gate) -> Answer {
+    pub(crate) async fn send(&self, gate: &Gate) -> Answer {
         self.send_to(if self.form == Form::Grpc { gate.grpc } else { gate.http }).await
     }
 
-    pub(super) async fn send_to(&self, address: SocketAddr) -> Answer {
+    pub(crate) async fn send_to(&self, address: SocketAddr) -> Answer {
         exchange(address, self.form == Form::Grpc, self.builder(), self.body.clone()).await
     }
 }
 
 /// A whole answer.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     pub(super) status: u16,
     pub(super) version: Version,
     /// The reason phrase of HTTP/1.1, where it is not the usual one.
@@ -152,7 +152,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    pub(super) async fn of<B: Body<Data = Bytes, Error: std::fmt::Debug>>(response: Response<B>) -> Self {
+    pub(crate) async fn of<B: Body<Data = Bytes, Error: std::fmt::Debug>>(response: Response<B>) -> Self {
         let (parts, body) = response.into_parts();
         let phrase = parts.extensions.get::<hyper::ext::ReasonPhrase>();
         let phrase = phrase.map(|phrase| String::from_utf8_lossy(phrase.as_bytes()).into_owned());
@@ -176,7 +176,7 @@ impl Answer {
     }
 
     /// Whether this is exactly what a success looks like.
-    pub(super) fn assert_success(&self, form: Form) {
+    pub(crate) fn assert_success(&self, form: Form) {
         let content_type = vec![("content-type".to_owned(), form.content_type().to_owned())];
         let data: &[u8] = match form {
             Form::Grpc => &[0; 5],

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Parser as _;
 use gridgate::cli::{Cli, Exit, Terminal, run};
 use gridgate::config::{Bytes, Config};
+use gridgate::domain::SystemClock;
 use gridgate::storage::route::Route;
 use serde_json::Value;
 
@@ -142,6 +143,9 @@ async fn command_to(shown: bool, data: &Path, line: &str) -> (Exit, String, Stri
         interactive: false,
         shown,
         admin_key: None,
+        token: None,
+        exporter: Vec::new(),
+        clock: Arc::new(SystemClock),
     };
     let exit = run(cli.command, &mut terminal).await;
     drop(terminal);

@@ -265,7 +265,7 @@ async fn nothing_is_retired_where_uses_were_lost() {
     }
     assert_eq!(setup.keeper.uses.len(), 1);
     assert_eq!(setup.keeper.uses.take().len(), 1);
-    setup.clock.advance(5 * MINUTE - Duration::from_micros(1));
+    setup.clock.advance((5 * MINUTE).saturating_sub(Duration::from_micros(1)));
     assert!(matches!(setup.turn(&key).await[..], [SecretState::Current, SecretState::Retiring { .. }]));
     setup.clock.advance(Duration::from_micros(1));
     assert_eq!(setup.turn(&key).await, [SecretState::Current, SecretState::Retired]);

@@ -1,18 +1,21 @@
 //! The data path through real sockets: a whole gate in this process, on ports of its own and with its clock under control.
 
 mod addresses;
+mod admin_limits;
 mod admin_tls;
 mod bare;
-mod client;
+pub(crate) mod client;
 mod compression;
 mod cors;
 mod credentials;
+mod doctor;
 mod examples;
 mod floods;
 mod forward;
 mod frames;
 mod key_cache;
 mod last_used;
+mod leaks;
 mod left;
 mod legacy;
 mod limits;
@@ -22,6 +25,7 @@ mod one_port;
 mod overtaken;
 mod prefix;
 mod reload;
+mod roles;
 mod secrecy;
 mod shutdown;
 mod slow;
@@ -31,8 +35,10 @@ mod start;
 mod storage;
 mod success;
 mod tls;
-mod told;
+pub(crate) mod told;
 mod unread;
+mod upkeep;
+mod whoami;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -62,16 +68,16 @@ use crate::catalog::{by, grid, project, tenant};
 use client::{Answer, exchange};
 
 /// A running gate with the projects `shop` and `bank`, each with the grid `web`.
-struct Gate {
-    grpc: SocketAddr,
-    http: SocketAddr,
-    admin: SocketAddr,
-    more: Vec<SocketAddr>,
-    clock: Arc<ManualClock>,
+pub(crate) struct Gate {
+    pub(crate) grpc: SocketAddr,
+    pub(crate) http: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    pub(crate) more: Vec<SocketAddr>,
+    pub(crate) clock: Arc<ManualClock>,
     config: Config,
     stop: CancellationToken,
     /// The token of an admin key of the installation.
-    owner: String,
+    pub(crate) owner: String,
     running: JoinHandle<anyhow::Result<()>>,
     catalog: Arc<dyn Catalog>,
     peppers: Peppers,
@@ -92,7 +98,7 @@ impl Gate {
     }
 
     /// A gate whose configuration is changed by `adjust`.
-    async fn with(adjust: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn with(adjust: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut config = config(folder.path());
         adjust(&mut config);
@@ -210,7 +216,7 @@ impl Gate {
     }
 
     /// Stops the gate, which delivers everything, and returns its folder.
-    async fn stop(self) -> Stopped {
+    pub(crate) async fn stop(self) -> Stopped {
         self.stop.cancel();
         self.running.await.expect("it does not panic").expect("it stops in good order");
         Stopped { config: self.config, folder: self.folder }
@@ -218,14 +224,14 @@ impl Gate {
 }
 
 /// What a gate leaves behind.
-struct Stopped {
+pub(crate) struct Stopped {
     config: Config,
     folder: TempDir,
 }
 
 impl Stopped {
     /// The service names of all rows in the lake, by `project/grid/environment/signal`.
-    fn lake(&self) -> BTreeMap<String, Vec<String>> {
+    pub(crate) fn lake(&self) -> BTreeMap<String, Vec<String>> {
         let lake = self.config.lake_folder();
         let mut rows = BTreeMap::<_, Vec<_>>::new();
         for file in files(&lake) {

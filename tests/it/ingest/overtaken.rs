@@ -6,14 +6,16 @@ use std::time::Duration;
 use gridgate::catalog::Keys as _;
 use gridgate::domain::key::{DigestAlgorithm, Grant, KeyEdit, NewSecret, Overlap, SecretFormat};
 use gridgate::domain::{Changed, Clock as _, Digest, KeyChange, Permission};
+use http::Request;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::logs::v1::logs_service_client::LogsServiceClient;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
+use serde_json::{Value, json};
 use tonic::Code;
 
 use super::bare::{Bare, answer};
-use super::client::{Answer, Export, Form, Raw};
+use super::client::{Answer, Export, Form, Raw, exchange};
 use super::told::told;
 use super::unread::Call;
 use super::{Gate, Issued, new_key};
@@ -33,8 +35,11 @@ enum Step {
 
 use Step::{Edit, Post, Wait};
 
-/// What is done, and what the sender is then told: reason, HTTP status and the beginning of the detail.
-const CHANGES: [(&[Step], Option<(&str, u16, &str)>); 14] = [
+/// What a sender is told: reason, HTTP status and the beginning of the detail.
+type Refused = (&'static str, u16, &'static str);
+
+/// What is done, and what the sender is then told.
+const CHANGES: [(&[Step], Option<Refused>); 14] = [
     (&[Post("revoke")], Some(("key_revoked", 401, ""))),
     (&[Post("disable")], Some(("key_disabled", 401, ""))),
     (&[Post("disable"), Post("enable")], None),
@@ -61,15 +66,18 @@ impl Step {
     }
 }
 
-/// Clause T70 of docs/otlp.md.
-#[tokio::test]
-async fn a_key_changed_while_the_body_arrives() {
-    for (number, (steps, told_then)) in CHANGES.into_iter().enumerate() {
-        let gate = Gate::start().await;
-        let key = gate.created(&new_key(&format!("key {number}"))).await;
+/// An export over HTTP and one over gRPC, of whose bodies the gate has one half.
+struct Halves {
+    http: Raw,
+    http_rest: Vec<u8>,
+    grpc: Call,
+    grpc_rest: Vec<u8>,
+}
+
+impl Halves {
+    async fn send(gate: &Gate, key: &Issued) -> Self {
         let export = Export::traces(Form::Protobuf, &key.token);
         let (head, tail) = export.body.split_at(export.body.len() / 2);
-
         let mut http = Raw::connect(gate.http).await;
         let lines = format!("expect: 100-continue\r\ncontent-length: {}\r\n", export.body.len());
         http.head(&export, &lines).await;
@@ -79,38 +87,77 @@ async fn a_key_changed_while_the_body_arrives() {
 
         let call = Export::traces(Form::Grpc, &key.token);
         let (first, last) = call.body.split_at(call.body.len() / 2);
-        let grpc = Call::begin(&gate, &call).await;
+        let grpc = Call::begin(gate, &call).await;
         grpc.send(first);
         let both = (head.len() + first.len()) as u64;
         gate.until("gridgate_body_memory_bytes", |bytes| bytes >= both).await;
+        Self { http, http_rest: tail.to_vec(), grpc, grpc_rest: last.to_vec() }
+    }
 
+    /// Sends the rest, and checks what is answered.
+    async fn finish(mut self, key: &Issued, expected: Option<Refused>) {
+        self.http.write(&self.http_rest).await;
+        self.grpc.send(&self.grpc_rest);
+        let (status, _) = self.http.read_answer().await;
+        let answer = self.grpc.answer().await;
+        if let Some((reason, code, detail)) = expected {
+            assert!(status.starts_with(&format!("HTTP/1.1 {code} {reason} (")), "{status}");
+            told(reason).key(&key.id).detail(detail).check(&answer, Form::Grpc);
+        } else {
+            assert!(status.starts_with("HTTP/1.1 200 OK\r\n"), "{status}");
+            answer.assert_success(Form::Grpc);
+        }
+    }
+}
+
+/// Clause T70 of docs/otlp.md.
+#[tokio::test]
+async fn a_key_changed_while_the_body_arrives() {
+    for (steps, expected) in CHANGES {
+        let gate = Gate::start().await;
+        let key = gate.created(&new_key("one")).await;
+        let halves = Halves::send(&gate, &key).await;
         for step in steps {
             step.take(&gate, &key).await;
         }
-        http.write(tail).await;
-        grpc.send(last);
-        let (status, _) = http.read_answer().await;
-        let answer = grpc.answer().await;
-        if let Some((reason, code, detail)) = told_then {
-            assert!(status.starts_with(&format!("HTTP/1.1 {code} {reason} (")), "{steps:?}: {status}");
-            told(reason).key(&key.id).detail(detail).check(&answer, Form::Grpc);
-        } else {
-            assert!(status.starts_with("HTTP/1.1 200 OK\r\n"), "{steps:?}: {status}");
-            answer.assert_success(Form::Grpc);
-        }
-        let stored = if told_then.is_none() { 2 } else { 0 };
+        halves.finish(&key, expected).await;
+        let stored = if expected.is_none() { 2 } else { 0 };
         let lake = gate.stop().await.lake();
         assert_eq!(lake.get("shop/web/production/traces").map_or(0, Vec::len), stored, "{steps:?}");
     }
+}
+
+/// A change of what a role holds is one of every key that has it.
+/// Clause T70 of docs/otlp.md.
+#[tokio::test]
+async fn a_role_changed_while_the_body_arrives() {
+    let gate = Gate::start().await;
+    let call = async |request: http::request::Builder, body: Value| {
+        let request = request
+            .header("authorization", format!("Bearer {}", gate.owner))
+            .header("content-type", "application/json");
+        let answer = exchange(gate.admin, false, request, body.to_string()).await;
+        assert!(answer.status < 300, "{}", answer.text());
+    };
+    let role = json!({"slug": "sender", "kind": "ingest", "permissions": ["telemetry.traces.write"]});
+    call(Request::post("/api/v1/roles"), role).await;
+    let mut new = new_key("one");
+    new["role"] = "sender".into();
+    let key = gate.created(&new).await;
+    let halves = Halves::send(&gate, &key).await;
+    let edit = json!({"permissions": ["telemetry.logs.write"]});
+    call(Request::patch("/api/v1/roles/sender").header("if-match", "*"), edit).await;
+    halves.finish(&key, Some(("permission_denied", 403, "the key lacks"))).await;
+    assert!(gate.stop().await.lake().is_empty());
 }
 
 /// The next export on an open connection, of either transport, after the change is answered.
 /// Clauses T70 and T71 of docs/otlp.md.
 #[tokio::test]
 async fn a_changed_key_is_judged_anew_on_open_connections() {
-    for (number, (steps, told_then)) in CHANGES.into_iter().enumerate() {
+    for (steps, expected) in CHANGES {
         let gate = Gate::start().await;
-        let key = gate.created(&new_key(&format!("key {number}"))).await;
+        let key = gate.created(&new_key("one")).await;
         let export = Export::traces(Form::Json, &key.token);
         let mut http = Raw::connect(gate.http).await;
         let mut over_http = async || {
@@ -131,7 +178,7 @@ async fn a_changed_key_is_judged_anew_on_open_connections() {
             step.take(&gate, &key).await;
         }
         let (status, answer) = (over_http().await, over_grpc().await);
-        if let Some((reason, code, _)) = told_then {
+        if let Some((reason, code, _)) = expected {
             assert!(status.starts_with(&format!("HTTP/1.1 {code} {reason} (")), "{steps:?}: {status}");
             let refused = answer.expect_err("the key is no longer good");
             assert!(refused.message().starts_with(&format!("{reason} ({}): ", key.id)), "{}", refused.message());
@@ -148,7 +195,7 @@ async fn a_changed_key_is_judged_anew_on_open_connections() {
 #[tokio::test]
 async fn a_key_changed_while_it_is_looked_up() {
     let server = Gate::start().await;
-    let (now, later) = (server.clock.now(), server.clock.now().after(Duration::from_secs(3600)));
+    let (now, later) = (server.clock.now(), server.clock.now().after(Duration::from_hours(1)));
     let secret = || NewSecret {
         digest: Digest::from_bytes([7; 32]),
         algorithm: DigestAlgorithm::HmacSha256 { pepper: 1 },

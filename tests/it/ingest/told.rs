@@ -11,7 +11,7 @@ use super::client::{Answer, Form};
 
 /// A refusal as the design's table has it, and what is particular to one export.
 #[derive(Clone, Debug)]
-pub(super) struct Told {
+pub(crate) struct Told {
     label: &'static str,
     /// The key that is named.
     key: Option<String>,
@@ -19,7 +19,7 @@ pub(super) struct Told {
     detail: Option<String>,
 }
 
-pub(super) fn told(label: &'static str) -> Told {
+pub(crate) fn told(label: &'static str) -> Told {
     Told { label, key: None, detail: None }
 }
 
@@ -42,6 +42,7 @@ pub(super) const TABLE: &[(&str, u16, i32, Option<u32>)] = &[
     ("permission_denied", 403, 7, None),
     ("rate_limited", 429, 8, Some(1)),
     ("quota_exhausted", 403, 7, None),
+    ("query_invalid", 400, 3, None),
     ("content_type_unsupported", 415, 12, None),
     ("compression_unsupported", 415, 12, None),
     ("compression_undeclared", 400, 13, None),
@@ -59,18 +60,18 @@ pub(super) const TABLE: &[(&str, u16, i32, Option<u32>)] = &[
 ];
 
 impl Told {
-    pub(super) fn key(mut self, id: &str) -> Self {
+    pub(crate) fn key(mut self, id: &str) -> Self {
         self.key = Some(id.to_owned());
         self
     }
 
-    pub(super) fn detail(mut self, detail: &str) -> Self {
+    pub(crate) fn detail(mut self, detail: &str) -> Self {
         self.detail = Some(detail.to_owned());
         self
     }
 
     /// Whether `answer`, to a request in `form`, is this refusal and nothing else.
-    pub(super) fn check(&self, answer: &Answer, form: Form) {
+    pub(crate) fn check(&self, answer: &Answer, form: Form) {
         let &(_, http, code, retry) = TABLE.iter().find(|row| row.0 == self.label).expect("a row");
         let mut headers = BTreeMap::new();
         let mut header = |name: &str, value: &str| headers.insert(name.to_owned(), value.to_owned());

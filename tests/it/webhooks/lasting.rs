@@ -1,7 +1,6 @@
 //! What survives: crashes between writing and sending, several nodes, receivers that are gone for days.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use gridgate::domain::Clock as _;
@@ -19,9 +18,9 @@ async fn an_event_is_written_down_once_whatever_fails_on_the_way() {
     let webhook = create(&server, &receiver.url(), &["key.created"], None).await;
     server.ingest_key("shop", "checkout").await;
     // The database is gone, and the courier with it; another one goes on.
-    server.watched.down.store(true, Ordering::SeqCst);
+    server.take_database_away();
     server.courier().round().await.expect_err("there is no database");
-    server.watched.down.store(false, Ordering::SeqCst);
+    server.give_database_back();
     let (mut one, mut two) = (server.courier(), server.courier());
     let (first, second) = tokio::join!(one.round(), two.round());
     first.and(second).expect("rounds");

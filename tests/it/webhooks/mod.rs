@@ -2,8 +2,10 @@
 
 mod addresses;
 mod api;
+mod hygiene;
 mod lasting;
-mod receiver;
+pub(crate) mod receiver;
+mod review;
 mod sending;
 
 use std::collections::HashMap;

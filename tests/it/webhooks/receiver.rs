@@ -21,7 +21,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_rustls::TlsAcceptor;
 
 /// How a message is answered.
-pub(super) enum Reply {
+pub(crate) enum Reply {
     /// With this status.
     Status(u16),
     /// With a redirect to there.
@@ -32,26 +32,26 @@ pub(super) enum Reply {
 
 /// A message as it came.
 #[derive(Debug)]
-pub(super) struct Message {
-    pub(super) headers: HeaderMap,
-    pub(super) path: String,
-    pub(super) text: String,
+pub(crate) struct Message {
+    pub(crate) headers: HeaderMap,
+    pub(crate) path: String,
+    pub(crate) text: String,
 }
 
-pub(super) struct Receiver {
-    pub(super) address: SocketAddr,
+pub(crate) struct Receiver {
+    pub(crate) address: SocketAddr,
     replies: Arc<Mutex<VecDeque<Reply>>>,
     messages: mpsc::UnboundedReceiver<Message>,
 }
 
 impl Receiver {
     /// A receiver that answers 204 unless told otherwise.
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::serve(None).await
     }
 
     /// The same over TLS.
-    pub(super) async fn with_tls(acceptor: TlsAcceptor) -> Self {
+    pub(crate) async fn with_tls(acceptor: TlsAcceptor) -> Self {
         Self::serve(Some(acceptor)).await
     }
 
@@ -81,37 +81,37 @@ impl Receiver {
         Self { address, replies, messages }
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/hook?a=b", self.address)
     }
 
     /// How the next messages are answered.
-    pub(super) fn reply(&self, replies: impl IntoIterator<Item = Reply>) {
+    pub(crate) fn reply(&self, replies: impl IntoIterator<Item = Reply>) {
         self.replies.lock().expect("replies").extend(replies);
     }
 
     /// The next message, which has come or will come.
-    pub(super) async fn message(&mut self) -> Message {
+    pub(crate) async fn message(&mut self) -> Message {
         self.messages.recv().await.expect("it runs")
     }
 
     /// A message that has come.
-    pub(super) fn arrived(&mut self) -> Option<Message> {
+    pub(crate) fn arrived(&mut self) -> Option<Message> {
         self.messages.try_recv().ok()
     }
 }
 
 impl Message {
-    pub(super) fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).expect(name).to_str().expect("a text")
     }
 
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).expect("JSON")
     }
 
     /// Which of its signatures are by `secret`, as a receiver checks them.
-    pub(super) fn signed_by(&self, secret: &str) -> Vec<bool> {
+    pub(crate) fn signed_by(&self, secret: &str) -> Vec<bool> {
         let key = STANDARD.decode(secret.strip_prefix("whsec_").expect("a secret")).expect("base64");
         let mut mac = Hmac::<Sha256>::new_from_slice(&key).expect("a key");
         mac.update(

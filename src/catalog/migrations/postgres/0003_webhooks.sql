@@ -60,3 +60,5 @@ CREATE TABLE notices (
     noticed_at       BIGINT NOT NULL,
     PRIMARY KEY (key_id, cause)
 );
+
+CREATE INDEX keys_living_by_id_of_project ON keys (project, id) WHERE revoked_at IS NULL;

@@ -60,3 +60,5 @@ CREATE TABLE notices (
     noticed_at       INTEGER NOT NULL,
     PRIMARY KEY (key_id, cause)
 ) STRICT;
+
+CREATE INDEX keys_living_by_id_of_project ON keys (project, id) WHERE revoked_at IS NULL;

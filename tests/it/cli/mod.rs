@@ -1,14 +1,24 @@
 //! The command line against a running admin API: what it prints where, and how it exits.
 
-use clap::Parser as _;
+mod audit;
+mod forms;
+mod hostile;
+mod lost;
+mod people;
+mod webhooks;
+
+use std::sync::Arc;
+
+use clap::{CommandFactory as _, Parser as _};
 use gridgate::cli::{Cli, Exit, Terminal, run};
 use gridgate::domain::Permissions;
+use gridgate::domain::clock::ManualClock;
 use gridgate::domain::token::PresentedToken;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use zeroize::Zeroizing;
 
-use crate::admin::{Admin, START_TEXT, Server, ingest_view};
+use crate::admin::{Admin, START, START_TEXT, Server, ingest_view};
 
 /// How a command ended, and what it wrote.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,7 +46,17 @@ impl Shell {
     }
 
     pub(crate) async fn run(&self, line: &str) -> Ended {
-        let words = ["gridgate"].into_iter().chain(line.split_whitespace()).chain(["--admin-url", &self.url]);
+        self.words(&line.split_whitespace().collect::<Vec<_>>()).await
+    }
+
+    /// A command with white space in its words.
+    pub(crate) async fn words(&self, words: &[&str]) -> Ended {
+        self.bare(&[words, &["--admin-url", &self.url]].concat()).await
+    }
+
+    /// A command that is no client of the admin API.
+    pub(crate) async fn bare(&self, words: &[&str]) -> Ended {
+        let words = ["gridgate"].iter().chain(words);
         let cli = Cli::try_parse_from(words).expect("a command line");
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let exit = run(
@@ -48,6 +68,9 @@ impl Shell {
                 interactive: self.answer.is_some(),
                 shown: false,
                 admin_key: self.admin_key.clone().map(Zeroizing::new),
+                token: None,
+                exporter: Vec::new(),
+                clock: Arc::new(ManualClock::new(START)),
             },
         )
         .await;
@@ -73,7 +96,7 @@ const CREATE: &str = "keys create --name checkout --project shop --grid web --en
 async fn projects_and_grids() {
     let server = Server::start().await;
     let shell = Shell::at(&server);
-    let table = format!("PROJECT  NAME  CREATED\nshop     Shop  {START_TEXT}\n");
+    let table = "PROJECT  NAME  ACTIVE KEYS  CREATED\nshop     Shop  -            2026-11-21T10:22:00Z\n";
     assert_eq!(shell.data("projects create shop --name Shop").await, table);
     assert_eq!(shell.data("projects list").await, table);
     let grid = json!({"project": "shop", "slug": "web", "name": "web", "created_at": START_TEXT});
@@ -131,16 +154,28 @@ async fn a_key_is_listed_shown_and_changed() {
     let shell = Shell::at(&server);
     let id = server.ingest_key("shop", "checkout").await["key"]["id"].clone();
     let id = id.as_str().expect("an id");
-    let row = |status: &str| format!("{id}  checkout  ingest  shop/web/production  {status}  {START_TEXT}  -");
-    let head = "KEY               NAME      KIND    SCOPE                STATUS";
+    let row =
+        |status: &str| format!("{id}  checkout  ingest  shop/web/production  ingest  {status}  never      -        -");
+    let head = "KEY               NAME      KIND    SCOPE                ROLE    STATUS";
 
     let list = shell.data("keys list --project shop").await;
-    assert_eq!(list, format!("{head}  CREATED                      EXPIRES\n{}\n", row("active")));
-    assert!(shell.data(&format!("keys show {id}")).await.ends_with(&format!("{}\n", row("active"))));
+    assert_eq!(list, format!("{head}  LAST USED  EXPIRES  ATTENTION\n{}\n", row("active")));
+    let card = shell.data(&format!("keys show {id}")).await;
+    for line in [
+        format!("KEY             {id}"),
+        "SCOPE           shop/web/production".to_owned(),
+        "STATUS          active".to_owned(),
+        "CREATED         2026-11-21T10:22:00Z".to_owned(),
+        "ALLOWED FROM    everywhere".to_owned(),
+        "SECRETS         1 current".to_owned(),
+    ] {
+        assert!(card.lines().any(|found| found == line), "{line}: {card}");
+    }
     let disabled = shell.run(&format!("keys disable {id}")).await;
     assert_eq!(disabled.err, format!("{id} (\"checkout\", ingest key of shop/web/production) is disabled\n"));
     assert!(disabled.out.ends_with(&format!("{}\n", row("disabled"))));
     assert_eq!(shell.json(&format!("keys enable {id} --output json")).await["status"], "active");
+    assert_eq!(shell.json(&format!("keys revoke {id} --temporary --output json")).await["status"], "disabled");
     assert_eq!(shell.json(&format!("keys revoke {id} --yes --output json")).await["status"], "revoked");
     assert_eq!(shell.json("keys list --project shop --output json").await, json!([]));
     assert_eq!(shell.json("keys list --project shop --status all --output json").await[0]["id"], id);
@@ -195,8 +230,8 @@ error: 2 fields or parameters are not as they must be (invalid)
 
     let taken = shell.run("projects create shop").await;
     let expected = "error: the project exists already (project_exists)\n".to_owned();
-    assert_eq!(taken, Ended { exit: Exit::Refused, out: String::new(), err: expected });
-    assert_eq!(shell.run("keys show key_000000000000").await.exit, Exit::Refused);
+    assert_eq!(taken, Ended { exit: Exit::Conflict, out: String::new(), err: expected });
+    assert_eq!(shell.run("keys show key_000000000000").await.exit, Exit::Missing);
 }
 
 #[tokio::test]
@@ -272,8 +307,31 @@ async fn a_server_without_its_database_is_to_be_tried_again() {
 
 #[test]
 fn exit_codes_are_those_documented() {
-    let document = include_str!("../../docs/api.md");
-    for exit in [Exit::Done, Exit::Refused, Exit::Usage, Exit::Unreachable, Exit::Failed] {
+    let document = include_str!("../../../docs/cli.md");
+    for exit in Exit::ALL {
         assert!(document.contains(&format!("\n| {} | ", exit.code())), "{exit:?}");
+    }
+}
+
+#[test]
+fn the_definitions_contradict_nothing() {
+    Cli::command().debug_assert();
+}
+
+#[tokio::test]
+async fn a_shell_learns_the_commands() {
+    let shell = Shell { url: String::new(), admin_key: None, answer: None };
+    for (name, begin) in [
+        ("bash", "_gridgate() {"),
+        ("zsh", "#compdef gridgate"),
+        ("fish", "# Print an optspec"),
+        ("elvish", "\nuse builtin;"),
+        ("powershell", "\nusing namespace"),
+    ] {
+        let script = shell.bare(&["completion", name]).await.out;
+        assert!(script.starts_with(begin), "{name}: {}", script.lines().next().unwrap_or_default());
+        for word in ["keys", "complete-rotation", "collector-yaml"] {
+            assert!(script.contains(word), "{name} lacks {word}");
+        }
     }
 }

@@ -11,13 +11,13 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::sign::SingleCertAndKey;
 use rustls::{AlertDescription, ClientConfig, RootCertStore, version};
 
-use super::{Exit, Failure};
+use crate::cli::{Exit, Failure};
 use crate::server::pem::{PemError, read_authorities, read_identity};
 use crate::server::tls::provider;
 
 /// Whom to trust and as whom to appear where the admin API speaks TLS.
 #[derive(Debug, Args)]
-pub(super) struct Trust {
+pub(in crate::cli) struct Trust {
     /// A PEM file with the authorities to trust for an https URL, in place of the system's.
     #[arg(long, global = true, env = "GRIDGATE_ADMIN_CA", value_name = "FILE")]
     admin_ca: Option<PathBuf>,
