@@ -11,8 +11,9 @@ sys.path.insert(0, str(HERE.parent / "sdk"))
 
 from gate import Gate  # noqa: E402
 
-# So many requests as no client may send.
-PLENTY = {
+# More requests than any client may send, and every route.
+SETTINGS = {
+    "GRIDGATE_LEAKS__KEYS_FILE": str(HERE / "leak-keys.json"),
     "GRIDGATE_ADMIN__REQUESTS_PER_SECOND": "1000000",
     "GRIDGATE_ADMIN__BURST": "1000000",
     "GRIDGATE_ADMIN__UNAUTHENTICATED_PER_MINUTE": "1000000",
@@ -21,7 +22,7 @@ PLENTY = {
 
 def main():
     with tempfile.TemporaryDirectory() as folder:
-        gate = Gate(Path(folder), **PLENTY)
+        gate = Gate(Path(folder), **SETTINGS)
         token = gate.variables["GRIDGATE_ADMIN_KEY"]
         environment = os.environ | {
             "GRIDGATE_ADMIN_KEY": token,

@@ -193,7 +193,7 @@ pub struct AuditQuery {
 #[into_params(parameter_in = Header)]
 pub struct IfMatch {
     /// The `ETag` of the version that the change is meant for; without it, or with `*`, it is made to any.
-    #[param(rename = "If-Match", nullable = false)]
+    #[param(rename = "If-Match", nullable = false, pattern = "^(\\*|(W/)?\"[!#-~]*\"( ?, ?(W/)?\"[!#-~]*\")*)$")]
     pub if_match: Option<String>,
 }
 
@@ -202,7 +202,7 @@ pub struct IfMatch {
 #[into_params(parameter_in = Header)]
 pub struct RequiredIfMatch {
     /// The `ETag` of the version that the change is meant for; with `*` it is made to any.
-    #[param(rename = "If-Match")]
+    #[param(rename = "If-Match", pattern = "^(\\*|(W/)?\"[!#-~]*\"( ?, ?(W/)?\"[!#-~]*\")*)$")]
     pub if_match: String,
 }
 

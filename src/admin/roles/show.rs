@@ -20,7 +20,7 @@ use crate::domain::Permission;
     security(("bearer" = ["role.view"])),
     params(("slug" = schemas::Slug, Path), schemas::ProjectQuery),
     responses(
-        (status = 200, body = RoleView, headers(("etag"))),
+        (status = 200, body = RoleView),
         (status = 404, description = "project_not_found, role_not_found"),
     ),
 )]
