@@ -111,6 +111,7 @@ impl<T: DeserializeOwned> FromRequest<AdminState> for MergePatch<T> {
 }
 
 /// Reads a field of a merge patch that is absent, null or has a value. The field needs `#[serde(default)]`.
+#[expect(clippy::option_option, reason = "absent, null and a value are three cases")]
 pub(super) fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {

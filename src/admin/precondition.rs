@@ -2,7 +2,7 @@
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::AdminState;
 use super::problem::{Code, FieldError, Place, Problem};
@@ -68,7 +68,7 @@ impl FromRequestParts<AdminState> for IfMatch {
 
 /// `None` where the header's lines together are neither `*` nor a list of entity tags.
 fn read(headers: &HeaderMap) -> Option<IfMatch> {
-    let lines: Vec<_> = headers.get_all(header::IF_MATCH).iter().map(|value| value.as_bytes()).collect();
+    let lines: Vec<_> = headers.get_all(header::IF_MATCH).iter().map(HeaderValue::as_bytes).collect();
     let text = lines.join(&b","[..]);
     let mut rest = text.as_slice();
     if lines.is_empty() {
@@ -117,7 +117,6 @@ fn version(tag: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
     use proptest::prelude::*;
 
     fn of(lines: &[&[u8]]) -> Option<IfMatch> {

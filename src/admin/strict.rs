@@ -179,7 +179,7 @@ impl<'de> Visitor<'de> for Node<'_, '_> {
     }
 }
 
-/// What serde_json says of text that is well-formed, but that no value can be made of.
+/// What `serde_json` says of text that is well-formed, but that no value can be made of.
 const UNREPRESENTABLE: [(&str, &str, &str); 4] = [
     ("lone leading surrogate", "half of a surrogate pair is no character", "send whole characters"),
     ("unexpected end of hex escape", "half of a surrogate pair is no character", "send whole characters"),

@@ -76,11 +76,11 @@ impl Environments {
             }
             Verb::Edit { slug, name, rotation_days, no_rotation } => {
                 let days = rotation_days.map(|days| json!(days));
-                let patch = Patch::new([
+                let edit = Patch::new([
                     ("name", text(name.as_ref())),
                     ("rotation_days", if no_rotation { Some(Value::Null) } else { days }),
                 ]);
-                let environment: EnvironmentView = client.patch(&format!("/environments/{slug}"), &patch, None).await?;
+                let environment: EnvironmentView = client.patch(&format!("/environments/{slug}"), &edit, None).await?;
                 output::one(terminal, self.output, &environment)
             }
         }

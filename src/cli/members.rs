@@ -154,14 +154,14 @@ impl Edit {
     async fn run(self, client: &Client, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         let path = self.one.path()?;
         let expires_at = self.expiry.instant(terminal);
-        let patch = Patch::new([
+        let changes = Patch::new([
             ("name", text(self.name.as_ref())),
             ("role", text(self.role.as_ref())),
             ("note", text(self.note.as_ref())),
             ("expires_at", if self.no_expiry { Some(Value::Null) } else { text(expires_at.as_ref()) }),
         ]);
         let version = async || Ok(client.get::<KeyView>(&path).await?.version);
-        let member: KeyView = patch.send(client, &path, self.if_version, version).await?;
+        let member: KeyView = changes.send(client, &path, self.if_version, version).await?;
         terminal.say(&format!("changed {}; it has version {} now", described(&member), member.version));
         output::whole(terminal, self.one.output, &member)
     }

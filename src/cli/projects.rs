@@ -66,11 +66,11 @@ impl Projects {
             }
             Verb::Edit { slug, name, max_active_keys, default_max_active_keys } => {
                 let most = max_active_keys.map(|most| json!(most));
-                let patch = Patch::new([
+                let edit = Patch::new([
                     ("name", text(name.as_ref())),
                     ("max_active_keys", if default_max_active_keys { Some(Value::Null) } else { most }),
                 ]);
-                let project: ProjectView = client.patch(&format!("/projects/{slug}"), &patch, None).await?;
+                let project: ProjectView = client.patch(&format!("/projects/{slug}"), &edit, None).await?;
                 output::one(terminal, self.output, &project)
             }
         }

@@ -152,13 +152,13 @@ impl Create {
 impl Edit {
     async fn run(self, client: &Client, output: Output, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         let path = self.one.path();
-        let patch = Patch::new([
+        let changes = Patch::new([
             ("name", text(self.name.as_ref())),
             ("note", text(self.note.as_ref())),
             ("permissions", list(&self.permissions)),
         ]);
         let version = async || Ok(client.get::<RoleView>(&path).await?.version.unwrap_or(0));
-        let role: RoleView = patch.send(client, &path, self.if_version, version).await?;
+        let role: RoleView = changes.send(client, &path, self.if_version, version).await?;
         output::whole(terminal, output, &role)
     }
 }

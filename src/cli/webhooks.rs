@@ -195,14 +195,14 @@ impl Create {
 impl Edit {
     async fn run(self, client: &Client, output: Output, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         let path = self.one.path("")?;
-        let patch = Patch::new([
+        let changes = Patch::new([
             ("url", text(self.url.as_ref())),
             ("events", list(&self.events)),
             ("note", text(self.note.as_ref())),
             ("disabled", (self.disable || self.enable).then_some(Value::Bool(self.disable))),
         ]);
         let version = async || Ok(client.get::<WebhookView>(&path).await?.version);
-        let webhook: WebhookView = patch.send(client, &path, self.if_version, version).await?;
+        let webhook: WebhookView = changes.send(client, &path, self.if_version, version).await?;
         output::whole(terminal, output, &webhook)
     }
 }

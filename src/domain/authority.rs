@@ -129,7 +129,7 @@ mod tests {
     }
 
     fn edit() -> KeyChange {
-        KeyChange::Edit(Box::new(KeyEdit::default()))
+        KeyChange::Edit(Box::default())
     }
 
     fn regenerate() -> KeyChange {
@@ -145,12 +145,12 @@ mod tests {
         })
     }
 
-    fn grants(permission: &str) -> Option<(bool, String)> {
-        Some((true, permission.to_owned()))
+    fn grants(permission: &str) -> (bool, String) {
+        (true, permission.to_owned())
     }
 
-    fn above(permission: &str) -> Option<(bool, String)> {
-        Some((false, permission.to_owned()))
+    fn above(permission: &str) -> (bool, String) {
+        (false, permission.to_owned())
     }
 
     #[test]
@@ -160,12 +160,12 @@ mod tests {
             lacking(granter.may_grant(&set(already), &set(wanted)))
         };
         assert_eq!(of("api.key.view", "", "api.key.view"), None);
-        assert_eq!(of("api.key.view", "", "api.key.view customer.read"), grants("customer.read"));
+        assert_eq!(of("api.key.view", "", "api.key.view customer.read"), Some(grants("customer.read")));
         assert_eq!(of("api.key.view", "customer.read", "customer.read"), None);
-        assert_eq!(of("api.key.view", "", "telemetry.logs.write"), grants("telemetry.logs.write"));
+        assert_eq!(of("api.key.view", "", "telemetry.logs.write"), Some(grants("telemetry.logs.write")));
         assert_eq!(of("api.key.create", "", "telemetry.logs.write"), None);
         assert_eq!(of("*", "", "* customer.read telemetry.logs.write"), None);
-        assert_eq!(of("api.key.create", "", "*"), grants("*"));
+        assert_eq!(of("api.key.create", "", "*"), Some(grants("*")));
     }
 
     #[test]
@@ -177,21 +177,21 @@ mod tests {
         let owner = admin("*");
         for change in [KeyChange::Disable, KeyChange::Enable, KeyChange::Revoke, edit(), KeyChange::CompleteRotation] {
             assert_eq!(of("*", &owner, &change, &owner), None);
-            assert_eq!(of("api.key.update api.key.delete", &owner, &change, &owner), above("*"), "{change:?}");
+            assert_eq!(of("api.key.update api.key.delete", &owner, &change, &owner), Some(above("*")), "{change:?}");
             // An ingest key has nothing that its change would give away.
             let reader = ingest("customer.read telemetry.logs.write");
             assert_eq!(of("api.key.update", &reader, &change, &reader), None, "{change:?}");
         }
         // A new secret does.
-        assert_eq!(of("api.key.create", &owner, &regenerate(), &owner), grants("*"));
+        assert_eq!(of("api.key.create", &owner, &regenerate(), &owner), Some(grants("*")));
         let reader = ingest("customer.read telemetry.logs.write");
-        assert_eq!(of("api.key.create", &reader, &regenerate(), &reader), grants("customer.read"));
+        assert_eq!(of("api.key.create", &reader, &regenerate(), &reader), Some(grants("customer.read")));
         assert_eq!(of("api.key.create customer.read", &reader, &regenerate(), &reader), None);
         assert_eq!(of("", &owner, &KeyChange::Mark(SecretMark::Exposed), &owner), None);
         // Nobody raises themselves, or others.
         let (low, high) = (admin("api.key.update"), admin("api.key.update role.create"));
-        assert_eq!(of("api.key.update", &low, &edit(), &high), grants("role.create"));
-        assert_eq!(of("api.key.update", &high, &edit(), &low), above("role.create"));
+        assert_eq!(of("api.key.update", &low, &edit(), &high), Some(grants("role.create")));
+        assert_eq!(of("api.key.update", &high, &edit(), &low), Some(above("role.create")));
         assert_eq!(of("api.key.update role.create", &high, &edit(), &low), None);
     }
 
@@ -209,18 +209,18 @@ mod tests {
             let granter = Granter { key: KeyId::from_bare("7Hq2mZxK9wPa").expect("an id"), permissions: &set(held) };
             lacking(granter.may_change_role(before, after))
         };
-        use TokenKind::{Admin, Ingest};
-        let (low, high) = (role(Admin, "api.key.view"), role(Admin, "api.key.view license.manage"));
+        let (low, high) =
+            (role(TokenKind::Admin, "api.key.view"), role(TokenKind::Admin, "api.key.view license.manage"));
         assert_eq!(of("api.key.view", None, Some(&low)), None);
-        assert_eq!(of("api.key.view", None, Some(&high)), grants("license.manage"));
-        assert_eq!(of("api.key.view", Some(&low), Some(&high)), grants("license.manage"));
-        assert_eq!(of("api.key.view", Some(&high), Some(&low)), above("license.manage"));
-        assert_eq!(of("api.key.view", Some(&high), None), above("license.manage"));
+        assert_eq!(of("api.key.view", None, Some(&high)), Some(grants("license.manage")));
+        assert_eq!(of("api.key.view", Some(&low), Some(&high)), Some(grants("license.manage")));
+        assert_eq!(of("api.key.view", Some(&high), Some(&low)), Some(above("license.manage")));
+        assert_eq!(of("api.key.view", Some(&high), None), Some(above("license.manage")));
         assert_eq!(of("*", Some(&high), None), None);
-        let exporting = role(Ingest, "customer.read telemetry.logs.write");
-        assert_eq!(of("api.key.create", None, Some(&exporting)), grants("customer.read"));
-        assert_eq!(of("customer.read", None, Some(&exporting)), grants("telemetry.logs.write"));
-        assert_eq!(of("", Some(&exporting), Some(&role(Ingest, "customer.read"))), None);
+        let exporting = role(TokenKind::Ingest, "customer.read telemetry.logs.write");
+        assert_eq!(of("api.key.create", None, Some(&exporting)), Some(grants("customer.read")));
+        assert_eq!(of("customer.read", None, Some(&exporting)), Some(grants("telemetry.logs.write")));
+        assert_eq!(of("", Some(&exporting), Some(&role(TokenKind::Ingest, "customer.read"))), None);
     }
 
     #[test]

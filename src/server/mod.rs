@@ -26,7 +26,7 @@ use anyhow::{Context, Result, bail};
 use http::Request;
 use hyper::body::Incoming;
 use hyper_util::service::TowerToHyperService;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tower::ServiceExt as _;
@@ -338,16 +338,7 @@ impl Server {
         log_closed.cancel();
         let committed = committing.await;
         delivery_closed.cancel();
-        let finish = async {
-            // Where it has panicked, `crashed` says so.
-            let Ok(mut deliverer) = delivering.await else { return Ok(()) };
-            deliverer.deliver_all(&CancellationToken::new()).await
-        };
-        match tokio::time::timeout_at(grace, finish).await {
-            Ok(Ok(())) => tracing::info!("stopped; everything is delivered"),
-            Ok(Err(error)) => tracing::warn!(%error, "stopped; the rest is delivered at the next start"),
-            Err(_) => tracing::warn!("stopped at the end of the grace period; the rest is delivered at the next start"),
-        }
+        deliver_rest(delivering, grace).await;
         let finish = async { while forwarding.join_next().await.is_some() {} };
         if tokio::time::timeout_at(grace, finish).await.is_err() {
             forwarding.shutdown().await;
@@ -371,6 +362,20 @@ impl Server {
             bail!("a task that the gate cannot do without has ended by itself");
         }
         Ok(())
+    }
+}
+
+/// Delivers what is durable, until `grace`.
+async fn deliver_rest(delivering: JoinHandle<Deliverer>, grace: tokio::time::Instant) {
+    let finish = async {
+        // Where it has panicked, the caller knows.
+        let Ok(mut deliverer) = delivering.await else { return Ok(()) };
+        deliverer.deliver_all(&CancellationToken::new()).await
+    };
+    match tokio::time::timeout_at(grace, finish).await {
+        Ok(Ok(())) => tracing::info!("stopped; everything is delivered"),
+        Ok(Err(error)) => tracing::warn!(%error, "stopped; the rest is delivered at the next start"),
+        Err(_) => tracing::warn!("stopped at the end of the grace period; the rest is delivered at the next start"),
     }
 }
 

@@ -148,11 +148,14 @@ fn order(check: &mut Check, text: Option<&str>, search: Option<&Search>) -> Orde
     };
     let (name, descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
     let found = OrderBy::ALL.into_iter().find(|by| by.as_str() == name);
-    found.map(|by| Order { by, descending }).unwrap_or_else(|| {
-        let names = OrderBy::ALL.map(OrderBy::as_str).join(", ");
-        check.refuse(parameter("sort"), "there is no such order", format!("one of {names}, or with '-' before it"));
-        Order::default()
-    })
+    found.map_or_else(
+        || {
+            let names = OrderBy::ALL.map(OrderBy::as_str).join(", ");
+            check.refuse(parameter("sort"), "there is no such order", format!("one of {names}, or with '-' before it"));
+            Order::default()
+        },
+        |by| Order { by, descending },
+    )
 }
 
 /// The statuses of the parameter, which separates them by commas; `all` shows every key.

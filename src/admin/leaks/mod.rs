@@ -126,7 +126,7 @@ pub(in crate::admin) async fn handler(
             };
             let known = act(&state, &leaks, &report, by).await?;
             feedback.push(Feedback {
-                token_hash: Sha256::digest(report.token.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect(),
+                token_hash: hexadecimal(&Sha256::digest(report.token.as_bytes())),
                 token_type: report.r#type,
                 label: if known { "true_positive" } else { "false_positive" }.to_owned(),
             });
@@ -190,11 +190,17 @@ async fn change(state: &AdminState, key: &Key, change: &KeyChange, by: &Actor) -
     // Also after an error: the commit may have happened although its answer was lost.
     (state.key_changed)(key.id);
     match changed {
-        Ok(_) => Ok(()),
-        // Somebody was faster.
-        Err(CatalogError::ChangeRefused(ChangeRefused::Revoked)) => Ok(()),
+        // Or somebody was faster.
+        Ok(_) | Err(CatalogError::ChangeRefused(ChangeRefused::Revoked)) => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        text.push_str(&format!("{byte:02x}"));
+        text
+    })
 }
 
 /// Whether somebody could still use the secret, now or once the key is enabled or extended.

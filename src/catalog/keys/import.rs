@@ -65,22 +65,21 @@ async fn write_one(
 ) -> Result<(), CatalogError> {
     let key = &imported.key;
     let name = format!("{:?}", key.binding);
-    let missing = match bindings.get(&name) {
-        Some(missing) => *missing,
-        None => {
-            let found = match &key.binding {
-                Binding::Tenant(tenant) => ensure_tenant(writing.connection(), tenant, key.created_at).await,
-                Binding::Project(project) => require_project(writing.connection(), project).await,
-                Binding::Installation => Ok(()),
-            };
-            let missing = match found {
-                Ok(()) => None,
-                Err(CatalogError::Missing(entity)) => Some(entity),
-                Err(error) => return Err(error),
-            };
-            bindings.insert(name, missing);
-            missing
-        }
+    let missing = if let Some(missing) = bindings.get(&name) {
+        *missing
+    } else {
+        let found = match &key.binding {
+            Binding::Tenant(tenant) => ensure_tenant(writing.connection(), tenant, key.created_at).await,
+            Binding::Project(project) => require_project(writing.connection(), project).await,
+            Binding::Installation => Ok(()),
+        };
+        let missing = match found {
+            Ok(()) => None,
+            Err(CatalogError::Missing(entity)) => Some(entity),
+            Err(error) => return Err(error),
+        };
+        bindings.insert(name, missing);
+        missing
     };
     missing.map_or(Ok(()), |entity| Err(CatalogError::Missing(entity)))?;
     let wanted = guard::permissions(writing.connection(), key).await?;

@@ -155,12 +155,11 @@ pub(super) async fn update(connection: &mut AnyConnection, before: &Key, key: &K
         query("UPDATE key_tags SET revoked = 1 WHERE key_id = $1").bind(&id).execute(&mut *connection).await?;
     }
     for old in &before.secrets {
-        match key.secrets.iter().find(|secret| secret.version == old.version) {
-            Some(secret) => update_secret(&mut *connection, &key.id, old, secret).await?,
-            None => {
-                let delete = query("DELETE FROM secrets WHERE key_id = $1 AND version = $2");
-                delete.bind(&id).bind(i64::from(old.version)).execute(&mut *connection).await?;
-            }
+        if let Some(secret) = key.secrets.iter().find(|secret| secret.version == old.version) {
+            update_secret(&mut *connection, &key.id, old, secret).await?;
+        } else {
+            let delete = query("DELETE FROM secrets WHERE key_id = $1 AND version = $2");
+            delete.bind(&id).bind(i64::from(old.version)).execute(&mut *connection).await?;
         }
     }
     let known = |secret: &&Secret| before.secrets.iter().any(|old| old.version == secret.version);

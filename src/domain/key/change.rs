@@ -7,7 +7,7 @@ use crate::domain::audit::Action;
 use crate::domain::{AllowedAddresses, Digest, Permissions, Slug, Tags, Timestamp};
 
 /// The longest overlap of a rotation.
-pub const MAX_OVERLAP: Duration = Duration::from_secs(30 * 24 * 3600);
+pub const MAX_OVERLAP: Duration = Duration::from_hours(30 * 24);
 
 /// How many retired secrets of a key are remembered, so that who still sends one is told that it was replaced.
 pub const MAX_RETIRED: usize = 8;
@@ -337,7 +337,7 @@ mod tests {
     use crate::domain::{Binding, KeyId};
 
     const NOW: Timestamp = Timestamp::from_micros(1_000_000);
-    const HOUR: Duration = Duration::from_secs(3600);
+    const HOUR: Duration = Duration::from_hours(1);
 
     fn key() -> Key {
         let mut key = Key::new(

@@ -140,6 +140,44 @@ async fn it_is_given_up_in_the_end_and_can_be_taken_up_again() {
     assert!(requests.iter().all(|request| request.idempotency_key.as_deref() == Some(key)), "{requests:?}");
 }
 
+/// The admin API itself, whose first answer is lost after it was given: the key is made once, and the second answer shows its token.
+#[tokio::test]
+async fn a_key_whose_answer_was_lost_is_made_once() {
+    let server = Server::with_two_projects().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let address = server.address;
+    let proxy = tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await.expect("a connection");
+        let mut behind = TcpStream::connect(address).await.expect("the admin API");
+        let mut answer = Vec::new();
+        while !String::from_utf8_lossy(&answer).contains("\"token\":\"ggi_") {
+            tokio::select! {
+                asked = read_some(&mut client) => behind.write_all(&asked).await.expect("it is passed on"),
+                told = read_some(&mut behind) => answer.extend(told),
+            }
+        }
+        drop(client);
+        let (mut client, _) = listener.accept().await.expect("a second connection");
+        let mut behind = TcpStream::connect(address).await.expect("the admin API");
+        tokio::io::copy_bidirectional(&mut client, &mut behind).await.expect("all is passed on");
+        String::from_utf8_lossy(&answer).into_owned()
+    });
+    let shell = Shell { url, ..Shell::at(&server) };
+    let token = shell.data(CREATE).await.trim_end().to_owned();
+    drop(shell);
+    assert!(proxy.await.expect("it does not panic").contains(&token), "both answers show the same token");
+    let keys = Shell::at(&server).json("keys list --kind ingest --output json").await;
+    assert_eq!(keys.as_array().map(Vec::len), Some(1));
+}
+
+async fn read_some(socket: &mut TcpStream) -> Vec<u8> {
+    let mut bytes = vec![0; 4096];
+    let read = socket.read(&mut bytes).await.expect("bytes");
+    bytes.truncate(read);
+    bytes
+}
+
 #[tokio::test]
 async fn two_runs_are_two_requests() {
     let server = Server::start().await;

@@ -1,8 +1,10 @@
 //! The command line against a running admin API: what it prints where, and how it exits.
 
 mod audit;
+mod ends;
 mod forms;
 mod hostile;
+mod import;
 mod lost;
 mod people;
 mod webhooks;

@@ -57,8 +57,9 @@ impl Scanner {
         assert_eq!(answer.status, 200, "{}", answer.text());
         assert!(tokens.iter().all(|token| token.is_empty() || !answer.text().contains(token)), "{}", answer.text());
         let feedback: Value = serde_json::from_slice(&answer.data).expect("JSON");
-        let hashes =
-            tokens.iter().map(|token| Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect());
+        let hashes = tokens
+            .iter()
+            .map(|token| Sha256::digest(token).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}")));
         let named =
             feedback.as_array().expect("an array").iter().map(|one| one["token_hash"].as_str().expect("a hash"));
         assert_eq!(named.collect::<Vec<_>>(), hashes.collect::<Vec<String>>());

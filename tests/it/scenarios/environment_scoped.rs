@@ -29,7 +29,7 @@ async fn a_customers_key_is_disabled_and_enabled_and_its_history_kept() {
     let status = async || product.json("keys list --owner ACME").await[0]["status"].clone();
     assert_eq!(status().await, "active");
     let listed = product.json("keys list --owner ACME").await;
-    assert_eq!(listed[0]["permissions"], json!(["telemetry.traces.write", "telemetry.logs.write"]));
+    assert_eq!(listed[0]["permissions"], json!(["telemetry.logs.write", "telemetry.traces.write"]));
     assert_eq!(listed[0]["expires_at"], "2027-02-19T10:22:00.000000Z");
 
     // The button says «Revoke», and means that it can be undone.
