@@ -28,11 +28,17 @@ def before_call(context, case, kwargs):
         for name in ("id", "slug"):
             if name in parameters and known and chance.random() < 0.8:
                 parameters[name] = chance.choice(known)
-        if case.method == "POST" and path in ("/keys", "/keys/import", "/members"):
+        # A cursor is what the page before gave out, and a key of a request is used once.
+        case.query.pop("cursor", None) if case.query else None
+        if case.headers and "Idempotency-Key" in case.headers and chance.random() < 0.8:
+            case.headers["Idempotency-Key"] = f"{chance.getrandbits(128):032x}"
+        if case.method == "POST" and path in ("/keys", "/keys/import"):
             for row in case.body.get("keys", [case.body]):
-                row.update({name: value for name, value in TENANT.items() if row.get(name) is not None})
+                row.update(TENANT if row.get("kind") != "admin" else dict.fromkeys(TENANT))
         if path == "/members" and case.method == "POST":
-            case.body["role"] = "viewer"
+            case.body.update(role="viewer", project=None)
+        if path in ("/roles", "/webhooks") and case.method == "POST":
+            case.body["project"] = None
     if parameters.get("id") == OWN and case.method != "GET":
         parameters["id"] = NOBODY
 
@@ -46,4 +52,4 @@ def after_call(context, case, response):
     if os.environ.get("GRIDGATE_API_LOG"):
         with open(os.environ["GRIDGATE_API_LOG"], "a") as log:
             mode = case.meta.generation.mode.name if case.meta else "?"
-            print(mode, case.method, case.operation.path, response.status_code, response.text[:300], file=log)
+            print(mode, case.method, case.operation.path, response.status_code, response.text[:300], dict(case.headers or {}), file=log)

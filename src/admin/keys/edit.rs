@@ -42,7 +42,7 @@ pub struct KeyPatch {
     pub role: Option<Option<String>>,
     /// Permissions of its own, in place of a role.
     #[serde(deserialize_with = "body::nullable", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<String>>, min_items = 1, max_items = 100)]
+    #[schema(value_type = Option<schemas::Permissions>)]
     pub permissions: Option<Option<Vec<String>>>,
     /// Where it may be used from, all of it; removed: from anywhere.
     #[serde(deserialize_with = "body::nullable", skip_serializing_if = "Option::is_none")]
