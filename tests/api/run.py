@@ -14,6 +14,8 @@ from gate import Gate  # noqa: E402
 # More requests than any client may send, and every route.
 SETTINGS = {
     "GRIDGATE_LEAKS__KEYS_FILE": str(HERE / "leak-keys.json"),
+    # Enough that some keys are active, and few enough that some are too many.
+    "GRIDGATE_KEYS__MAX_ACTIVE_KEYS": "20",
     # Webhooks are sent to the gate itself, where nobody takes them.
     "GRIDGATE_WEBHOOKS__ALLOW_HTTP": "true",
     "GRIDGATE_WEBHOOKS__ALLOW_NETWORKS": '["127.0.0.0/8"]',

@@ -89,7 +89,7 @@ pub struct IssuedKey {
         (status = 201, body = IssuedKey, headers(("location"), ("etag"))),
         (status = 403, description = "installation_only, grant_refused"),
         (status = 404, description = "project_not_found, grid_not_found, environment_not_found, role_not_found"),
-        (status = 409, description = "key_exists"),
+        (status = 409, description = "key_exists, key_limit_reached"),
     ),
 )]
 pub(in crate::admin) async fn handler(

@@ -98,7 +98,7 @@ impl body::Patch for KeyPatch {
         (status = 200, body = KeyView, headers(("etag"))),
         (status = 403, description = "grant_refused"),
         (status = 404, description = "key_not_found, role_not_found"),
-        (status = 409, description = "key_exists, key_revoked"),
+        (status = 409, description = "key_exists, key_revoked, key_limit_reached"),
         (status = 412, description = "version_conflict"),
         (status = 428, description = "precondition_required"),
     ),
