@@ -93,6 +93,7 @@ impl FromRequestParts<AdminState> for Caller {
         let actor = Actor {
             at: now,
             key: Some(key.id),
+            secret: Some(secret.version),
             name: key.name,
             via: Via::Api,
             address,
@@ -147,7 +148,7 @@ async fn authenticate(
             return Err(Problem::new(Code::CredentialsDisabled, format!("{} is disabled", key.id)));
         }
     }
-    if secret.state(now) == SecretState::Retired {
+    if key.secret_state(&secret, now) == SecretState::Retired {
         let detail = format!("this secret of {} was replaced; use the newer one", key.id);
         return Err(Problem::new(Code::CredentialsRetired, detail));
     }

@@ -6,17 +6,18 @@ use super::keys::read_key;
 use super::roles::usable;
 use super::{CatalogError, Entity};
 use crate::domain::authority::Granter;
-use crate::domain::{Actor, Binding, Key, KeyStatus, Permissions, Slug};
+use crate::domain::{Actor, Binding, Key, KeyStatus, Permissions, SecretState, Slug};
 
 /// The admin key behind a change, as it is now. Gridgate itself and commands at the machine have none, and may do everything.
 pub(super) struct Guard(Option<Key>);
 
 impl Guard {
-    /// [`CatalogError::ActorGone`] where the key is no longer active.
+    /// [`CatalogError::ActorGone`] where the key is no longer active, its secret no longer good or its address no longer allowed: the
+    /// request may have been under way for long.
     pub(super) async fn of(connection: &mut AnyConnection, actor: &Actor) -> Result<Self, CatalogError> {
         let Some(id) = &actor.key else { return Ok(Self(None)) };
         let key = read_key(connection, id).await?;
-        let active = key.filter(|key| key.status(actor.at) == KeyStatus::Active);
+        let active = key.filter(|key| key.status(actor.at) == KeyStatus::Active && still_proved(key, actor));
         active.map(|key| Self(Some(key))).ok_or(CatalogError::ActorGone)
     }
 
@@ -34,6 +35,15 @@ impl Guard {
             Some(Binding::Tenant(_)) | None => Ok(false),
         }
     }
+}
+
+/// Whether the actor could prove itself once more.
+fn still_proved(key: &Key, actor: &Actor) -> bool {
+    let good = |version| {
+        let secret = key.secrets.iter().find(|secret| secret.version == version);
+        secret.is_some_and(|secret| key.secret_state(secret, actor.at) != SecretState::Retired)
+    };
+    actor.secret.is_none_or(good) && actor.address.is_none_or(|address| key.allowed.contains(address))
 }
 
 /// What `key` may do if it is written now: of a key with a role, what the role holds. [`CatalogError::Missing`] where there is no such

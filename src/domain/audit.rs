@@ -13,6 +13,8 @@ pub struct Actor {
     pub at: Timestamp,
     /// The admin key; `None` where it is not by one.
     pub key: Option<KeyId>,
+    /// The version of its secret that was presented.
+    pub secret: Option<u32>,
     /// The admin key's name at that time, or what of Gridgate it was.
     pub name: String,
     /// By which way.
@@ -39,7 +41,7 @@ impl Actor {
     }
 
     fn local(via: Via, name: &str, at: Timestamp) -> Self {
-        Self { at, key: None, name: name.to_owned(), via, address: None, user_agent: None, request_id: None }
+        Self { at, key: None, secret: None, name: name.to_owned(), via, address: None, user_agent: None, request_id: None }
     }
 }
 

@@ -57,6 +57,9 @@ impl Granter<'_> {
     /// # Errors
     /// [`AuthorityError`].
     pub fn may_change(&self, before: &Key, change: &KeyChange, after: &Key) -> Result<(), AuthorityError> {
+        if before.member && before.id != self.key {
+            self.require_member(change)?;
+        }
         match change {
             KeyChange::Mark(_) => return Ok(()),
             KeyChange::Regenerate(_) | KeyChange::Rotate { .. } => {
@@ -76,6 +79,19 @@ impl Granter<'_> {
         let held = |role: Option<&Role>| role.map_or_else(|| none.clone(), |role| role.permissions.clone());
         self.may_grant(&held(before), &held(after))?;
         before.map_or(Ok(()), |role| self.require_reach("the role", role.kind, &role.permissions))
+    }
+
+    /// A person's key is changed by those who may change people.
+    fn require_member(&self, change: &KeyChange) -> Result<(), AuthorityError> {
+        let needed = match change {
+            KeyChange::Mark(_) => return Ok(()),
+            KeyChange::Revoke => Permission::MemberDelete,
+            _ => Permission::MemberUpdate,
+        };
+        if self.permissions.contains(needed) {
+            return Ok(());
+        }
+        Err(AuthorityError::Above { key: self.key, permission: needed.as_str().to_owned(), what: "the change of a member" })
     }
 
     fn require_reach(
@@ -104,7 +120,7 @@ pub fn is_standing_owner(key: &Key) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::key::{DigestAlgorithm, KeyEdit, NewSecret, SecretFormat, SecretMark};
+    use crate::domain::key::{DigestAlgorithm, NewSecret, SecretFormat, SecretMark};
     use crate::domain::{Binding, Digest, Tenant, Timestamp};
 
     const NOW: Timestamp = Timestamp::from_micros(1_000_000);

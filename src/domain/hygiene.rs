@@ -116,7 +116,9 @@ impl Flag {
         }
     }
 
-    const fn span(self) -> Duration {
+    /// The same as a span of time; zero where it speaks of none.
+    #[must_use]
+    pub const fn span(self) -> Duration {
         match self.days() {
             Some(number) => days(number as u64),
             None => Duration::ZERO,

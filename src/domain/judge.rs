@@ -91,7 +91,7 @@ impl<'a> Use<'a> {
     }
 
     fn is_retired(&self) -> bool {
-        self.secret().is_none_or(|secret| secret.state(self.at) == SecretState::Retired)
+        self.secret().is_none_or(|secret| self.key.secret_state(secret, self.at) == SecretState::Retired)
     }
 }
 

@@ -25,6 +25,9 @@ pub struct Stored {
 /// The refusal: the key's new state, or that the export could not be made durable.
 pub async fn append(gate: &Gate, admitted: Admitted<'_>, tally: &mut Tally) -> Result<Stored, Refusal> {
     let Admitted { authenticated, record, wire_size } = admitted;
+    let refused = |error| Refusal::new(reason(error)).of_key(authenticated.cached.key.id);
+    // A place first: behind the last look at the key there is nothing to wait for.
+    let place = gate.log.reserve().await.map_err(refused)?;
     let authenticated = authenticate::confirm(gate, authenticated).await?;
     let stored = Stored { items: record.meta.items, wire_size };
     if stored.items == 0 && record.meta.signal != Signal::Profiles {
@@ -32,7 +35,7 @@ pub async fn append(gate: &Gate, admitted: Admitted<'_>, tally: &mut Tally) -> R
         // profile without samples is something: it says what was profiled, and when.
         return Ok(stored);
     }
-    let appended = match gate.log.hand_in(record).await {
+    let appended = match place.hand_in(record) {
         Ok(handed_in) => Waiting { handed_in: Some(handed_in), stored, tally }.durable().await,
         Err(error) => Err(error),
     };

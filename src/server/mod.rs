@@ -339,13 +339,7 @@ impl Server {
         let committed = committing.await;
         delivery_closed.cancel();
         deliver_rest(delivering, grace).await;
-        let finish = async { while forwarding.join_next().await.is_some() {} };
-        if tokio::time::timeout_at(grace, finish).await.is_err() {
-            forwarding.shutdown().await;
-            tracing::warn!(
-                "what is still being sent on at the end of the grace period is sent again at the next start"
-            );
-        }
+        end_forwarding(forwarding, grace).await;
         upkeep.end(grace).await;
         admin_stop.cancel();
         let administered = administering.await;
@@ -376,6 +370,15 @@ async fn deliver_rest(delivering: JoinHandle<Deliverer>, grace: tokio::time::Ins
         Ok(Ok(())) => tracing::info!("stopped; everything is delivered"),
         Ok(Err(error)) => tracing::warn!(%error, "stopped; the rest is delivered at the next start"),
         Err(_) => tracing::warn!("stopped at the end of the grace period; the rest is delivered at the next start"),
+    }
+}
+
+/// Waits for what is being sent on, until `grace`.
+async fn end_forwarding(mut forwarding: JoinSet<()>, grace: tokio::time::Instant) {
+    let finish = async { while forwarding.join_next().await.is_some() {} };
+    if tokio::time::timeout_at(grace, finish).await.is_err() {
+        forwarding.shutdown().await;
+        tracing::warn!("what is still being sent on at the end of the grace period is sent again at the next start");
     }
 }
 

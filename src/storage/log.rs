@@ -110,25 +110,16 @@ impl Log {
     /// # Errors
     /// [`AppendError`]; the record is then not acknowledged and may be sent again.
     pub async fn append(&self, record: Record) -> Result<(), AppendError> {
-        self.hand_in(record).await?.durable().await
+        self.reserve().await?.hand_in(record)?.durable().await
     }
 
-    /// Adds `record` to the open batch. From here on it is stored, or not, whether somebody waits for it or not.
+    /// Waits for a place in the queue. Who has one hands a record in without waiting any more.
     ///
     /// # Errors
-    /// [`AppendError`]; nothing was added.
-    pub async fn hand_in(&self, record: Record) -> Result<HandedIn, AppendError> {
-        if self.is_full_for(&record.meta.tenant, record.meta.signal) {
-            return Err(AppendError::BacklogFull);
-        }
-        let (done, durable) = oneshot::channel();
-        let pending = Pending { frame: Frame::new(&record), done, reservation: record.reservation };
-        self.queue.send(pending).await.map_err(|_| AppendError::Closed)?;
-        // While the store fails, a record in memory is as good as lost, and is not acknowledged.
-        if self.durability == Durability::Memory && self.writable.load(Ordering::Relaxed) {
-            return Ok(HandedIn(None));
-        }
-        Ok(HandedIn(Some(durable)))
+    /// [`AppendError::Closed`].
+    pub async fn reserve(&self) -> Result<Place<'_>, AppendError> {
+        let permit = self.queue.reserve().await.map_err(|_| AppendError::Closed)?;
+        Ok(Place { log: self, permit })
     }
 
     /// Whether too much waits for delivery for anything to be added.
@@ -156,6 +147,32 @@ impl Log {
             self.writable.store(true, Ordering::Relaxed);
         }
         probed
+    }
+}
+
+/// A place in the queue of a log.
+#[derive(Debug)]
+pub struct Place<'l> {
+    log: &'l Log,
+    permit: mpsc::Permit<'l, Pending>,
+}
+
+impl Place<'_> {
+    /// Adds `record` to the open batch. From here on it is stored, or not, whether somebody waits for it or not.
+    ///
+    /// # Errors
+    /// [`AppendError`]; nothing was added.
+    pub fn hand_in(self, record: Record) -> Result<HandedIn, AppendError> {
+        if self.log.is_full_for(&record.meta.tenant, record.meta.signal) {
+            return Err(AppendError::BacklogFull);
+        }
+        let (done, durable) = oneshot::channel();
+        self.permit.send(Pending { frame: Frame::new(&record), done, reservation: record.reservation });
+        // While the store fails, a record in memory is as good as lost, and is not acknowledged.
+        if self.log.durability == Durability::Memory && self.log.writable.load(Ordering::Relaxed) {
+            return Ok(HandedIn(None));
+        }
+        Ok(HandedIn(Some(durable)))
     }
 }
 

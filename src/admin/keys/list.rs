@@ -13,6 +13,7 @@ use crate::admin::problem::Problem;
 use crate::admin::projects;
 use crate::catalog::Paging;
 use crate::catalog::keys::list::{KeyFilter, Order, OrderBy, Search};
+use crate::domain::hygiene::Flag;
 use crate::domain::tags::{TagError, is_tag};
 use crate::domain::{KeyStatus, Permission, Timestamp, TokenKind};
 
@@ -57,6 +58,7 @@ fn read(mut parameters: Parameters) -> Result<(KeyFilter, Paging), Problem> {
         good
     });
     let owner = text(&mut check, "owner", parameters.take("owner"));
+    let attention = flag(&mut check, parameters.take("attention").as_deref());
     let search = text(&mut check, "q", parameters.take("q"))
         .map(|text| text.parse().map_or_else(|_| Search::Name(text), Search::Id));
     let last_used_before = instant(&mut check, "last_used_before", parameters.take("last_used_before").as_deref());
@@ -74,6 +76,7 @@ fn read(mut parameters: Parameters) -> Result<(KeyFilter, Paging), Problem> {
         tag,
         owner,
         member,
+        attention,
         search,
         last_used_before,
         expires_before,
@@ -82,7 +85,7 @@ fn read(mut parameters: Parameters) -> Result<(KeyFilter, Paging), Problem> {
     check.finish(Some((filter, paging)))
 }
 
-const KNOWN: [&str; 15] = [
+const KNOWN: [&str; 16] = [
     "project",
     "grid",
     "environment",
@@ -92,6 +95,7 @@ const KNOWN: [&str; 15] = [
     "tag",
     "owner",
     "member",
+    "attention",
     "q",
     "last_used_before",
     "expires_before",
@@ -112,6 +116,15 @@ fn one_of<T: Copy>(check: &mut Check, name: &str, text: Option<&str>, all: &[(&s
         check.refuse(parameter(name), format!("there is no such {name}"), names.join(" or "));
     }
     found
+}
+
+fn flag(check: &mut Check, text: Option<&str>) -> Option<Flag> {
+    let found: Result<Flag, _> = text?.parse();
+    if let Err(error) = &found {
+        let names: Vec<_> = Flag::ALL.iter().map(|flag| flag.as_str()).collect();
+        check.refuse(parameter("attention"), error.to_string(), format!("one of {}", names.join(", ")));
+    }
+    found.ok()
 }
 
 fn text(check: &mut Check, name: &str, text: Option<String>) -> Option<String> {
@@ -148,14 +161,12 @@ fn order(check: &mut Check, text: Option<&str>, search: Option<&Search>) -> Orde
     };
     let (name, descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
     let found = OrderBy::ALL.into_iter().find(|by| by.as_str() == name);
-    found.map_or_else(
-        || {
-            let names = OrderBy::ALL.map(OrderBy::as_str).join(", ");
-            check.refuse(parameter("sort"), "there is no such order", format!("one of {names}, or with '-' before it"));
-            Order::default()
-        },
-        |by| Order { by, descending },
-    )
+    let Some(by) = found else {
+        let names = OrderBy::ALL.map(OrderBy::as_str).join(", ");
+        check.refuse(parameter("sort"), "there is no such order", format!("one of {names}, or with '-' before it"));
+        return Order::default();
+    };
+    Order { by, descending }
 }
 
 /// The statuses of the parameter, which separates them by commas; `all` shows every key.

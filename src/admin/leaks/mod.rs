@@ -118,6 +118,7 @@ pub(in crate::admin) async fn handler(
             let by = Actor {
                 at: state.clock.now(),
                 key: None,
+                secret: None,
                 name: String::new(),
                 via: Via::Api,
                 address,
@@ -206,7 +207,12 @@ fn hexadecimal(bytes: &[u8]) -> String {
 /// Whether somebody could still use the secret, now or once the key is enabled or extended.
 fn is_good(key: &Key, version: u32, now: Timestamp) -> bool {
     let secret = key.secrets.iter().find(|secret| secret.version == version);
-    key.revoked_at.is_none() && secret.is_some_and(|secret| secret.state(now) != SecretState::Retired)
+    key.revoked_at.is_none() && secret.is_some_and(|secret| key.secret_state(secret, now) != SecretState::Retired)
+}
+
+/// Letters and digits alone, without the difference of upper and lower case.
+fn plain(text: &str) -> String {
+    text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
 /// The longest place that is kept, in characters.
@@ -215,7 +221,11 @@ const MAX_URL: usize = 300;
 /// Who or what is at the beginning of a change, for the audit log: where the token was found, without the token.
 fn cause(report: &Report) -> String {
     let clean = |text: &str, most: usize| -> String {
-        let text = text.replace(report.token.as_str(), "…");
+        // What follows the path may hold anything, and what looks like the token in another spelling is the token.
+        let text = text.split(['?', '#']).next().unwrap_or_default();
+        if plain(text).contains(&plain(&report.token)) {
+            return "…".to_owned();
+        }
         text.chars().filter(|c| !c.is_control()).take(most).collect()
     };
     let (url, source) = (clean(&report.url, MAX_URL), clean(&report.source, 40));

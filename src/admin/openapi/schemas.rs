@@ -252,6 +252,9 @@ pub struct KeyQuery {
     /// Only keys of members, or only others.
     #[param(nullable = false)]
     pub member: Option<bool>,
+    /// Only active keys that need attention for this reason.
+    #[param(value_type = Option<Flag>, nullable = false)]
+    pub attention: Option<String>,
     /// The beginning of a name, in any case, or a whole key id.
     #[param(min_length = 1, max_length = 100, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$", nullable = false)]
     pub q: Option<String>,

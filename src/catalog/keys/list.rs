@@ -3,6 +3,7 @@
 //! Every page is read from its position on along an index of its order, so that it costs the same wherever it is. A filter becomes
 //! a condition only where it is given, and one that an index can serve.
 
+use crate::domain::hygiene::{ADMIN_ROTATION, Flag};
 use crate::domain::key::folded;
 use crate::domain::{KeyId, KeyStatus, Slug, Timestamp, TokenKind};
 
@@ -29,6 +30,8 @@ pub struct KeyFilter {
     pub owner: Option<String>,
     /// Only keys of members, or only others.
     pub member: Option<bool>,
+    /// Only active keys that need attention for this reason.
+    pub attention: Option<Flag>,
     /// Only keys that are found by this.
     pub search: Option<Search>,
     /// Only keys that were last used before this instant, or never.
@@ -136,9 +139,10 @@ pub fn statement(filter: &KeyFilter, now: Timestamp, after: Option<&Position>, r
     };
     let mut build = Build { by, bounds: (None, None), conditions: Vec::new(), values: Vec::new() };
     build.bound_to(filter);
-    build.statuses(filter, now);
+    build.statuses(&filter.statuses, tagged, now);
     build.labels(filter);
     build.instants(filter);
+    build.attention(filter, now);
     build.search(filter.search.as_ref());
     build.between(&place, id, after, descending);
     let conditions = build.conditions.join(" AND ");
@@ -187,13 +191,13 @@ impl Build {
         format!("${}", self.values.len())
     }
 
-    fn text(&mut self, value: impl ToString) -> String {
+    fn text(&mut self, value: &(impl ToString + ?Sized)) -> String {
         self.bind(Value::Text(value.to_string()))
     }
 
     fn equal(&mut self, column: &str, value: Option<impl ToString>) {
         if let Some(value) = value {
-            let value = self.text(value);
+            let value = self.text(&value);
             self.conditions.push(format!("{column} = {value}"));
         }
     }
@@ -272,13 +276,13 @@ impl Build {
     }
 
     /// The statuses in SQL: revoked hides expired, and expired hides the rest.
-    fn statuses(&mut self, filter: &KeyFilter, now: Timestamp) {
-        let has = |status| filter.statuses.is_empty() || filter.statuses.contains(&status);
+    fn statuses(&mut self, wanted: &[KeyStatus], tagged: bool, now: Timestamp) {
+        let has = |status| wanted.is_empty() || wanted.contains(&status);
         let [revoked, expired, disabled, active] = KeyStatus::ALL.map(has);
         if !revoked {
             self.require("keys.revoked_at IS NULL");
         }
-        if !revoked && filter.tag.is_some() {
+        if !revoked && tagged {
             self.require("key_tags.revoked = 0");
         }
         if expired && disabled && active {
@@ -321,6 +325,52 @@ impl Build {
         self.within(OrderBy::ExpiresAt, None, filter.expires_before.map(instant));
     }
 
+    /// The rules of [`crate::domain::hygiene`] in SQL.
+    fn attention(&mut self, filter: &KeyFilter, now: Timestamp) {
+        let Some(flag) = filter.attention else {
+            return;
+        };
+        self.statuses(&[KeyStatus::Active], filter.tag.is_some(), now);
+        let condition = match flag {
+            Flag::Expiring | Flag::ExpiringSoon | Flag::ExpiringNow => {
+                let before = Value::Integer(now.after(flag.span()).micros().saturating_add(1));
+                return self.within(OrderBy::ExpiresAt, None, Some(before));
+            }
+            Flag::RotationDue => {
+                let admin = self.bind(Value::Integer(now.before(ADMIN_ROTATION).micros()));
+                let now = self.bind(Value::Integer(now.micros()));
+                current(&format!(
+                    "secrets.created_at <= CASE
+                         WHEN keys.environment IS NULL THEN {admin}
+                         ELSE {now} - (
+                             SELECT rotation_days FROM environments WHERE environments.slug = keys.environment
+                         ) * {MICROS_OF_DAY}
+                     END"
+                ))
+            }
+            Flag::Unused45 | Flag::Unused90 => {
+                let since = self.bind(Value::Integer(now.before(flag.span()).micros()));
+                format!("COALESCE(keys.last_used_at, keys.created_at) <= {since}")
+            }
+            Flag::NeverUsed => {
+                let since = self.bind(Value::Integer(now.before(flag.span()).micros()));
+                format!("keys.last_used_at IS NULL AND keys.created_at <= {since}")
+            }
+            Flag::Weak => current("secrets.format = 'uuid'"),
+            Flag::Exposed => {
+                let now = self.bind(Value::Integer(now.micros()));
+                format!(
+                    "keys.exposed_at IS NOT NULL AND EXISTS (
+                         SELECT 1 FROM secrets
+                         WHERE secrets.key_id = keys.id AND secrets.created_at <= keys.exposed_at
+                             AND (secrets.retires_at IS NULL OR secrets.retires_at > {now})
+                     )"
+                )
+            }
+        };
+        self.require(&condition);
+    }
+
     /// A range instead of `LIKE`: it has no characters to escape, and both databases read it along the index.
     fn search(&mut self, search: Option<&Search>) {
         match search {
@@ -333,6 +383,15 @@ impl Build {
             None => {}
         }
     }
+}
+
+const MICROS_OF_DAY: u64 = 24 * 3600 * 1_000_000;
+
+/// That the current secret of a key is as `condition` says.
+fn current(condition: &str) -> String {
+    format!(
+        "EXISTS (SELECT 1 FROM secrets WHERE secrets.key_id = keys.id AND secrets.retires_at IS NULL AND {condition})"
+    )
 }
 
 /// The first text behind all that begin with `prefix`, in the order of bytes; `None`: there is no text behind them.

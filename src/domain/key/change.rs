@@ -162,6 +162,8 @@ impl Key {
     /// # Errors
     /// Where the change is not possible from the present status.
     pub fn apply(&mut self, change: &KeyChange, now: Timestamp) -> Result<Changed, ChangeRefused> {
+        // Requests overtake each other, and the clocks of nodes differ: what an earlier change retired stays so.
+        let now = now.max(self.updated_at);
         let status = self.status(now);
         if status == KeyStatus::Revoked {
             return if matches!(change, KeyChange::Revoke) {
@@ -483,6 +485,16 @@ mod tests {
         let retired = SecretState::Retired;
         assert_eq!(states(&key, later), [(3, SecretState::Current), (2, retired), (1, retired)]);
         assert!(!key.is_exposed(later));
+    }
+
+    #[test]
+    fn a_change_that_was_overtaken_brings_nothing_back() {
+        let mut key = key();
+        key.apply(&rotate(NOW.after(HOUR)), NOW).expect("a rotation");
+        key.apply(&KeyChange::Regenerate(secret(3)), NOW.after(HOUR / 2)).expect("a new secret");
+        assert_eq!(key.apply(&KeyChange::CancelRotation, NOW), Ok(Changed::Already));
+        let retired = SecretState::Retired;
+        assert_eq!(states(&key, NOW.after(HOUR)), [(3, SecretState::Current), (2, retired), (1, retired)]);
     }
 
     #[test]

@@ -181,6 +181,12 @@ impl Key {
         self.secrets.iter().filter_map(|secret| secret.used.as_ref()).max_by_key(|used| used.last_at)
     }
 
+    /// The state of one of its secrets at `now`. A clock that is behind the key's last change brings nothing back.
+    #[must_use]
+    pub fn secret_state(&self, secret: &Secret, now: Timestamp) -> SecretState {
+        secret.state(now.max(self.updated_at))
+    }
+
     /// Whether a secret that was found in public is still good at `now`.
     #[must_use]
     pub fn is_exposed(&self, now: Timestamp) -> bool {

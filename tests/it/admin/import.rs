@@ -143,6 +143,8 @@ async fn lists_are_filtered_searched_and_ordered() {
         ("tag=blue&owner=Acme&role=ingest&kind=ingest&member=false", json!(["app", "Web"])),
         ("owner=acme", json!([])),
         ("project=shop&expires_before=2027-06-01T00:00:00Z", json!(["webber", "Web"])),
+        ("attention=expiring", json!(["webber"])),
+        ("attention=weak", json!([])),
         ("project=shop&last_used_before=2026-01-01T00:00:00Z", json!(["app", "webber", "Web"])),
     ] {
         let list = server.get(&format!("/keys?{query}")).await.expect(200);
@@ -156,9 +158,17 @@ async fn lists_are_filtered_searched_and_ordered() {
     let next = server.get(&format!("/keys?project=shop&sort=name&limit=1&cursor={cursor}")).await.expect(200);
     assert_eq!(next["data"][0]["name"], "Web");
     server.get(&format!("/keys?project=shop&sort=-name&limit=1&cursor={cursor}")).await.problem(422, "invalid");
-    for bad in
-        ["sort=size", "tag=A", "owner=", "q=%00", "member=1", "role=A", "expires_before=soon", "last_used_before="]
-    {
+    for bad in [
+        "sort=size",
+        "tag=A",
+        "owner=",
+        "q=%00",
+        "member=1",
+        "role=A",
+        "expires_before=soon",
+        "last_used_before=",
+        "attention=none",
+    ] {
         let problem = server.get(&format!("/keys?{bad}")).await.problem(422, "invalid");
         assert_eq!(problem["errors"][0]["parameter"], bad.split('=').next().expect("a name"), "{bad}");
     }

@@ -135,7 +135,7 @@ async fn fields_of_a_key_are_all_told_at_once() {
 async fn parameters_of_lists() {
     let server = Server::with_two_projects().await;
     let limit = json!({"parameter": "limit", "detail": "it is out of range", "fix": "a whole number from 1 to 200"});
-    let known = "each of project, grid, environment, kind, status, role, tag, owner, member, q, last_used_before, \
+    let known = "each of project, grid, environment, kind, status, role, tag, owner, member, attention, q, last_used_before, \
         expires_before, sort, limit, cursor at most once";
     for (query, expected) in [
         ("limit=0", limit.clone()),

@@ -96,7 +96,7 @@ async fn keys_of_others_look_as_if_they_did_not_exist() {
     // Nor are the members of others any: of another project, and of the installation.
     for project in [json!("bank"), Value::Null] {
         let member = json!({"name": "Ada", "role": "viewer", "project": project});
-        let member = server.invited(&server.post("/members", &member).await.expect(201)).id;
+        let member = Server::invited(&server.post("/members", &member).await.expect(201)).id;
         for id in [&member, "key_000000000000"] {
             let path = format!("/members/{id}");
             for method in [Method::GET, Method::DELETE] {

@@ -14,13 +14,13 @@ fn set(text: &str) -> Permissions {
 
 impl Server {
     /// The member that was invited, as the one who calls.
-    pub(crate) fn invited(&self, answer: &Value) -> Admin {
+    pub(crate) fn invited(answer: &Value) -> Admin {
         let text = |value: &Value| value.as_str().expect("text").to_owned();
         Admin { id: text(&answer["member"]["id"]), token: text(&answer["token"]) }
     }
 
     async fn invite(&self, by: &Admin, body: Value) -> Admin {
-        self.invited(&self.call(by, Method::POST, "/members", Some(&body)).await.expect(201))
+        Self::invited(&self.call(by, Method::POST, "/members", Some(&body)).await.expect(201))
     }
 }
 
@@ -31,7 +31,7 @@ async fn a_member_is_invited_changed_and_removed() {
         "expires_at": "2026-11-21T12:22:00Z"});
     let answer = server.post("/members", &body).await;
     let invited = answer.expect(201);
-    let ada = server.invited(&invited);
+    let ada = Server::invited(&invited);
     assert_eq!(answer.header("location"), Some(format!("/api/v1/members/{}", ada.id).as_str()));
     assert_eq!(answer.header("etag"), Some("\"1\""));
     let member = &invited["member"];
@@ -59,7 +59,7 @@ async fn a_member_is_invited_changed_and_removed() {
     assert_eq!((edited["name"].clone(), edited["expires_at"].clone()), (json!("Ada"), Value::Null));
     let grid = json!({"slug": "late"});
     server.call(&ada, Method::POST, "/projects/shop/grids", Some(&grid)).await.problem(403, "permission_denied");
-    server.clock.advance(Duration::from_secs(3 * 3600));
+    server.clock.advance(Duration::from_hours(3));
     server.call(&ada, Method::GET, "/projects/shop/grids", None).await.expect(200);
     let late = server.edit(&server.owner, &path, "\"1\"", &json!({"role": "owner"})).await;
     assert_eq!(late.problem(412, "version_conflict")["current_version"], 2);

@@ -161,7 +161,9 @@ impl Keys for Watched {
     async fn import_keys(&self, keys: &[ImportedKey], by: &Actor) -> Result<Vec<ImportFault>, CatalogError> {
         let faults = self.inner()?.import_keys(keys, by).await?;
         if faults.is_empty() {
-            keys.iter().for_each(|imported| self.committed("imported", &imported.key.id));
+            for imported in keys {
+                self.committed("imported", &imported.key.id);
+            }
         }
         Ok(faults)
     }

@@ -67,6 +67,7 @@ async fn a_change_and_its_entry_are_one(fresh: Arc<Fresh>) {
     let actor = Actor {
         at: at(7),
         key: Some(owner.id),
+        secret: None,
         name: "Zoë".to_owned(),
         via: Via::Api,
         address: Some("2001:db8::1".parse().expect("an address")),
@@ -112,7 +113,7 @@ async fn a_change_and_its_entry_are_one(fresh: Arc<Fresh>) {
     assert_eq!(imported.after.as_ref().expect("fields")["environment"], "staging");
     // Nothing of the digest, in any form.
     let digest = *checkout.secrets[0].digest.as_bytes();
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = digest.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     assert!(!format!("{all:?}").contains(&hex));
     let head = catalog.audit_head().await.expect("a head");
     assert_eq!(head, AuditHead { seq: disabled.seq, hash: disabled.hash });

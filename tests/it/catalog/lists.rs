@@ -6,7 +6,8 @@ use std::sync::Arc;
 use gridgate::catalog::keys::list::{KeyFilter, Order, OrderBy, Search};
 use gridgate::catalog::{Catalog, CatalogError, Page, Paging};
 use gridgate::domain::audit::Action;
-use gridgate::domain::key::{KeyEdit, SecretUse, folded};
+use gridgate::domain::hygiene::{Flag, RotationPolicy, attention};
+use gridgate::domain::key::{KeyEdit, SecretFormat, SecretUse, folded};
 use gridgate::domain::random::SeededRandom;
 use gridgate::domain::{Binding, Key, KeyChange, KeyId, KeyStatus, Random as _, Tags, Timestamp, TokenKind, role};
 
@@ -14,6 +15,7 @@ use super::{Fresh, at, by, key, on_both, secret, slug, tenant, with_grids};
 
 on_both!(
     any_filter_in_any_order_lists_what_the_domain_says,
+    a_flag_lists_the_keys_that_have_it,
     a_name_is_found_by_its_beginning_in_any_case,
     pages_stay_where_they_were_while_keys_come_and_go,
     a_cursor_is_refused_in_another_list,
@@ -89,6 +91,7 @@ fn any_filter(dice: &Dice) -> KeyFilter {
         tag: seldom(4).then(|| dice.one_of(&TAGS).to_owned()),
         owner: seldom(6).then(|| dice.one_of(&OWNERS).to_owned()),
         member: seldom(6).then(|| seldom(2)),
+        attention: None,
         search: seldom(5)
             .then(|| Search::Name(dice.one_of(&["w", "WEB", "a%", "\u{fc}", "z\u{10FFFF}", ""]).to_owned())),
         last_used_before: seldom(5).then(|| dice.instant()),
@@ -178,6 +181,64 @@ async fn any_filter_in_any_order_lists_what_the_domain_says(fresh: Arc<Fresh>) {
         long += usize::from(found.len() > 10);
     }
     assert!(lists > 150 && long > 50, "the filters let something through: {lists}, {long}");
+}
+
+/// Some days before or behind [`TODAY`]: at a limit of a flag, or a microsecond beside it.
+fn any_day(dice: &Dice, days: &[i64]) -> Timestamp {
+    at(TODAY + dice.one_of(days) * DAY + i64::from(dice.below(3)) - 1)
+}
+
+const DAY: i64 = 86_400_000_000;
+const TODAY: i64 = 1_000 * DAY;
+
+/// A key with any flags, or none.
+fn flagged(dice: &Dice, number: u8) -> Key {
+    let seldom = |bound| dice.below(bound) == 0;
+    let mut key = any_key(dice, number);
+    if let Binding::Tenant(tenant) = &mut key.binding {
+        tenant.environment = slug(dice.one_of(&["production", "staging", "development"]));
+    }
+    key.created_at = any_day(dice, &[-400, -90, -45, -1, 0]);
+    key.expires_at = dice.perhaps(&[()]).map(|()| any_day(dice, &[-1, 0, 1, 7, 30, 31]));
+    key.disabled_at = seldom(5).then(|| at(1));
+    key.revoked_at = seldom(5).then(|| at(2));
+    key.exposed_at = seldom(2).then(|| any_day(dice, &[-180, -90, -40]));
+    for (place, secret) in key.secrets.iter_mut().enumerate() {
+        secret.created_at = any_day(dice, &[-180, -90, -40, -1]);
+        secret.retires_at = (place > 0).then(|| any_day(dice, &[-1, 0, 1]));
+        secret.format = dice.one_of(&[SecretFormat::Token, SecretFormat::Uuid]);
+        let last_at = any_day(dice, &[-90, -45, -1]);
+        secret.used = seldom(2).then(|| SecretUse { first_at: at(0), last_at, address: None, agent: None });
+    }
+    key
+}
+
+async fn a_flag_lists_the_keys_that_have_it(fresh: Arc<Fresh>) {
+    let catalog = with_grids(&fresh).await;
+    fresh.execute("UPDATE environments SET rotation_days = NULL WHERE slug = 'staging'").await;
+    let policy = RotationPolicy::new(&catalog.environments().await.expect("environments"));
+    let dice = Dice(SeededRandom::new(6));
+    let keys: Vec<_> = (0..250).map(|number| flagged(&dice, number)).collect();
+    for key in &keys {
+        catalog.create_key(key, Action::KeyCreated, &by(1_000)).await.expect("a key");
+    }
+    let now = at(TODAY);
+    for &flag in Flag::ALL {
+        let has = |key: &&Key| attention(key, &policy, now).contains(&flag);
+        let number = keys.iter().filter(has).count();
+        assert!((3..200).contains(&number), "{number} keys are {flag}");
+        for by in OrderBy::ALL {
+            let order = Order { by, descending: dice.below(2) == 0 };
+            let all = KeyFilter { attention: Some(flag), order, ..KeyFilter::default() };
+            let with_more = KeyFilter { attention: Some(flag), order, ..any_filter(&dice) };
+            for filter in [all, with_more] {
+                let mut expected: Vec<_> = keys.iter().filter(has).filter(|key| passes(&filter, key, now)).collect();
+                expected.sort_by(|left, right| compare(filter.order, left, right));
+                let found = pages(&*catalog, &filter, now, 7).await;
+                assert_eq!(ids(&found), ids(expected), "{filter:?}");
+            }
+        }
+    }
 }
 
 async fn a_name_is_found_by_its_beginning_in_any_case(fresh: Arc<Fresh>) {

@@ -122,10 +122,9 @@ fn id(number: i64) -> KeyId {
 /// A position with as many keys before it as behind it, more or less.
 fn middle(by: OrderBy) -> Position {
     let value = match by {
-        OrderBy::CreatedAt => Value::Integer(NOW / 2),
+        OrderBy::CreatedAt | OrderBy::ExpiresAt => Value::Integer(NOW / 2),
         OrderBy::Name => Value::Text("key 77".to_owned()),
         OrderBy::LastUsedAt => Value::Integer(NOW / 3),
-        OrderBy::ExpiresAt => Value::Integer(NOW / 2),
     };
     Position { value, id: id(KEYS / 2) }
 }
@@ -252,8 +251,7 @@ async fn fill(fresh: &Fresh, connection: &mut AnyConnection) {
     run(connection, &dropped.join("; ")).await;
     run(connection, "BEGIN").await;
     let numbers = format!(
-        "WITH RECURSIVE numbers (i) AS (SELECT CAST(0 AS BIGINT) UNION ALL SELECT i + 1 FROM numbers WHERE i < {} - 1)",
-        KEYS
+        "WITH RECURSIVE numbers (i) AS (SELECT CAST(0 AS BIGINT) UNION ALL SELECT i + 1 FROM numbers WHERE i < {KEYS} - 1)"
     );
     run(
         connection,
