@@ -14,6 +14,11 @@ from gate import Gate  # noqa: E402
 # More requests than any client may send, and every route.
 SETTINGS = {
     "GRIDGATE_LEAKS__KEYS_FILE": str(HERE / "leak-keys.json"),
+    # Enough that some keys are active, and few enough that some are too many.
+    "GRIDGATE_KEYS__MAX_ACTIVE_KEYS": "20",
+    # Webhooks are sent to the gate itself, where nobody takes them.
+    "GRIDGATE_WEBHOOKS__ALLOW_HTTP": "true",
+    "GRIDGATE_WEBHOOKS__ALLOW_NETWORKS": '["127.0.0.0/8"]',
     "GRIDGATE_ADMIN__REQUESTS_PER_SECOND": "1000000",
     "GRIDGATE_ADMIN__BURST": "1000000",
     "GRIDGATE_ADMIN__UNAUTHENTICATED_PER_MINUTE": "1000000",
@@ -27,6 +32,7 @@ def main():
         environment = os.environ | {
             "GRIDGATE_ADMIN_KEY": token,
             "GRIDGATE_OWN_KEY": "key_" + token.split("_")[1],
+            "GRIDGATE_RECEIVER": f"http://{gate.admin}/receiver",
             "NO_PROXY": "127.0.0.1",
             "no_proxy": "127.0.0.1",
         }

@@ -54,7 +54,7 @@ pub struct NewKey {
     #[schema(value_type = Option<schemas::Slug>)]
     pub role: Option<String>,
     /// What it may do, in place of a role.
-    #[schema(min_items = 1, max_items = 100)]
+    #[schema(value_type = Option<schemas::Permissions>)]
     pub permissions: Option<Vec<String>>,
     /// Where it may be used from: addresses and ranges in CIDR notation; anywhere unless told otherwise.
     #[schema(max_items = 50)]
@@ -89,7 +89,7 @@ pub struct IssuedKey {
         (status = 201, body = IssuedKey, headers(("location"), ("etag"))),
         (status = 403, description = "installation_only, grant_refused"),
         (status = 404, description = "project_not_found, grid_not_found, environment_not_found, role_not_found"),
-        (status = 409, description = "key_exists"),
+        (status = 409, description = "key_exists, key_limit_reached"),
     ),
 )]
 pub(in crate::admin) async fn handler(

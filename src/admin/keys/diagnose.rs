@@ -23,6 +23,7 @@ use crate::domain::{Binding, Key, KeyStatus, Permission, Reason, Refusal, Secret
 /// The body. It has no `Debug` form, because it holds a token.
 #[derive(Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = TokenToDiagnose)]
 pub struct Question {
     /// What the exporter has, exactly as it has it.
     #[schema(value_type = String)]

@@ -42,7 +42,7 @@ pub struct KeyPatch {
     pub role: Option<Option<String>>,
     /// Permissions of its own, in place of a role.
     #[serde(deserialize_with = "body::nullable", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<String>>, min_items = 1, max_items = 100)]
+    #[schema(value_type = Option<schemas::Permissions>)]
     pub permissions: Option<Option<Vec<String>>>,
     /// Where it may be used from, all of it; removed: from anywhere.
     #[serde(deserialize_with = "body::nullable", skip_serializing_if = "Option::is_none")]
@@ -98,7 +98,7 @@ impl body::Patch for KeyPatch {
         (status = 200, body = KeyView, headers(("etag"))),
         (status = 403, description = "grant_refused"),
         (status = 404, description = "key_not_found, role_not_found"),
-        (status = 409, description = "key_exists, key_revoked"),
+        (status = 409, description = "key_exists, key_revoked, key_limit_reached"),
         (status = 412, description = "version_conflict"),
         (status = 428, description = "precondition_required"),
     ),

@@ -20,7 +20,7 @@ use crate::domain::{KeyChange, Permission};
         (status = 200, body = KeyView, headers(("etag"))),
         (status = 403, description = "grant_refused"),
         (status = 404, description = "key_not_found"),
-        (status = 409, description = "key_revoked, key_expired"),
+        (status = 409, description = "key_revoked, key_expired, key_limit_reached"),
         (status = 412, description = "version_conflict"),
     ),
 )]

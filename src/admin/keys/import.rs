@@ -72,7 +72,7 @@ pub struct ImportedRow {
     #[schema(value_type = Option<schemas::Slug>)]
     pub role: Option<String>,
     /// What it may do, in place of a role.
-    #[schema(min_items = 1, max_items = 100)]
+    #[schema(value_type = Option<schemas::Permissions>)]
     pub permissions: Option<Vec<String>>,
     /// Where it may be used from: addresses and ranges in CIDR notation; anywhere unless told otherwise.
     #[schema(max_items = 50)]

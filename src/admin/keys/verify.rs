@@ -20,6 +20,7 @@ use crate::domain::{Binding, Key, Permission, Permissions, Reason, Refusal, Slug
 /// The body. It has no `Debug` form, because it holds a token.
 #[derive(Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = TokenToVerify)]
 pub struct Question {
     /// The token that somebody sent to a service of the deployment.
     #[schema(value_type = String)]

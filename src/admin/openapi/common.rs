@@ -15,6 +15,7 @@ const SCHEMES: [&str; 3] = ["bearer", "x-api-key", "api-key"];
 pub(super) fn complete(mut document: Value) -> Value {
     let mut shared = Map::new();
     for operation in operations(&mut document) {
+        optional_body(operation);
         let present = Present::of(operation);
         present.secure(operation);
         let mut problems = own_problems(operation);
@@ -41,6 +42,17 @@ pub(super) fn complete(mut document: Value) -> Value {
     });
     document["components"]["headers"] = headers();
     document
+}
+
+/// Says of a body that may be left out that it is no `null` where it is there.
+fn optional_body(operation: &mut Map<String, Value>) {
+    let content = operation.get_mut("requestBody").and_then(|body| body["content"].as_object_mut());
+    for media_type in content.into_iter().flat_map(Map::values_mut) {
+        let schemas = media_type["schema"]["oneOf"].as_array().into_iter().flatten();
+        if let Some(body) = schemas.into_iter().find(|schema| schema.get("$ref").is_some()) {
+            media_type["schema"] = body.clone();
+        }
+    }
 }
 
 /// Every operation of `document`.

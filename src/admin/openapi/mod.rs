@@ -23,7 +23,7 @@ use super::problem::ProblemView;
 #[openapi(
     info(title = "Gridgate admin API", description = "docs/api.md describes it in words."),
     servers((url = "/api/v1")),
-    components(schemas(ProblemView)),
+    components(schemas(ProblemView, schemas::Action)),
     tags(
         (name = "projects", description = "Projects, their grids, and environments"),
         (name = "keys", description = "Keys and their whole life"),

@@ -7,8 +7,8 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
-use crate::domain::hygiene;
 use crate::domain::webhook::EventKind;
+use crate::domain::{audit, hygiene};
 
 /// 1 to 40 characters of `a-z`, `0-9` and single `-` between them. Immutable.
 #[derive(ToSchema)]
@@ -106,7 +106,7 @@ pub enum Signal {
 
 /// The name of a permission: one of Gridgate's, one of the deployment's own, or `*`.
 #[derive(ToSchema)]
-#[schema(value_type = String, max_length = 64)]
+#[schema(value_type = String, max_length = 64, pattern = "^([*]|[a-z][a-z0-9_-]*([.][a-z][a-z0-9_-]*){1,7})$")]
 pub struct Permission(pub String);
 
 /// What a key is for: to export telemetry, or to administer.
@@ -174,11 +174,11 @@ pub struct AuditQuery {
     /// Only what this admin key did.
     #[param(value_type = Option<KeyId>, nullable = false)]
     pub actor: Option<String>,
-    /// Only this action, such as `key.created`.
-    #[param(nullable = false)]
+    /// Only this action.
+    #[param(value_type = Option<Action>, nullable = false)]
     pub action: Option<String>,
     /// Only what was done to this: the id of a key or a webhook, or a kind, a colon and its slug.
-    #[param(nullable = false)]
+    #[param(nullable = false, pattern = "^((key_|whk_).*|(key|role|project|grid|environment|webhook):.*)$")]
     pub target: Option<String>,
     /// Only from this instant on.
     #[param(value_type = Option<Instant>, nullable = false)]
@@ -327,13 +327,18 @@ named! {
 }
 
 named! {
+    /// What was done.
+    Action = audit::Action
+}
+
+named! {
     /// Why a key needs attention.
     Flag = hygiene::Flag
 }
 
 /// A quarter of a year, in UTC.
 #[derive(ToSchema)]
-#[schema(value_type = String, pattern = "^[0-9]{4}-Q[1-4]$")]
+#[schema(value_type = String, pattern = "^(19[7-9][0-9]|[2-9][0-9]{3})-Q[1-4]$")]
 pub struct Quarter(pub String);
 
 /// The filter of the list of webhooks.
@@ -347,7 +352,7 @@ pub struct WebhookQuery {
 
 /// Permissions: Gridgate's own, names of the deployment's own, or `*`.
 #[derive(ToSchema)]
-#[schema(value_type = Vec<String>, min_items = 1, max_items = 100)]
+#[schema(value_type = Vec<Permission>, min_items = 1, max_items = 100)]
 pub struct Permissions(pub Vec<String>);
 
 /// The quarter and the filter of the list of keys to review.

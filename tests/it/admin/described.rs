@@ -138,7 +138,7 @@ async fn an_id_that_the_client_sends_is_not_taken() {
 async fn bodies_have_a_limit_everywhere() {
     let server = Server::start().await;
     let body = format!("{{{}}}", " ".repeat(9 << 20));
-    for operation in operations() {
+    for operation in operations().iter().filter(|operation| operation.permissions.is_some()) {
         let Some(content_type) = &operation.body else { continue };
         let request = server.request(operation.method.clone(), &operation.path);
         let request = request.header("x-api-key", &server.owner.token).header("content-type", content_type);
