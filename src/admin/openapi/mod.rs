@@ -1,6 +1,6 @@
 //! The description of the admin API in OpenAPI 3.1, made from the handlers: a route without one does not compile.
 //!
-//! A handler's annotation says what is particular to it; [`common`] adds what holds for all. `docs/openapi.json` is the
+//! A handler's annotation says what is particular to it; `common` adds what holds for all. `docs/openapi.json` is the
 //! committed copy, which `tests/generated.rs` holds against the code.
 
 mod common;
