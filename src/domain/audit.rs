@@ -41,7 +41,16 @@ impl Actor {
     }
 
     fn local(via: Via, name: &str, at: Timestamp) -> Self {
-        Self { at, key: None, secret: None, name: name.to_owned(), via, address: None, user_agent: None, request_id: None }
+        Self {
+            at,
+            key: None,
+            secret: None,
+            name: name.to_owned(),
+            via,
+            address: None,
+            user_agent: None,
+            request_id: None,
+        }
     }
 }
 

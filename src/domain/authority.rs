@@ -91,7 +91,11 @@ impl Granter<'_> {
         if self.permissions.contains(needed) {
             return Ok(());
         }
-        Err(AuthorityError::Above { key: self.key, permission: needed.as_str().to_owned(), what: "the change of a member" })
+        Err(AuthorityError::Above {
+            key: self.key,
+            permission: needed.as_str().to_owned(),
+            what: "the change of a member",
+        })
     }
 
     fn require_reach(
