@@ -39,8 +39,7 @@ class Gate:
         self.data = folder / "data"
         self._stdout, self._stderr = folder / "stdout", folder / "stderr"
         self.grpc, self.http, self.admin = (f"127.0.0.1:{port}" for port in _free_ports(3))
-        self._environment = _clean_environment() | settings | {
-            "GRIDGATE_KEYS__MAX_ACTIVE_KEYS": "1000",
+        self._environment = _clean_environment() | {"GRIDGATE_KEYS__MAX_ACTIVE_KEYS": "1000"} | settings | {
             "GRIDGATE_LISTEN__GRPC": self.grpc,
             "GRIDGATE_LISTEN__HTTP": self.http,
             "GRIDGATE_LISTEN__ADMIN": self.admin,

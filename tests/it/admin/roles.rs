@@ -119,7 +119,7 @@ async fn an_edited_role_holds_in_the_admin_api_at_once() {
     let server = Server::with_two_projects().await;
     server.post("/roles", &role("support", "admin", &["project.view"])).await.expect(201);
     let invited = server.post("/members", &json!({"name": "Ada", "role": "support"})).await.expect(201);
-    let ada = server.invited(&invited);
+    let ada = Server::invited(&invited);
     server.call(&ada, Method::GET, "/projects", None).await.expect(200);
     server.call(&ada, Method::GET, "/keys", None).await.problem(403, "permission_denied");
     let edit = json!({"permissions": ["api.key.view"]});
