@@ -17,14 +17,18 @@ mod stalled;
 pub(crate) mod tls;
 mod upkeep;
 
+use std::convert::Infallible;
 use std::fs::DirBuilder;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use axum::Router;
+use axum::response::Response;
 use http::Request;
 use hyper::body::Incoming;
+use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -49,6 +53,7 @@ use crate::storage::log::Committer;
 use crate::storage::open::Storage;
 pub use crate::storage::quarantine::{Quarantine, SetAside};
 use crate::upkeep::hygiene::Inspector;
+use crate::upkeep::sweep::Sweeper;
 use crate::upkeep::uses::UseKeeper;
 use crate::upkeep::webhooks::courier::Courier;
 use connections::Connections;
@@ -287,7 +292,8 @@ impl Server {
             forwarding.spawn(essential("forwarding", failed, async move { forwarder.run(&told).await }));
         }
 
-        let upkeep = Upkeep::begin(courier, inspector, &crashed);
+        let sweeper = Sweeper { catalog: Arc::clone(&catalog), clock: Arc::clone(&gate.clock) };
+        let upkeep = Upkeep::begin(courier, inspector, sweeper, &crashed);
 
         let Listeners { ingest, admin: admin_port, certificates } = listeners;
         let _reloading = AbortOnDropHandle::new(tokio::spawn(certificates.reload(config.clone())));
@@ -307,19 +313,14 @@ impl Server {
             listeners.spawn(listener.serve(connections.clone(), Arc::clone(&gate), others.clone()));
         }
         let router = admin::router(admin).merge(health::router(health::Health { gate: Arc::clone(&gate), catalog }));
-        let admin_service = move |peer| {
-            TowerToHyperService::new(router.clone().map_request(move |mut request: Request<Incoming>| {
-                request.extensions_mut().insert(Peer(peer));
-                request
-            }))
-        };
         // Health, metrics and revocations are served until exports are finished and delivered.
         let admin_stop = CancellationToken::new();
         let (limits, refused) = (connection_limits(&config), Refused::new(Arc::clone(&gate.metrics)));
         let memory = Budget::new(ADMIN_CONNECTIONS as u64 * u64::from(limits.connection_window));
         let slots = Slots::new(ADMIN_CONNECTIONS, ADMIN_CONNECTIONS);
         let admin_connections = Connections::new(limits, slots, refused, memory, admin_stop.clone());
-        let administering = tokio::spawn(admin_connections.clone().accept(admin_port, admin_service));
+        let administering =
+            tokio::spawn(admin_connections.clone().accept(admin_port, move |peer| told_of(peer, router.clone())));
         descriptors::tell(config.limits.connections, config.catalog.connections);
         tracing::info!("serving");
 
@@ -380,6 +381,17 @@ async fn end_forwarding(mut forwarding: JoinSet<()>, grace: tokio::time::Instant
         forwarding.shutdown().await;
         tracing::warn!("what is still being sent on at the end of the grace period is sent again at the next start");
     }
+}
+
+/// The admin listener's service for a client at `peer`, which it is told of.
+fn told_of(
+    peer: IpAddr,
+    router: Router,
+) -> impl Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static {
+    TowerToHyperService::new(router.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
+        request
+    }))
 }
 
 /// Connections to the admin listener. They are apart from those of exports: a flood of them must not make probes fail.

@@ -1,9 +1,13 @@
 //! Answers that are kept for who repeats a request.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use gridgate::catalog::{CatalogError, OnceOnly, Reserved};
 use gridgate::domain::Binding;
+use gridgate::domain::clock::ManualClock;
+use gridgate::upkeep::sweep::Sweeper;
+use tokio_util::sync::CancellationToken;
 
 use super::{Fresh, at, key, on_both};
 
@@ -14,6 +18,7 @@ on_both!(
     a_caller_has_so_many_and_no_more,
     only_what_was_reserved_is_answered,
     what_has_expired_is_swept,
+    the_sweeper_sweeps_by_itself,
 );
 
 const MOST: u32 = 2;
@@ -101,4 +106,21 @@ async fn what_has_expired_is_swept(fresh: Arc<Fresh>) {
     assert_eq!(catalog.sweep_answers(at(199)).await.expect("a count"), 0);
     assert_eq!(catalog.sweep_answers(at(200)).await.expect("a count"), 1);
     assert_eq!(fresh.count("idempotent_answers").await, 1);
+}
+
+async fn the_sweeper_sweeps_by_itself(fresh: Arc<Fresh>) {
+    let catalog = fresh.migrated().await;
+    assert_eq!(catalog.reserve_answer(&asked(1, 1, 1), MOST).await.expect("an answer"), Reserved::Now);
+    let sweeper = Sweeper { catalog, clock: Arc::new(ManualClock::new(at(200))) };
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    let sweeping = tokio::spawn(async move { sweeper.run(&told).await });
+    let swept = async {
+        while fresh.count("idempotent_answers").await > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), swept).await.expect("the answer is forgotten");
+    stop.cancel();
+    sweeping.await.expect("it ends when it is told to");
 }
