@@ -226,17 +226,24 @@ async fn only_signed_reports_are_believed() {
 #[tokio::test]
 async fn the_place_is_in_the_audit_log_and_the_token_is_not() {
     let (gate, scanner) = listening(LeakPolicy::Revoke, LeakPolicy::Revoke).await;
-    let key = gate.key("shop").await;
-    let url = format!("https://example.com/?q={}\r\n\u{7}", key.token);
-    let body = json!([{"token": key.token, "type": "gridgate", "url": url, "source": "commit"}]).to_string();
-    assert_eq!(scanner.report(&gate, &body).await.status, 200);
-    let sql = "SELECT action || ' ' || actor_name || ' ' || via FROM audit ORDER BY seq DESC LIMIT 2";
+    let (key, other) = (gate.key("shop").await, gate.key("bank").await);
+    let found = |token: &str, url: String| json!({"token": token, "type": "gridgate", "url": url, "source": "commit"});
+    // What looks like the token in another spelling is the token, and what follows the path is nobody's business.
+    let spelled = format!("https://example.com/{}", other.token.to_ascii_uppercase().replace('_', "-"));
+    let body = json!([
+        found(&other.token, spelled),
+        found(&key.token, format!("https://example.com/a\r\n\u{7}?q={}", key.token)),
+    ]);
+    assert_eq!(scanner.report(&gate, &body.to_string()).await.status, 200);
+    let sql = "SELECT action || ' ' || actor_name || ' ' || via FROM audit ORDER BY seq DESC LIMIT 4";
     sqlx::any::install_default_drivers();
     let mut connection = sqlx::AnyConnection::connect(&gate.config.catalog_url()).await.expect("a connection");
     let entries: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut connection).await.expect("entries");
     drop(connection);
-    let cause = "leaked-token report: https://example.com/?q=… (commit) api";
-    assert_eq!(entries, [format!("key.revoked {cause}"), format!("key.exposed {cause}")]);
+    let expected = ["https://example.com/a", "…"].into_iter().flat_map(|place| {
+        ["key.revoked", "key.exposed"].map(|action| format!("{action} leaked-token report: {place} (commit) api"))
+    });
+    assert_eq!(entries, expected.collect::<Vec<_>>());
     gate.stop().await;
 }
 
