@@ -35,6 +35,11 @@ enum Verb {
     },
     /// List the projects that the admin key may see.
     List,
+    /// Show one project.
+    Show {
+        /// Its slug.
+        slug: Slug,
+    },
     /// Change a project.
     Edit {
         /// Its slug.
@@ -63,6 +68,9 @@ impl Projects {
             Verb::List => {
                 let projects: Vec<ProjectView> = client.list("/projects", &[]).await?;
                 output::rows(terminal, self.output, &projects)
+            }
+            Verb::Show { slug } => {
+                output::one(terminal, self.output, &client.get::<ProjectView>(&format!("/projects/{slug}")).await?)
             }
             Verb::Edit { slug, name, max_active_keys, default_max_active_keys } => {
                 let most = max_active_keys.map(|most| json!(most));

@@ -93,6 +93,7 @@ async fn environments_and_projects_are_edited() {
 
     let edited = shell.json("projects edit shop --max-active-keys 2 --name Shop --output json").await;
     assert_eq!((&edited["max_active_keys"], &edited["name"]), (&json!(2), &json!("Shop")));
+    assert_eq!(shell.json("projects show shop --output json").await, edited);
     let edited = shell.json("projects edit shop --default-max-active-keys --output json").await;
     assert_eq!((&edited["max_active_keys"], &edited["name"]), (&json!(null), &json!("Shop")));
 }
