@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gridgate::catalog::{CatalogError, Entity, KeyFilter, Page, Paging};
+use gridgate::catalog::{AuditFilter, CatalogError, Entity, EnvironmentEdit, KeyFilter, Page, Paging};
 use gridgate::domain::{Environment, environment::BUILT_IN};
 
 use super::{Fresh, at, by, grid, on_both, project, slug};
@@ -10,6 +10,7 @@ use super::{Fresh, at, by, grid, on_both, project, slug};
 on_both!(
     a_new_catalog_answers_and_has_the_built_in_environments,
     an_environment_is_added_once,
+    an_environment_is_edited,
     a_project_is_added_once,
     projects_come_in_pages_by_slug,
     a_grid_belongs_to_its_project,
@@ -49,6 +50,28 @@ async fn an_environment_is_added_once(fresh: Arc<Fresh>) {
         assert!(matches!(error, CatalogError::Exists(Entity::Environment)), "{error}");
     }
     assert_eq!(catalog.environments().await.expect("environments").len(), 4);
+}
+
+async fn an_environment_is_edited(fresh: Arc<Fresh>) {
+    let catalog = fresh.migrated().await;
+    let staging = slug("staging");
+    let edits = [
+        (EnvironmentEdit { name: Some("Stage".to_owned()), rotation_days: None }, "Stage", Some(90)),
+        (EnvironmentEdit { name: None, rotation_days: Some(Some(7)) }, "Stage", Some(7)),
+        (EnvironmentEdit { name: None, rotation_days: Some(None) }, "Stage", None),
+    ];
+    for (edit, name, days) in &edits {
+        let edited = catalog.change_environment(&staging, edit, &by(6)).await.expect("an edit").expect("it is there");
+        assert_eq!((edited.slug.as_str(), edited.name.as_str(), edited.rotation_days), ("staging", *name, *days));
+        let found = catalog.environments().await.expect("environments");
+        assert!(found.contains(&edited), "{found:?}");
+    }
+    let none = catalog.change_environment(&slug("none"), &edits[0].0, &by(6)).await.expect("an answer");
+    assert_eq!(none, None);
+    let paging = Paging { limit: 10, after: None };
+    let log = catalog.audit_entries(&AuditFilter::default(), &paging).await.expect("entries").items;
+    let actions: Vec<_> = log.iter().map(|entry| entry.action.as_str()).collect();
+    assert_eq!(actions, ["environment.edited"; 3]);
 }
 
 async fn a_project_is_added_once(fresh: Arc<Fresh>) {
