@@ -31,6 +31,7 @@ use connect::Dialer;
 use endpoint::Endpoint;
 use report::{Line, Report, Stage, Stop, Trail, name};
 use settings::Settings;
+pub(super) use settings::given;
 
 /// Find out why telemetry does not arrive: sends one test span, and says where it stopped and what to do.
 ///

@@ -59,12 +59,8 @@ impl Settings {
             Some(PathBuf::from(own.1.as_str()))
         });
         let given = match &doctor.token_file {
-            Some(path) => Some(file(path)?),
             None if carried(&headers).is_some() => None,
-            None => Some(match &terminal.token {
-                Some(token) => token.clone(),
-                None => standard_input(terminal)?,
-            }),
+            path => Some(given(path.as_deref(), terminal)?),
         };
         let (token, token_header, scheme) = match given {
             Some(token) => {
@@ -77,6 +73,15 @@ impl Settings {
             None => carried(&headers).map(|(name, token, scheme)| (token, name, scheme)).ok_or_else(no_token)?,
         };
         Ok(Self { targets, either, token, token_header, scheme, headers, ca })
+    }
+}
+
+/// The token from a file, from `GRIDGATE_TOKEN` or from standard input, before it is looked at.
+pub(in crate::cli) fn given(path: Option<&Path>, terminal: &mut Terminal<'_>) -> Result<Zeroizing<String>, Failure> {
+    match (path, &terminal.token) {
+        (Some(path), _) => file(path),
+        (None, Some(token)) => Ok(token.clone()),
+        (None, None) => standard_input(terminal),
     }
 }
 

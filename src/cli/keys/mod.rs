@@ -6,6 +6,7 @@ mod edit;
 mod events;
 mod import;
 mod list;
+mod presented;
 mod review;
 mod rotate;
 mod secrets;
@@ -64,6 +65,10 @@ enum Verb {
     Events(events::Events),
     /// List the keys that are to be gone through this quarter, or write down that one of them is still needed.
     Review(review::Review),
+    /// Say what is wrong with a token, and what would happen to an export with it. The token comes from standard input.
+    Diagnose(presented::Diagnose),
+    /// Say whether a token is good, and whose it is. The token comes from standard input.
+    Verify(presented::Verify),
 }
 
 /// One key.
@@ -97,6 +102,8 @@ impl Keys {
             Verb::Secrets(one) => secrets::run(&one, &client, terminal).await,
             Verb::Events(events) => events.run(&client, terminal).await,
             Verb::Review(review) => review.run(&client, terminal).await,
+            Verb::Diagnose(diagnose) => diagnose.run(&client, terminal).await,
+            Verb::Verify(verify) => verify.run(&client, terminal).await,
         }
     }
 }

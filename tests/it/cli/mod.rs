@@ -7,6 +7,7 @@ mod hostile;
 mod import;
 mod lost;
 mod people;
+mod presented;
 mod webhooks;
 
 use std::sync::Arc;
