@@ -14,7 +14,7 @@ use crate::catalog::{CatalogError, Entity};
 use crate::domain::audit::{Actor, Via};
 use crate::domain::credential::{self, CredentialError};
 use crate::domain::token::PresentedToken;
-use crate::domain::uses::Used;
+use crate::domain::uses::{MAX_USER_AGENT_LENGTH, Used};
 use crate::domain::{
     Binding, Key, KeyId, KeyStatus, Permission, Permissions, Secret, SecretState, Slug, Timestamp, TokenKind,
 };
@@ -155,13 +155,10 @@ async fn authenticate(
     Ok((key, secret))
 }
 
-/// The longest user agent that is kept, in characters.
-const MAX_USER_AGENT: usize = 200;
-
 /// What the client calls itself, without what is no visible ASCII.
 fn user_agent(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(header::USER_AGENT)?.to_str().ok()?;
-    Some(text.chars().take(MAX_USER_AGENT).collect())
+    Some(text.chars().take(MAX_USER_AGENT_LENGTH).collect())
 }
 
 /// The token of a request.

@@ -208,7 +208,12 @@ fn request_id(random: &dyn Random) -> String {
     if random.fill(&mut bytes).is_err() {
         bytes = [0; 16];
     }
-    bytes.iter().fold(String::with_capacity(32), |mut text, byte| {
+    hexadecimal(&bytes)
+}
+
+/// Two lower-case digits for each byte.
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
         // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");
         text

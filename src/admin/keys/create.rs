@@ -7,8 +7,8 @@ use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::KeyView;
 use super::fields::{self, Asked};
-use super::{KeyView, refused, to_the_end};
 use crate::admin::AdminState;
 use crate::admin::body;
 use crate::admin::caller::Caller;
@@ -18,7 +18,7 @@ use crate::admin::once::Once;
 use crate::admin::openapi::schemas::{self, OnceHeader};
 use crate::admin::precondition::etag;
 use crate::admin::problem::{Place, Problem};
-use crate::catalog::issue::{self, issue_key};
+use crate::catalog::issue;
 use crate::domain::key::SecretFormat;
 use crate::domain::{Binding, Permission, Permissions, Tenant, Timestamp, TokenKind, role};
 
@@ -109,14 +109,7 @@ async fn create(state: AdminState, caller: Caller, new: NewKey, check: Check) ->
     grant::require(&caller, &new.grant.permissions)?;
     let environments = state.catalog.environments().await?;
     let now = caller.actor.at;
-    let issued = to_the_end(async move {
-        let issued = issue_key(&*state.catalog, &*state.random, &state.peppers, new, &caller.actor).await;
-        if let Ok((key, _)) = &issued {
-            (state.key_changed)(key.id);
-        }
-        issued
-    });
-    let (key, token) = issued.await?.map_err(refused)?;
+    let (key, token) = super::issue(state, new, caller.actor).await?;
     let location = [(header::LOCATION, format!("/api/v1/keys/{}", key.id))];
     let issued = IssuedKey { key: KeyView::new(&key, &environments, now), token: token.reveal().to_owned() };
     Ok((StatusCode::CREATED, location, etag(key.version), Json(issued)))

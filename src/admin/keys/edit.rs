@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::fields::{self, Asked};
-use super::{Answer, KeyView, answer, make, visible};
+use super::{Answer, KeyView, answer, make, point, visible};
 use crate::admin::AdminState;
 use crate::admin::body::{self, CheckedPatch, KeyPath};
 use crate::admin::caller::Caller;
@@ -119,7 +119,7 @@ pub(in crate::admin) async fn handler(
         edit.grant = Some(fields::grant(&state, key.binding.kind(), key.binding.project(), asked).await?);
     }
     let environments = state.catalog.environments().await?;
-    let key = make(state, caller.actor, id, KeyChange::Edit(Box::new(edit)), expected).await?;
+    let key = make(state, caller.actor, id, KeyChange::Edit(Box::new(edit)), expected).await?.map_err(point)?;
     Ok(answer(&key, &environments, now))
 }
 

@@ -31,10 +31,10 @@ use super::AdminState;
 use super::caller::Caller;
 use super::precondition::{IfMatch, etag};
 use super::problem::{Place, Problem};
-use crate::catalog::issue::{IssueError, mint};
+use crate::catalog::issue::{IssueError, NewKey, issue_key, mint};
 use crate::catalog::{CatalogError, Entity};
 use crate::domain::key::NewSecret;
-use crate::domain::{Actor, Environment, Key, KeyChange, KeyId, Permission, Timestamp};
+use crate::domain::{Actor, Environment, Key, KeyChange, KeyId, Permission, Timestamp, Token};
 use create::IssuedKey;
 pub use view::{KeyView, RotationView, SecretView, SecretsView};
 
@@ -66,7 +66,7 @@ async fn change(
     // What is shown is read before, so that nothing can fail once the change is made.
     let environments = state.catalog.environments().await?;
     let now = caller.actor.at;
-    let key = make(state, caller.actor, id, change, expected).await?;
+    let key = make(state, caller.actor, id, change, expected).await?.map_err(point)?;
     Ok(answer(&key, &environments, now))
 }
 
@@ -83,32 +83,39 @@ async fn renew(
     let minted = mint(&*state.catalog, &*state.random, &state.peppers, key.id, &key.binding).await;
     let (secret, token) = minted.map_err(refused)?;
     let now = caller.actor.at;
-    let key = make(state, caller.actor, key.id, change(secret), expected).await?;
+    let key = make(state, caller.actor, key.id, change(secret), expected).await?.map_err(point)?;
     let issued = IssuedKey { key: KeyView::new(&key, &environments, now), token: token.reveal().to_owned() };
     Ok((etag(key.version), Json(issued)))
 }
 
 /// Makes a change, and announces it before anybody is told. What a key is bound to never changes, so that looking whether the caller
 /// may see it need not be one transaction with the change.
-async fn make(
+pub(super) async fn make(
     state: AdminState,
     actor: Actor,
     id: KeyId,
     change: KeyChange,
     expected: Option<u64>,
-) -> Result<Key, Problem> {
-    let changed = to_the_end(async move {
+) -> Result<Result<Key, CatalogError>, Problem> {
+    to_the_end(async move {
         let changed = state.catalog.change_key(&id, &change, expected, &actor).await;
         // Also after an error: the commit may have happened although its answer was lost.
         (state.key_changed)(id);
-        changed
+        changed?.map(|(key, _)| key).ok_or(CatalogError::Missing(Entity::Key))
     })
-    .await?;
-    match changed {
-        Ok(Some((key, _))) => Ok(key),
-        Ok(None) => Err(Problem::not_found(Entity::Key)),
-        Err(error) => Err(point(error)),
-    }
+    .await
+}
+
+/// Issues a key, and announces it before anybody is told.
+pub(super) async fn issue(state: AdminState, new: NewKey, actor: Actor) -> Result<(Key, Token), Problem> {
+    let issued = to_the_end(async move {
+        let issued = issue_key(&*state.catalog, &*state.random, &state.peppers, new, &actor).await;
+        if let Ok((key, _)) = &issued {
+            (state.key_changed)(key.id);
+        }
+        issued
+    });
+    issued.await?.map_err(refused)
 }
 
 /// Runs `work` to its end even if the client leaves meanwhile, which drops the handler: a change that is committed but not

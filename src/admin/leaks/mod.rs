@@ -14,13 +14,13 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
-use super::AdminState;
 use super::body::{JSON, is_one_of, undeclared};
 use super::keys::presented::{Found, look_up};
 use super::keys::to_the_end;
 use super::limits::Anyone;
 use super::problem::{Code, FieldError, Place, Problem};
 use super::request::{Peer, RequestId};
+use super::{AdminState, hexadecimal};
 use crate::catalog::CatalogError;
 use crate::domain::audit::{Actor, Via};
 use crate::domain::key::{ChangeRefused, SecretMark};
@@ -195,13 +195,6 @@ async fn change(state: &AdminState, key: &Key, change: &KeyChange, by: &Actor) -
         Ok(_) | Err(CatalogError::ChangeRefused(ChangeRefused::Revoked)) => Ok(()),
         Err(error) => Err(error),
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        text.push_str(&format!("{byte:02x}"));
-        text
-    })
 }
 
 /// Whether somebody could still use the secret, now or once the key is enabled or extended.

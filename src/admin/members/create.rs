@@ -11,13 +11,13 @@ use crate::admin::AdminState;
 use crate::admin::body;
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
-use crate::admin::keys::{KeyView, refused, to_the_end};
+use crate::admin::keys::{self, KeyView};
 use crate::admin::once::Once;
 use crate::admin::openapi::schemas;
 use crate::admin::precondition::etag;
 use crate::admin::problem::{Place, Problem};
 use crate::admin::{grant, projects};
-use crate::catalog::issue::{NewKey, issue_key};
+use crate::catalog::issue::NewKey;
 use crate::domain::{Binding, Permission, Slug, Timestamp, TokenKind};
 
 /// The body.
@@ -98,15 +98,7 @@ async fn invite(state: AdminState, caller: Caller, new: NewMember) -> Result<imp
     let new = NewKey { member: true, note, expires_at, ..NewKey::new(name, binding, granted) };
     let now = caller.actor.at;
     let environments = state.catalog.environments().await?;
-    let (key, token) = to_the_end(async move {
-        let issued = issue_key(&*state.catalog, &*state.random, &state.peppers, new, &caller.actor).await;
-        if let Ok((key, _)) = &issued {
-            (state.key_changed)(key.id);
-        }
-        issued
-    })
-    .await?
-    .map_err(refused)?;
+    let (key, token) = keys::issue(state, new, caller.actor).await?;
     let location = format!("/api/v1/members/{}", key.id);
     let invited = InvitedMember { member: KeyView::new(&key, &environments, now), token: token.reveal().to_owned() };
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], etag(key.version), Json(invited)))

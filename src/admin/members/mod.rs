@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::AdminState;
 use super::caller::Caller;
-use super::keys::{self, KeyView, to_the_end};
+use super::keys::{self, KeyView};
 use super::precondition::etag;
 use super::problem::Problem;
 use crate::catalog::Entity;
@@ -33,14 +33,7 @@ async fn change(
 ) -> Result<Response, Problem> {
     let now = caller.actor.at;
     let environments = state.catalog.environments().await?;
-    let changed = to_the_end(async move {
-        let changed = state.catalog.change_key(&id, &change, expected, &caller.actor).await;
-        // Also after an error: the commit may have happened although its answer was lost.
-        (state.key_changed)(id);
-        changed
-    })
-    .await??;
-    let (key, _) = changed.ok_or_else(|| Problem::not_found(Entity::Key))?;
+    let key = keys::make(state, caller.actor, id, change, expected).await??;
     Ok(shown(&key, &environments, now))
 }
 

@@ -146,27 +146,21 @@ pub trait Audit {
 /// How many entries a verification reads at once.
 const BATCH: i64 = 250;
 
+/// What is read of an entry.
+macro_rules! columns {
+    () => {
+        "seq, at, action, actor, actor_name, via, address, user_agent, request_id, target_kind, target, project, before, after, hash"
+    };
+}
+
 /// Entries of the audit log of which `$which` is true, newest first. Each filter's own index finds them by `$which`; the other
 /// filters sort out.
 macro_rules! select_entries {
     ($which:literal) => {
         concat!(
-            "SELECT
-                 seq,
-                 at,
-                 action,
-                 actor,
-                 actor_name,
-                 via,
-                 address,
-                 user_agent,
-                 request_id,
-                 target_kind,
-                 target,
-                 project,
-                 before,
-                 after,
-                 hash
+            "SELECT ",
+            columns!(),
+            "
              FROM audit
              WHERE ",
             $which,
@@ -268,28 +262,15 @@ impl Walk {
     }
 
     async fn read(&self, store: &Store) -> Result<Vec<AnyRow>, CatalogError> {
-        let select = query(
-            "SELECT
-                 seq,
-                 at,
-                 action,
-                 actor,
-                 actor_name,
-                 via,
-                 address,
-                 user_agent,
-                 request_id,
-                 target_kind,
-                 target,
-                 project,
-                 before,
-                 after,
-                 hash
+        let select = query(concat!(
+            "SELECT ",
+            columns!(),
+            "
              FROM audit
              WHERE seq > $1 AND seq <= $2
              ORDER BY seq
-             LIMIT $3",
-        )
+             LIMIT $3"
+        ))
         .bind(self.seq)
         .bind(self.end)
         .bind(BATCH);
