@@ -39,7 +39,8 @@
 //! # Around it
 //!
 //! [`admin`] makes and changes keys; a change makes the key cache forget the key before it is answered. [`cli`] is a client of
-//! the admin API, and opens installations. [`upkeep`] tells others what happens to keys. [`config`] says what can be set. [`observe`] is how the gate is watched.
+//! the admin API, and opens installations. [`metering`] remembers what became of
+//! each export. [`upkeep`] writes that down, and tells others what happens to keys. [`config`] says what can be set. [`observe`] is how the gate is watched.
 //!
 //! [`Arrival`]: ingest::accept::Arrival
 //! [`Record`]: storage::record::Record
@@ -50,6 +51,7 @@ pub mod domain;
 pub mod otlp;
 
 pub mod ingest;
+pub mod metering;
 pub mod storage;
 
 pub mod admin;

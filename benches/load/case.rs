@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use gridgate::domain::Signal;
-use gridgate::observe::metrics::Transport;
+use gridgate::domain::Transport;
 use prost::Message;
 
 use super::bodies;

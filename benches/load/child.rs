@@ -9,7 +9,7 @@ use std::process::{ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use gridgate::observe::metrics::Transport;
+use gridgate::domain::Transport;
 use tempfile::TempDir;
 
 use super::serve::Kind;

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use gridgate::observe::metrics::Transport;
+use gridgate::domain::Transport;
 
 use super::case::{CASES, Case, ITEMS, Requests};
 use super::child::Contender;

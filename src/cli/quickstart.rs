@@ -7,8 +7,8 @@ use super::serve::{self, Begun, Installation};
 use super::{Failure, Terminal};
 use crate::catalog::issue::NewKey;
 use crate::catalog::{CatalogError, Grid, Project};
+use crate::domain::Transport;
 use crate::domain::{Actor, Binding, Slug, Tenant, Timestamp, Token, role};
-use crate::observe::metrics::Transport;
 use crate::server::{Server, World};
 
 /// The project and the grid that it makes.

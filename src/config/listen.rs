@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::Span;
 use crate::domain::Slug;
-use crate::observe::metrics::Transport;
+use crate::domain::Transport;
 
 /// `[listen]`
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use super::{BudgetExceeded, KeyId};
 
@@ -222,7 +223,12 @@ pub struct Refusal {
     pub key: Option<KeyId>,
     /// What was wrong, in words for the sender. Never part of a credential or of the body.
     pub detail: Option<String>,
+    /// A better hint than its reason's: the seconds after which it can succeed.
+    pub retry: Option<NonZeroU32>,
 }
+
+/// The longest hint: most SDKs drop an export whose hint exceeds their deadline of 10 s.
+const MAX_RETRY: u64 = 5;
 
 /// Longer details are cut, in bytes, so that a message stays within 1 KiB and always ends with what to do.
 const MAX_DETAIL: usize = 512;
@@ -231,7 +237,7 @@ impl Refusal {
     /// A refusal for `reason`, without details.
     #[must_use]
     pub const fn new(reason: Reason) -> Self {
-        Self { reason, key: None, detail: None }
+        Self { reason, key: None, detail: None, retry: None }
     }
 
     /// A refusal that says what was wrong, in 512 bytes at the most.
@@ -241,7 +247,7 @@ impl Refusal {
         if detail.len() > MAX_DETAIL {
             detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
         }
-        Self { reason, key: None, detail: Some(detail) }
+        Self { reason, key: None, detail: Some(detail), retry: None }
     }
 
     /// The same refusal of an export whose sender proved possession of `key`.
@@ -249,6 +255,21 @@ impl Refusal {
     pub const fn of_key(mut self, key: KeyId) -> Self {
         self.key = Some(key);
         self
+    }
+
+    /// The same refusal of an export that can succeed in `wait`. The hint is in whole seconds, from 1 to 5.
+    #[must_use]
+    pub fn retry_in(mut self, wait: Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        self.retry = u32::try_from(seconds.clamp(1, MAX_RETRY)).ok().and_then(NonZeroU32::new);
+        self
+    }
+
+    /// After how many seconds the client should try again; `None`: never with this export.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<NonZeroU32> {
+        let hint = self.reason.retry_after()?;
+        Some(self.retry.unwrap_or(hint))
     }
 
     /// The message for the sender: reason, key, what was wrong, what to do. At most 1024 bytes.
@@ -313,6 +334,18 @@ mod tests {
         labels.dedup();
         assert_eq!(labels.len(), Reason::ALL.len());
         assert!(Reason::ALL.iter().enumerate().all(|(index, reason)| reason.index() == index));
+    }
+
+    /// Most SDKs drop an export whose hint exceeds their deadline of 10 s; 0 would be no pause at all.
+    #[test]
+    fn a_better_hint_is_rounded_up_and_stays_between_1_and_5_seconds() {
+        let hint = |millis| {
+            let refusal = Refusal::new(Reason::RateLimited).retry_in(Duration::from_millis(millis));
+            refusal.retry_after().expect("a hint").get()
+        };
+        assert_eq!([0, 1, 1000, 1001, 5000, 5001, u64::MAX].map(hint), [1, 1, 1, 2, 5, 5, 5]);
+        assert_eq!(Refusal::new(Reason::QuotaExhausted).retry_in(Duration::from_secs(2)).retry_after(), None);
+        assert_eq!(Refusal::new(Reason::RateLimited).retry_after(), Reason::RateLimited.retry_after());
     }
 
     #[test]

@@ -147,7 +147,17 @@ const BUILT_IN: &[BuiltIn] = &[
 
 const fn views(permission: Permission) -> bool {
     use Permission as P;
-    matches!(permission, P::KeyView | P::ProjectView | P::GridView | P::MemberView | P::RoleView | P::WebhookView)
+    matches!(
+        permission,
+        P::KeyView
+            | P::ProjectView
+            | P::GridView
+            | P::MemberView
+            | P::RoleView
+            | P::WebhookView
+            | P::QuotaView
+            | P::UsageView
+    )
 }
 
 /// Neither deletes nor purges anything, nor changes roles or who has them.
@@ -160,9 +170,11 @@ const fn operates(permission: Permission) -> bool {
                 | P::KeyUpdate
                 | P::ProjectCreate
                 | P::ProjectUpdate
+                | P::ProjectSuspend
                 | P::GridCreate
                 | P::EnvironmentCreate
                 | P::EnvironmentUpdate
+                | P::QuotaUpdate
                 | P::AuditView
                 | P::WebhookCreate
                 | P::WebhookUpdate

@@ -112,6 +112,30 @@ events! {
     NeverUsed = "key.never_used",
     /// A key's secret is a legacy one that is weak.
     Weak = "key.weak",
+    /// A revoked key is still being sent.
+    UsedAfterRevoke = "key.used_after_revoke",
+    /// A key is used from an address that it was not used from before.
+    NewAddress = "key.new_address",
+    /// A key is used by a sender that did not use it before.
+    NewSender = "key.new_sender",
+    /// Several services use one key.
+    Shared = "key.shared",
+    /// Exports of a key say that they come from another environment than its own.
+    EnvironmentDrift = "key.environment_drift",
+    /// Much more is sent with a key than before.
+    VolumeJump = "key.volume_jump",
+    /// Exports fail to authenticate, many at once.
+    AuthenticationFailing = "authentication.failing",
+    /// Of a quota, 80, 90 or 100 per cent are used.
+    QuotaWarning = "quota.warning",
+    /// A project was suspended.
+    ProjectSuspended = "project.suspended",
+    /// A suspended project was resumed.
+    ProjectResumed = "project.resumed",
+    /// A project's plan has ended.
+    PlanEnded = "project.plan_ended",
+    /// What was used in an hour, for billing.
+    UsageRecorded = "usage.recorded",
 }
 
 /// The text names no event.

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, Method, header};
 
+use crate::domain::Transport;
 use crate::domain::{Reason, Refusal, Signal, Slug, Timestamp};
-use crate::observe::metrics::Transport;
 
 /// Where an export comes in.
 #[derive(Clone, PartialEq, Eq, Debug)]

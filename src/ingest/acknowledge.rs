@@ -57,7 +57,7 @@ fn http_refusal(refusal: &Refusal, format: Format) -> Response<Answer> {
     *response.status_mut() = StatusCode::from_u16(reason.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
-    if let Some(seconds) = reason.retry_after() {
+    if let Some(seconds) = refusal.retry_after() {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.get()));
     }
     if reason.is_unauthenticated() {
@@ -121,7 +121,7 @@ fn grpc_refusal(refusal: &Refusal) -> Response<Answer> {
     let reason = refusal.reason;
     let code = tonic::Code::from_i32(reason.grpc_code() as i32);
     let mut status = tonic::Status::with_error_details(code, refusal.message(), details(refusal));
-    if let Some(seconds) = reason.retry_after() {
+    if let Some(seconds) = refusal.retry_after() {
         // Python reads the hint from a trailer of its own instead of the status details.
         let retry = pb::RetryInfo { retry_delay: Some(prost_duration(seconds.get())) };
         let value = MetadataValue::from_bytes(&retry.encode_to_vec());
@@ -150,7 +150,7 @@ fn details(refusal: &Refusal) -> ErrorDetails {
     let reason = refusal.reason;
     let metadata: HashMap<_, _> = refusal.key.map(|key| ("key".to_owned(), key.to_string())).into_iter().collect();
     let mut details = ErrorDetails::with_error_info(reason.as_str().to_ascii_uppercase(), DOMAIN, metadata);
-    if let Some(seconds) = reason.retry_after() {
+    if let Some(seconds) = refusal.retry_after() {
         details.set_retry_info(Some(Duration::from_secs(seconds.get().into())));
     }
     // What was wrong; where there is no more to say, what to do.

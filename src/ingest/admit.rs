@@ -57,10 +57,10 @@ pub fn admit<'a>(gate: &Gate, scanned: Scanned<'a>) -> Result<Admitted<'a>, Refu
         secret_version: authenticated.secret_version,
         signal: arrival.signal,
         arrival: arrival.at,
-        items: message.items,
+        items: message.measured.items,
         encoding: message.encoding,
-        decompressed_size: message.decompressed_size,
+        decompressed_size: message.measured.bytes,
     };
     let record = Record { meta, payload: message.payload, reservation: Some(message.reservation) };
-    Ok(Admitted { authenticated, record, wire_size: message.wire_size })
+    Ok(Admitted { authenticated, record, wire_size: message.measured.wire_bytes })
 }

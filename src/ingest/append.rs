@@ -5,8 +5,8 @@ use tokio::runtime::Handle;
 use super::Gate;
 use super::admit::Admitted;
 use super::authenticate;
-use crate::domain::{Reason, Refusal, Signal};
-use crate::observe::metrics::Tally;
+use super::tally::Tally;
+use crate::domain::{KeyId, Reason, Refusal, Signal};
 use crate::storage::log::{AppendError, HandedIn};
 
 /// An export that may be acknowledged: it is durable.
@@ -29,6 +29,7 @@ pub async fn append(gate: &Gate, admitted: Admitted<'_>, tally: &mut Tally) -> R
     // A place first: behind the last look at the key there is nothing to wait for.
     let place = gate.log.reserve().await.map_err(refused)?;
     let authenticated = authenticate::confirm(gate, authenticated).await?;
+    let key = authenticated.cached.key.id;
     let stored = Stored { items: record.meta.items, wire_size };
     if stored.items == 0 && record.meta.signal != Signal::Profiles {
         // An export of nothing is a success (OTLP specification, «OTLP/gRPC Request»), and there is nothing to keep of it. A
@@ -36,7 +37,7 @@ pub async fn append(gate: &Gate, admitted: Admitted<'_>, tally: &mut Tally) -> R
         return Ok(stored);
     }
     let appended = match place.hand_in(record) {
-        Ok(handed_in) => Waiting { handed_in: Some(handed_in), stored, tally }.durable().await,
+        Ok(handed_in) => Waiting { handed_in: Some(handed_in), stored, key, tally }.durable().await,
         Err(error) => Err(error),
     };
     appended.map(|()| stored).map_err(|error| Refusal::new(reason(error)).of_key(authenticated.cached.key.id))
@@ -47,6 +48,7 @@ struct Waiting<'a> {
     /// `None` once it is known what became of it.
     handed_in: Option<HandedIn>,
     stored: Stored,
+    key: KeyId,
     tally: &'a mut Tally,
 }
 
@@ -64,11 +66,11 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         let Some(mut handed_in) = self.handed_in.take() else { return };
         let Ok(runtime) = Handle::try_current() else { return };
-        let (tally, stored) = (self.tally.hand_over(), self.stored);
+        let (tally, stored, key) = (self.tally.hand_over(), self.stored, self.key);
         runtime.spawn(async move {
             match handed_in.durable().await {
-                Ok(()) => tally.accepted(stored.items, stored.wire_size, None),
-                Err(error) => tally.refused(reason(error)),
+                Ok(()) => tally.accepted(&stored),
+                Err(error) => tally.refused(&Refusal::new(reason(error)).of_key(key)),
             }
         });
     }

@@ -7,10 +7,12 @@ use http::{HeaderMap, HeaderName, header};
 use super::Gate;
 use super::accept::Arrival;
 use super::key_cache::CachedKey;
+use super::tally::Tally;
 use crate::domain::credential::{self, CredentialError, Presented};
 use crate::domain::judge::Use;
 use crate::domain::uses::Used;
-use crate::domain::{Reason, Refusal, Tenant, Timestamp, TokenKind};
+use crate::domain::{KeyId, Reason, Refusal, Tenant, Timestamp, TokenKind};
+use crate::metering::Identified;
 
 /// An export whose sender has proved possession of a secret, and may send this signal here.
 #[derive(Debug)]
@@ -29,9 +31,15 @@ pub struct Authenticated<'a> {
 ///
 /// # Errors
 /// The refusal. Until possession of a secret is proved, an unknown id and a wrong secret are the same refusal.
-pub async fn authenticate<'a>(gate: &Gate, arrival: Arrival<'a>) -> Result<Authenticated<'a>, Refusal> {
-    let Proved { cached, secret_version, presented } = prove(gate, arrival.headers).await?;
+pub async fn authenticate<'a>(
+    gate: &Gate,
+    arrival: Arrival<'a>,
+    tally: &mut Tally,
+) -> Result<Authenticated<'a>, Refusal> {
+    let claimed = |key| tally.claims(key);
+    let Proved { cached, secret_version, presented } = prove(gate, arrival.headers, claimed).await?;
     let Some(tenant) = cached.tenant.clone() else { return Err(Reason::KeyInvalid.into()) };
+    tally.identified(Identified { key: cached.key.id, secret_version, tenant: Arc::clone(&tenant) });
     let authenticated = Authenticated { arrival, tenant, cached, secret_version };
     let used = used(&authenticated, arrival.at);
     used.judge_export(arrival.signal)?;
@@ -47,18 +55,26 @@ pub(super) struct Proved<'h> {
     pub(super) presented: Presented<'h>,
 }
 
-/// The key whose secret `headers` carry. What it is good for is not judged yet.
+/// The key whose secret `headers` carry. What it is good for is not judged yet. `claimed` is told which key the token names, before
+/// anything is proved.
 ///
 /// # Errors
 /// The refusal.
-pub(super) async fn prove<'h>(gate: &Gate, headers: &'h HeaderMap) -> Result<Proved<'h>, Refusal> {
+pub(super) async fn prove<'h>(
+    gate: &Gate,
+    headers: &'h HeaderMap,
+    claimed: impl FnOnce(KeyId),
+) -> Result<Proved<'h>, Refusal> {
     let text = presented(headers, &gate.credential_headers)?;
     let presented = Presented::parse(text).map_err(|error| Refusal::because(Reason::KeyMalformed, error))?;
     let found = match &presented {
         Presented::Token(token) if token.kind == TokenKind::Admin => {
             return Err(Refusal::because(Reason::KeyMalformed, "it is an admin token (gga_), which never exports"));
         }
-        Presented::Token(token) => gate.keys.get(&token.id).await,
+        Presented::Token(token) => {
+            claimed(token.id);
+            gate.keys.get(&token.id).await
+        }
         Presented::Legacy(token) => gate.keys.find(token, &gate.peppers).await,
     };
     let cached = found.map_err(|_| Refusal::new(Reason::CatalogUnavailable))?;

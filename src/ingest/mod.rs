@@ -19,6 +19,7 @@ pub mod key_cache;
 pub mod others;
 pub mod read;
 pub mod scan;
+pub mod tally;
 pub mod whoami;
 
 use std::error::Error;
@@ -34,13 +35,15 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::secret::Peppers;
 use crate::domain::uses::Uses;
 use crate::domain::{Budget, Clock, Random, Reason, Refusal};
-use crate::observe::metrics::{Metrics, Tally};
+use crate::metering::Books;
+use crate::observe::metrics::Metrics;
 use crate::otlp::scan::ScanLimits;
 use crate::storage::log::Log;
 use accept::{Arrival, Entrance};
 use append::Stored;
 use cors::Cors;
 use key_cache::KeyCache;
+use tally::Tally;
 
 /// Everything that the path of an export needs. There is one of it, shared by all listeners.
 pub struct Gate {
@@ -66,6 +69,8 @@ pub struct Gate {
     pub random: Arc<dyn Random>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What is remembered of each export.
+    pub books: Arc<Books>,
     /// Cancelled once the process is about to stop.
     pub stopping: CancellationToken,
 }
@@ -117,7 +122,8 @@ where
 {
     let at = gate.clock.now();
     let signal = accept::signal(entrance, parts.uri.path());
-    let mut tally = gate.metrics.begin(entrance.transport, signal.as_ref().ok().copied());
+    let named = signal.as_ref().ok().copied();
+    let mut tally = Tally::begin(gate, at, entrance.transport, named, peer, &parts.headers);
     let result = match signal.and_then(|signal| accept::method(&parts.method).map(|()| signal)) {
         Ok(signal) => {
             let arrival = Arrival { signal, entrance, peer, at, headers: &parts.headers };
@@ -127,12 +133,12 @@ where
     };
     match result {
         Ok(stored) => {
-            tally.accepted(stored.items, stored.wire_size, Some(gate.clock.now().since(at)));
+            tally.accepted(&stored);
             Ok(stored)
         }
         Err(Ended::Refused(refusal)) => {
             tracing::debug!(reason = refusal.reason.as_str(), key = ?refusal.key, "an export was refused");
-            tally.refused(refusal.reason);
+            tally.refused(&refusal);
             Err(refusal)
         }
         // Nobody reads this answer. The tally counts the export as gone.
@@ -140,8 +146,8 @@ where
     }
 }
 
-/// The path of one export, from its headers to the moment it may be acknowledged. `tally` is for the one whose client leaves when
-/// the log has it: it counts as what becomes of it.
+/// The path of one export, from its headers to the moment it may be acknowledged. `tally` learns on the way what there is to know of
+/// it; of the one whose client leaves when the log has it, it counts what becomes of it.
 ///
 /// # Errors
 /// [`Ended`] where it is not stored.
@@ -150,10 +156,11 @@ where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Error + 'static,
 {
-    let authenticated = authenticate::authenticate(gate, arrival).await?;
+    let authenticated = authenticate::authenticate(gate, arrival, tally).await?;
     admit::before_body(gate, &authenticated)?;
     let received = read::read(gate, authenticated, body).await?;
-    let scanned = scan::scan(gate, received).await?;
+    let mut scanned = scan::scan(gate, received).await?;
+    tally.measured(scanned.message.measured, std::mem::take(&mut scanned.message.origin));
     let admitted = admit::admit(gate, scanned)?;
     Ok(append::append(gate, admitted, tally).await?)
 }

@@ -11,8 +11,8 @@ use http_body_util::BodyExt;
 use super::accept::{Format, is_grpc};
 use super::authenticate::Authenticated;
 use super::{Ended, Gate};
+use crate::domain::Transport;
 use crate::domain::{BudgetExceeded, Encoding, Reason, Refusal, Reservation};
-use crate::observe::metrics::Transport;
 use crate::otlp::frame;
 
 /// An export whose body has arrived.

@@ -6,7 +6,8 @@ use super::accept::Format;
 use super::authenticate::Authenticated;
 use super::read::{Payload, Received};
 use super::{ExportLimits, Gate};
-use crate::domain::{Budget, Encoding, Reason, Refusal, Reservation, Signal};
+use crate::domain::{Budget, Encoding, Origin, Reason, Refusal, Reservation, Signal};
+use crate::metering::Measured;
 use crate::otlp::compression::{InflateError, for_log, with_inflated};
 use crate::otlp::json::{self, JsonError, JsonLimits};
 use crate::otlp::scan;
@@ -23,16 +24,14 @@ pub struct Scanned<'a> {
 /// A valid `Export*ServiceRequest` in protobuf.
 #[derive(Debug)]
 pub struct Message {
-    /// Spans, data points, log records or samples.
-    pub items: u64,
+    /// How much it holds.
+    pub measured: Measured,
+    /// Who sent it, by its own account.
+    pub origin: Origin,
     /// Its bytes: as they were sent, or transcoded from JSON; compressed for the log where they were not.
     pub payload: Bytes,
     /// How they are compressed.
     pub encoding: Encoding,
-    /// Their number once decompressed.
-    pub decompressed_size: u64,
-    /// The number of bytes that were sent.
-    pub wire_size: u64,
     /// The memory that the payload holds.
     pub reservation: Reservation,
 }
@@ -65,7 +64,7 @@ fn scan_payload(signal: Signal, payload: Payload, limits: &ExportLimits, budget:
     let received = reservation.bytes();
     let reserve = |output: usize| reservation.grow_to(received + output as u64);
     let inflated = with_inflated(encoding, &bytes, limits.body_bytes, reserve, |body| match format {
-        Format::Protobuf => scan_protobuf(signal, body, limits).map(|items| (items, body.len() as u64, None)),
+        Format::Protobuf => scan_protobuf(signal, body, limits).map(|found| (found, body.len() as u64, None)),
         Format::Json => {
             // And so is what transcoding takes.
             let mut transcoding = budget.reserve(0)?;
@@ -75,7 +74,7 @@ fn scan_payload(signal: Signal, payload: Payload, limits: &ExportLimits, budget:
             Ok((scan_protobuf(signal, &body, limits)?, body.len() as u64, Some((body, transcoding))))
         }
     });
-    let (items, decompressed_size, transcoded) = inflated.map_err(refuse_inflating)??;
+    let ((items, origin), decompressed_size, transcoded) = inflated.map_err(refuse_inflating)??;
     let (mut payload, mut encoding, mut held) = (bytes, encoding, received);
     if let Some((body, transcoding)) = transcoded {
         (payload, encoding, held) = (Bytes::from(body), Encoding::Identity, decompressed_size);
@@ -88,12 +87,19 @@ fn scan_payload(signal: Signal, payload: Payload, limits: &ExportLimits, budget:
         (payload, encoding) = (smaller, Encoding::Zstd);
     }
     reservation.shrink_to(held);
-    Ok(Message { items, payload, encoding, decompressed_size, wire_size, reservation })
+    let measured = Measured { items, wire_bytes: wire_size, bytes: decompressed_size };
+    Ok(Message { measured, origin, payload, encoding, reservation })
 }
 
-fn scan_protobuf(signal: Signal, body: &[u8], limits: &ExportLimits) -> Result<u64, Refusal> {
+fn scan_protobuf(signal: Signal, body: &[u8], limits: &ExportLimits) -> Result<(u64, Origin), Refusal> {
     let scanned = scan::scan(signal, body, &limits.scan).map_err(|error| Refusal::because(error.reason(), error))?;
-    Ok(scanned.items)
+    let text = |found: Option<&str>| found.map(Origin::text);
+    let origin = Origin {
+        service: text(scanned.service_name),
+        host: text(scanned.host_name),
+        environment: text(scanned.deployment_environment),
+    };
+    Ok((scanned.items, origin))
 }
 
 fn refuse_json(error: JsonError) -> Refusal {

@@ -3,7 +3,7 @@
 //! Every label has a closed set of values, so that no client can make a new time series. The counters of an export are looked
 //! up once, at start-up; counting is one addition.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::collector::Collector;
@@ -19,31 +19,7 @@ use super::forward::ForwardMetrics;
 use super::hygiene::HygieneMetrics;
 use super::tls::TlsMetrics;
 use super::webhooks::WebhookMetrics;
-use crate::domain::{Reason, Signal};
-
-/// Over which transport an export came.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Transport {
-    /// OTLP/gRPC.
-    Grpc,
-    /// OTLP/HTTP.
-    Http,
-}
-
-impl Transport {
-    /// Every transport, in the order of their discriminants.
-    pub const ALL: [Self; 2] = [Self::Grpc, Self::Http];
-
-    /// The transport's name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Grpc => "grpc",
-            Self::Http => "http",
-        }
-    }
-}
+use crate::domain::{Reason, Signal, Transport};
 
 /// Why a connection is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -206,13 +182,32 @@ impl Metrics {
         if names.is_empty() { Vec::new() } else { ForwardMetrics::register(&mut self.registry(), names) }
     }
 
-    /// An export's headers have arrived: from here on it has one outcome, whatever happens.
-    #[must_use]
-    pub fn begin(self: &Arc<Self>, transport: Transport, signal: Option<Signal>) -> Tally {
-        let signal = signal.map_or(Signal::ALL.len(), Signal::index);
-        let tally = Tally { metrics: Arc::clone(self), transport: transport as usize, signal, decided: false };
-        tally.exports().received.inc();
-        tally
+    /// An export's headers have arrived.
+    pub fn received(&self, transport: Transport, signal: Option<Signal>) {
+        self.exports(transport, signal).received.inc();
+    }
+
+    /// An export was accepted and is answered, `took` after its headers had arrived.
+    pub fn accepted(&self, transport: Transport, signal: Option<Signal>, items: u64, wire_bytes: u64, took: Duration) {
+        let exports = self.exports(transport, signal);
+        exports.accepted.inc();
+        exports.items.inc_by(items);
+        exports.bytes.inc_by(wire_bytes);
+        exports.duration.observe(took.as_secs_f64());
+    }
+
+    /// An export was refused.
+    pub fn refused(&self, transport: Transport, signal: Option<Signal>, reason: Reason) {
+        self.exports(transport, signal).refused[reason.index()].inc();
+    }
+
+    /// An export's client left.
+    pub fn gone(&self, transport: Transport, signal: Option<Signal>) {
+        self.exports(transport, signal).gone.inc();
+    }
+
+    fn exports(&self, transport: Transport, signal: Option<Signal>) -> &Exports {
+        &self.exports[transport as usize][signal.map_or(Signal::ALL.len(), Signal::index)]
     }
 
     /// A client asked who it is; `refused` is why it was not told.
@@ -252,54 +247,6 @@ impl Metrics {
     }
 }
 
-/// The one outcome of an export. Dropped undecided, the client was gone before anything of it was stored.
-#[derive(Debug)]
-pub struct Tally {
-    metrics: Arc<Metrics>,
-    transport: usize,
-    signal: usize,
-    decided: bool,
-}
-
-impl Tally {
-    /// The export was accepted, and is answered after `took`; `None`: nobody is there any more to be answered.
-    pub fn accepted(mut self, items: u64, payload_bytes: u64, took: Option<Duration>) {
-        self.decided = true;
-        let exports = self.exports();
-        exports.accepted.inc();
-        exports.items.inc_by(items);
-        exports.bytes.inc_by(payload_bytes);
-        if let Some(took) = took {
-            exports.duration.observe(took.as_secs_f64());
-        }
-    }
-
-    /// The export was refused.
-    pub fn refused(mut self, reason: Reason) {
-        self.decided = true;
-        self.exports().refused[reason.index()].inc();
-    }
-
-    /// The same tally, for somebody else to decide. The one that stays behind counts nothing.
-    #[must_use]
-    pub fn hand_over(&mut self) -> Self {
-        let decided = std::mem::replace(&mut self.decided, true);
-        Self { metrics: Arc::clone(&self.metrics), transport: self.transport, signal: self.signal, decided }
-    }
-
-    fn exports(&self) -> &Exports {
-        &self.metrics.exports[self.transport][self.signal]
-    }
-}
-
-impl Drop for Tally {
-    fn drop(&mut self) {
-        if !self.decided {
-            self.exports().gone.inc();
-        }
-    }
-}
-
 /// A gauge that is read where its value lives.
 struct GaugeOf {
     name: &'static str,
@@ -326,15 +273,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_export_has_one_outcome() {
-        let metrics = Arc::new(Metrics::new());
-        let begin = || metrics.begin(Transport::Http, Some(Signal::Logs));
-        begin().accepted(3, 100, Some(Duration::from_millis(1)));
-        let mut left = begin();
-        left.hand_over().accepted(2, 50, None);
-        drop(left);
-        begin().refused(Reason::KeyRevoked);
-        drop(begin());
+    fn exports_are_counted_by_transport_and_signal() {
+        let metrics = Metrics::new();
+        let logs = Some(Signal::Logs);
+        for _ in 0..4 {
+            metrics.received(Transport::Http, logs);
+        }
+        metrics.accepted(Transport::Http, logs, 3, 100, Duration::from_millis(1));
+        metrics.accepted(Transport::Http, logs, 2, 50, Duration::from_millis(1));
+        metrics.refused(Transport::Http, logs, Reason::KeyRevoked);
+        metrics.gone(Transport::Http, logs);
+        metrics.refused(Transport::Grpc, None, Reason::PathUnknown);
         let text = metrics.render();
         for line in [
             "gridgate_exports_received_total{transport=\"http\",signal=\"logs\"} 4",
@@ -342,8 +291,9 @@ mod tests {
             "gridgate_exports_refused_total{transport=\"http\",signal=\"logs\",reason=\"key_revoked\"} 1",
             "gridgate_exports_gone_total{transport=\"http\",signal=\"logs\"} 1",
             "gridgate_items_accepted_total{transport=\"http\",signal=\"logs\"} 5",
-            "gridgate_export_duration_seconds_count{transport=\"http\",signal=\"logs\"} 1",
+            "gridgate_export_duration_seconds_count{transport=\"http\",signal=\"logs\"} 2",
             "gridgate_exports_received_total{transport=\"grpc\",signal=\"logs\"} 0",
+            "gridgate_exports_refused_total{transport=\"grpc\",signal=\"none\",reason=\"path_unknown\"} 1",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }

@@ -19,9 +19,10 @@ use super::tls::{self, Tls};
 use crate::catalog::Catalog;
 use crate::config::{Admitted, Config, ListenerConfig, Serves, TlsConfig};
 use crate::domain::Clock;
+use crate::domain::Transport;
 use crate::ingest::accept::Entrance;
 use crate::ingest::{self, Gate};
-use crate::observe::metrics::{Metrics, Transport};
+use crate::observe::metrics::Metrics;
 
 /// Every listener of a process, bound.
 #[derive(Debug)]

@@ -40,11 +40,13 @@ use crate::admin::request::Peer;
 use crate::admin::{self, AdminState};
 use crate::catalog::{self, Catalog};
 use crate::config::{Config, pepper};
+use crate::domain::Transport;
 use crate::domain::uses::Uses;
 use crate::domain::{Budget, Clock, Random};
 use crate::ingest::Gate;
 use crate::ingest::key_cache::KeyCache;
-use crate::observe::metrics::{Metrics, Transport};
+use crate::metering::Books;
+use crate::observe::metrics::Metrics;
 use crate::shutdown::essential;
 use crate::storage::deliver::{Delivered, Deliverer, Report};
 use crate::storage::forward::Forwarder;
@@ -164,6 +166,7 @@ impl Server {
             clock: Arc::clone(&clock),
             random: Arc::clone(&random),
             metrics: Arc::clone(&metrics),
+            books: Arc::new(Books::default()),
             stopping: stop.clone(),
         });
         let open = connections.clone();

@@ -25,9 +25,10 @@ mod tests {
         ("storage", Edges::Only(&["domain", "otlp", "observe"])),
         // The settings that are words of another module, such as the durability of the log.
         ("config", Edges::Only(&["domain", "observe", "storage"])),
-        ("ingest", Edges::Only(&["domain", "otlp", "observe", "catalog", "storage"])),
-        ("upkeep", Edges::Only(&["domain", "observe", "catalog"])),
-        ("admin", Edges::Only(&["domain", "observe", "catalog", "upkeep"])),
+        ("metering", Edges::Only(&["domain"])),
+        ("ingest", Edges::Only(&["domain", "otlp", "observe", "metering", "catalog", "storage"])),
+        ("upkeep", Edges::Only(&["domain", "observe", "metering", "catalog"])),
+        ("admin", Edges::Only(&["domain", "observe", "metering", "catalog", "upkeep"])),
         // The doctor reads answers of OTLP.
         ("cli", Edges::Only(&["domain", "otlp", "observe", "config", "catalog", "admin", "server", "shutdown"])),
         ("shutdown", Edges::All),

@@ -12,8 +12,8 @@ use super::export::Reply;
 use super::report::{Stage, Stop};
 use super::settings::decoded;
 use crate::cli::Exit;
+use crate::domain::Transport;
 use crate::domain::{GrpcCode, Reason};
-use crate::observe::metrics::Transport;
 use crate::otlp::frame::only_message;
 use crate::otlp::wire::{Reader, Value, WireError};
 

@@ -18,7 +18,7 @@ use tokio_rustls::TlsConnector;
 use super::endpoint::Endpoint;
 use super::report::{Stage, Stop, Trail};
 use crate::cli::{Exit, Failure};
-use crate::observe::metrics::Transport;
+use crate::domain::Transport;
 use crate::server::pem::{PemError, read_authorities, read_identity};
 use crate::server::tls::provider;
 

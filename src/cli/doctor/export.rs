@@ -16,7 +16,7 @@ use super::report::{Stage, Stop, name};
 use crate::cli::Exit;
 use crate::cli::client::chain;
 use crate::domain::Signal;
-use crate::observe::metrics::Transport;
+use crate::domain::Transport;
 
 /// More of an answer is not read. Those of a gate are far smaller.
 const MAX_ANSWER: usize = 64 << 10;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::cli::output::Row;
 use crate::cli::{Exit, Failure};
 use crate::domain::Reason;
-use crate::observe::metrics::Transport;
+use crate::domain::Transport;
 
 /// What an export has to pass, in this order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]

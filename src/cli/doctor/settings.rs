@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::endpoint::{Endpoint, EndpointError};
 use super::{Doctor, Protocol};
 use crate::cli::{Exit, Failure, Terminal};
-use crate::observe::metrics::Transport;
+use crate::domain::Transport;
 
 /// Where to send, and what with.
 pub(super) struct Settings {

@@ -54,6 +54,8 @@ permissions! {
     ProjectCreate = "project.create",
     /// Change projects.
     ProjectUpdate = "project.update",
+    /// Suspend and resume projects.
+    ProjectSuspend = "project.suspend",
     /// List and show grids.
     GridView = "grid.view",
     /// Create grids.
@@ -78,6 +80,12 @@ permissions! {
     RoleUpdate = "role.update",
     /// Delete roles.
     RoleDelete = "role.delete",
+    /// Show limits and plans.
+    QuotaView = "quota.view",
+    /// Change limits; of the installation: plans, and which project has which.
+    QuotaUpdate = "quota.update",
+    /// See usage, senders, refusals and single exports.
+    UsageView = "usage.view",
     /// Read and verify the audit log.
     AuditView = "audit.view",
     /// List and show webhooks and their deliveries.

@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn what_has_our_name_is_one_of_ours() {
-        for name in ["telemetry.read", "api.key.views", "gridgate.x", "quota.update"] {
+        for name in ["telemetry.read", "api.key.views", "gridgate.x", "quota.raise"] {
             assert_eq!(name.parse::<Permissions>(), Err(PermissionError::Unknown));
         }
         assert_eq!(set("apis.key.view").to_string(), "apis.key.view");

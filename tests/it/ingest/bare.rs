@@ -11,13 +11,14 @@ use bytes::Bytes;
 use gridgate::catalog::Catalog;
 use gridgate::config::pepper;
 use gridgate::domain::Budget;
+use gridgate::domain::Transport;
 use gridgate::domain::random::SeededRandom;
 use gridgate::domain::uses::Uses;
 use gridgate::ingest::accept::Entrance;
 use gridgate::ingest::acknowledge::Answer;
 use gridgate::ingest::key_cache::{KeyCache, KeyCacheSettings};
 use gridgate::ingest::{self, ExportLimits};
-use gridgate::observe::metrics::{Metrics, Transport};
+use gridgate::observe::metrics::Metrics;
 use gridgate::otlp::scan::ScanLimits;
 use gridgate::storage::forward::Forwarding;
 use gridgate::storage::log::Committer;
@@ -77,6 +78,7 @@ impl Bare {
             clock: server.clock.clone(),
             random: Arc::new(SeededRandom::new(4)),
             metrics: Arc::new(Metrics::new()),
+            books: Arc::default(),
             stopping: CancellationToken::new(),
         };
         Self { gate, committer: storage.committer }

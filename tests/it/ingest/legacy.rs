@@ -121,7 +121,7 @@ async fn digests_follow_the_newest_pepper_as_they_are_used() {
     assert_eq!(pepper::read(&path).expect("two peppers").newest().version(), 2);
 
     let (server, stop) = serve(&stopped.config, &clock).await;
-    let http = server.ingest_address(gridgate::observe::metrics::Transport::Http).expect("an address");
+    let http = server.ingest_address(gridgate::domain::Transport::Http).expect("an address");
     let admin = server.admin_address().expect("an address");
     let running = tokio::spawn(server.run());
     let export = async |token: &str| Export::traces(Form::Json, token).send_to(http).await.assert_success(Form::Json);
