@@ -93,12 +93,14 @@ const SQLITE: Files = &[
     ("lifecycle", include_str!("migrations/sqlite/0002_lifecycle.sql")),
     ("webhooks", include_str!("migrations/sqlite/0003_webhooks.sql")),
     ("idempotent_answers", include_str!("migrations/sqlite/0004_idempotent_answers.sql")),
+    ("attention", include_str!("migrations/sqlite/0005_attention.sql")),
 ];
 const POSTGRES: Files = &[
     ("first", include_str!("migrations/postgres/0001_first.sql")),
     ("lifecycle", include_str!("migrations/postgres/0002_lifecycle.sql")),
     ("webhooks", include_str!("migrations/postgres/0003_webhooks.sql")),
     ("idempotent_answers", include_str!("migrations/postgres/0004_idempotent_answers.sql")),
+    ("attention", include_str!("migrations/postgres/0005_attention.sql")),
 ];
 
 #[cfg(test)]

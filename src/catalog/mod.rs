@@ -28,7 +28,7 @@ pub use keys::{Hygiene, ImportFault, ImportedKey, KeyFilter, Keys, Notice, Revie
 pub use open::{CatalogSettings, OpenError, connect, migrate};
 pub use projects::{EnvironmentEdit, Grid, Project, ProjectEdit, Projects};
 pub use roles::Roles;
-pub use secrets::Secrets;
+pub use secrets::{KEY_OF_DIGEST, Secrets};
 pub use webhooks::{Deliveries, Happened, MAX_WEBHOOKS, Subscriber, Webhooks};
 
 pub mod issue;

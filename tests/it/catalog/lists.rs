@@ -127,10 +127,19 @@ fn passes(filter: &KeyFilter, key: &Key, now: Timestamp) -> bool {
         && filter.expires_before.is_none_or(|before| key.expires_at.is_some_and(|at| at < before))
 }
 
-fn compare(order: Order, left: &Key, right: &Key) -> Ordering {
+fn compare(filter: &KeyFilter, left: &Key, right: &Key) -> Ordering {
     let used = |key: &Key| key.last_used().map_or(at(i64::MIN), |used| used.last_at);
     let expiry = |key: &Key| key.expires_at.unwrap_or(at(i64::MAX));
+    let secret = |key: &Key| key.secrets.iter().find(|one| one.retires_at.is_none()).map(|one| one.created_at);
+    let idle = |key: &Key| key.last_used().map_or(key.created_at, |used| used.last_at);
+    let order = filter.order;
     let way = match order.by {
+        OrderBy::Attention => match filter.attention {
+            Some(Flag::Expiring | Flag::ExpiringSoon | Flag::ExpiringNow) => expiry(left).cmp(&expiry(right)),
+            Some(Flag::Unused45 | Flag::Unused90) => idle(left).cmp(&idle(right)),
+            Some(Flag::RotationDue) => secret(left).cmp(&secret(right)),
+            Some(Flag::NeverUsed | Flag::Weak | Flag::Exposed) | None => left.created_at.cmp(&right.created_at),
+        },
         OrderBy::CreatedAt => left.created_at.cmp(&right.created_at),
         OrderBy::Name => folded(&left.name).cmp(&folded(&right.name)),
         OrderBy::LastUsedAt => used(left).cmp(&used(right)),
@@ -171,7 +180,7 @@ async fn any_filter_in_any_order_lists_what_the_domain_says(fresh: Arc<Fresh>) {
     for _ in 0..600 {
         let (filter, now) = (any_filter(&dice), dice.instant());
         let mut expected: Vec<_> = keys.iter().filter(|key| passes(&filter, key, now)).collect();
-        expected.sort_by(|left, right| compare(filter.order, left, right));
+        expected.sort_by(|left, right| compare(&filter, left, right));
         let found = pages(&*catalog, &filter, now, 1 + u32::from(dice.below(9))).await;
         assert_eq!(ids(&found), ids(expected.iter().copied()), "{filter:?} at {now:?}");
         for (found, expected) in found.iter().zip(expected) {
@@ -233,7 +242,7 @@ async fn a_flag_lists_the_keys_that_have_it(fresh: Arc<Fresh>) {
             let with_more = KeyFilter { attention: Some(flag), order, ..any_filter(&dice) };
             for filter in [all, with_more] {
                 let mut expected: Vec<_> = keys.iter().filter(has).filter(|key| passes(&filter, key, now)).collect();
-                expected.sort_by(|left, right| compare(filter.order, left, right));
+                expected.sort_by(|left, right| compare(&filter, left, right));
                 let found = pages(&*catalog, &filter, now, 7).await;
                 assert_eq!(ids(&found), ids(expected), "{filter:?}");
             }
