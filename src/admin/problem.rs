@@ -341,7 +341,7 @@ impl From<CatalogError> for Problem {
             CatalogError::RetentionNotOver { .. } => Self::new(Code::RetentionNotOver, detail),
             CatalogError::LastOwner => Self::new(Code::LastOwner, detail),
             CatalogError::Refused(_) => Self::new(Code::GrantRefused, detail),
-            CatalogError::ActorGone => Self::new(Code::PermissionDenied, detail),
+            CatalogError::ActorGone | CatalogError::PermissionGone { .. } => Self::new(Code::PermissionDenied, detail),
             CatalogError::ChangeRefused(refused) => match refused {
                 ChangeRefused::Revoked => Self::new(Code::KeyRevoked, detail),
                 ChangeRefused::Expired => Self::new(Code::KeyExpired, detail),

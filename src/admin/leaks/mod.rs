@@ -24,7 +24,7 @@ use super::{AdminState, hexadecimal};
 use crate::catalog::CatalogError;
 use crate::domain::audit::{Actor, Via};
 use crate::domain::key::{ChangeRefused, SecretMark};
-use crate::domain::{Key, KeyChange, LeakPolicy, SecretState, Timestamp, TokenKind};
+use crate::domain::{Key, KeyChange, LeakPolicy, Permissions, SecretState, Timestamp, TokenKind};
 pub use signature::{PublicKeys, PublicKeysError};
 
 /// Whose reports are taken, and what follows from them.
@@ -120,6 +120,7 @@ pub(in crate::admin) async fn handler(
                 key: None,
                 secret: None,
                 name: String::new(),
+                needs: Permissions::default(),
                 via: Via::Api,
                 address,
                 user_agent: None,
