@@ -122,10 +122,14 @@ const DIGESTS: usize = 4;
 
 async fn touch_key(connection: &mut AnyConnection, of_key: &[LastUse]) -> Result<(), CatalogError> {
     let Some(last) = of_key.iter().max_by_key(|used| used.last_at) else { return Ok(()) };
-    let update =
-        query("UPDATE keys SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)")
-            .bind(last.key.to_string())
-            .bind(last.last_at.micros());
+    // It is written in any case, so that the key is taken before its secrets.
+    let update = query(
+        "UPDATE keys
+         SET last_used_at = CASE WHEN last_used_at > $2 THEN last_used_at ELSE $2 END
+         WHERE id = $1",
+    )
+    .bind(last.key.to_string())
+    .bind(last.last_at.micros());
     update.execute(connection).await?;
     Ok(())
 }
