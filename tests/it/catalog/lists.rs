@@ -16,6 +16,7 @@ use super::{Fresh, at, by, key, on_both, secret, slug, tenant, with_grids};
 on_both!(
     any_filter_in_any_order_lists_what_the_domain_says,
     a_flag_lists_the_keys_that_have_it,
+    rotation_is_due_in_many_environments,
     a_name_is_found_by_its_beginning_in_any_case,
     pages_stay_where_they_were_while_keys_come_and_go,
     a_cursor_is_refused_in_another_list,
@@ -247,6 +248,31 @@ async fn a_flag_lists_the_keys_that_have_it(fresh: Arc<Fresh>) {
                 assert_eq!(ids(&found), ids(expected), "{filter:?}");
             }
         }
+    }
+}
+
+/// The keys of each environment are a part of the statement, as long as there are no more parts than SQLite takes.
+async fn rotation_is_due_in_many_environments(fresh: Arc<Fresh>) {
+    let catalog = with_grids(&fresh).await;
+    let dice = Dice(SeededRandom::new(8));
+    let keys: Vec<_> = (0..40).map(|number| flagged(&dice, number)).collect();
+    for key in &keys {
+        catalog.create_key(key, Action::KeyCreated, &by(1_000)).await.expect("a key");
+    }
+    let now = at(TODAY);
+    let order = Order { by: OrderBy::Attention, descending: true };
+    let filter = KeyFilter { attention: Some(Flag::RotationDue), order, ..KeyFilter::default() };
+    for more in [0..396, 396..500] {
+        let environments = more.map(|number| format!("('more-{number}', 'm{number}', 'More', 90, 0)"));
+        let environments = environments.collect::<Vec<_>>().join(", ");
+        let insert = "INSERT INTO environments (slug, code, name, rotation_days, created_at) VALUES";
+        fresh.execute(&format!("{insert} {environments}")).await;
+        let policy = RotationPolicy::new(&catalog.environments().await.expect("environments"));
+        let is_due = |key: &&Key| attention(key, &policy, now).contains(&Flag::RotationDue);
+        let mut expected: Vec<_> = keys.iter().filter(is_due).collect();
+        assert!((3..40).contains(&expected.len()), "{} are due", expected.len());
+        expected.sort_by(|left, right| compare(&filter, left, right));
+        assert_eq!(ids(&pages(&*catalog, &filter, now, 7).await), ids(expected));
     }
 }
 
