@@ -2,6 +2,7 @@
 //! that everything can be told at once.
 
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use serde_path_to_error::{Path, Segment};
 
@@ -14,24 +15,61 @@ const MAX_DEPTH: usize = 8;
 /// How many faults of form are told of one body.
 const MAX_FAULTS: usize = 100;
 
+/// How many are of one row of a list: as many as it can have fields, and some.
+const MAX_ROW_FAULTS: usize = 20;
+
 /// The object in `bytes`, and what is wrong with it so far; its bad fields are read as if they were absent. `fixed` names fields that
 /// are known but not to be sent, each with what to do instead.
 ///
 /// # Errors
 /// Where it is no JSON, no object, or has too many faults.
 pub(super) fn object<T: DeserializeOwned>(bytes: &[u8], fixed: &[(&str, &str)]) -> Result<(T, Check), Problem> {
+    read(bytes, fixed, "the body", MAX_FAULTS)
+}
+
+/// The items of the list `name` in the object in `bytes`, which has no other fields, as they stand there: to be read one by one, so that
+/// nothing in one of them hides the others. `None` without the list.
+///
+/// # Errors
+/// Where it is no JSON or no object.
+pub(super) fn list<'a>(bytes: &'a [u8], name: &str) -> Result<(Option<Vec<&'a RawValue>>, Check), Problem> {
     let mut check = Check::default();
-    let mut tree = tree(bytes, &mut check)?;
-    let Value::Object(fields) = &mut tree else {
-        let (detail, fix) = ("the body is not a JSON object".to_owned(), "send an object".to_owned());
-        return Err(Problem::invalid(vec![FieldError { place: Place::Pointer(String::new()), detail, fix }]));
-    };
+    let mut source = serde_json::Deserializer::from_slice(bytes);
+    let read = source.deserialize_any(Fields { name, check: &mut check });
+    let found = read.and_then(|found| source.end().map(|()| found));
+    let found = found.map_err(|error| if error.is_data() { no_object("the body") } else { unreadable(&[], &error) })?;
+    let Some(found) = found.filter(|found| found.get() != "null") else { return Ok((None, check)) };
+    let items = serde_json::from_str(found.get());
+    if items.is_err() {
+        check.refuse(Place::field(name), "it is not a list", "send a list");
+    }
+    Ok((items.ok(), check))
+}
+
+/// The object that is one item of a list, as [`object`].
+///
+/// # Errors
+/// As [`object`].
+pub(super) fn row<T: DeserializeOwned>(item: &RawValue) -> Result<(T, Check), Problem> {
+    read(item.get().as_bytes(), &[], "it", MAX_ROW_FAULTS)
+}
+
+/// `what` is to be an object.
+fn read<T: DeserializeOwned>(
+    bytes: &[u8],
+    fixed: &[(&str, &str)],
+    what: &str,
+    most: usize,
+) -> Result<(T, Check), Problem> {
+    let mut check = Check::default();
+    let mut tree = tree(bytes, &mut check, most)?;
+    let Value::Object(fields) = &mut tree else { return Err(no_object(what)) };
     for (name, instead) in fixed {
         if fields.remove(*name).is_some() {
             check.refuse(Place::field(name), "it is not changed by an edit", *instead);
         }
     }
-    for _ in 0..MAX_FAULTS {
+    for _ in 0..most {
         let error = match serde_path_to_error::deserialize(&tree) {
             Ok(value) => return Ok((value, check)),
             Err(error) => error,
@@ -53,10 +91,52 @@ enum Step {
     Index(usize),
 }
 
-/// Every value in `bytes`; of a field that is there twice the first.
-fn tree(bytes: &[u8], check: &mut Check) -> Result<Value, Problem> {
+fn no_object(what: &str) -> Problem {
+    let (detail, fix) = (format!("{what} is not a JSON object"), "send an object".to_owned());
+    Problem::invalid(vec![FieldError { place: Place::Pointer(String::new()), detail, fix }])
+}
+
+/// What stands for one field of an object that has no others.
+struct Fields<'a> {
+    name: &'a str,
+    check: &'a mut Check,
+}
+
+impl<'de> Visitor<'de> for Fields<'_> {
+    type Value = Option<&'de RawValue>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        let mut faults = 0;
+        while let Some(name) = fields.next_key::<String>()? {
+            let value = fields.next_value()?;
+            if name == self.name && found.is_none() {
+                found = Some(value);
+                continue;
+            }
+            let (what, fix) = if name == self.name {
+                ("duplicate", "send each field once".to_owned())
+            } else {
+                ("unknown", format!("send `{}`", self.name))
+            };
+            faults += 1;
+            if faults <= MAX_FAULTS {
+                let place = Place::Pointer(pointer(&[Step::Key(name.clone())]));
+                self.check.refuse(place, format!("{what} field `{name}`"), fix);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Every value in `bytes`; of a field that is there twice the first. At most `most` faults are noted.
+fn tree(bytes: &[u8], check: &mut Check, most: usize) -> Result<Value, Problem> {
     let mut source = serde_json::Deserializer::from_slice(bytes);
-    let mut reading = Reading { path: Vec::new(), check, faults: 0, deep: Vec::new() };
+    let mut reading = Reading { path: Vec::new(), check, faults: 0, most, deep: Vec::new() };
     let read = Node(&mut reading).deserialize(&mut source).and_then(|value| source.end().map(|()| value));
     let Reading { path, deep, .. } = reading;
     let mut value = read.map_err(|error| unreadable(&path, &error))?;
@@ -72,6 +152,7 @@ struct Reading<'a> {
     path: Vec<Step>,
     check: &'a mut Check,
     faults: usize,
+    most: usize,
     /// What lies too deep, and is not read.
     deep: Vec<Vec<Step>>,
 }
@@ -79,7 +160,7 @@ struct Reading<'a> {
 impl Reading<'_> {
     fn note(&mut self, detail: String, fix: &str) {
         self.faults += 1;
-        if self.faults <= MAX_FAULTS {
+        if self.faults <= self.most {
             self.check.refuse(Place::Pointer(pointer(&self.path)), detail, fix);
         }
     }
@@ -310,6 +391,47 @@ mod tests {
         }
     }
 
+    /// Rows are read one by one: what cannot be read in one of them is told of it alone.
+    #[test]
+    fn rows_stand_for_themselves() {
+        let text =
+            r#"{"rows": [{"id": "a"}, {"id": "\ud800"}, [1], {"id": "b", "id": "c", "x": {}}], "x/y": [], "rows": 5}"#;
+        let (rows, check) = list(text.as_bytes(), "rows").unwrap_or_else(|problem| panic!("{problem:?}"));
+        let places = |problem: Problem| problem.errors.iter().map(|error| error.place.to_string()).collect::<Vec<_>>();
+        assert_eq!(places(check.problem()), ["/x~1y", "/rows"]);
+        let rows = rows.expect("a list");
+        let read = |index: usize| row::<Row>(rows[index]).map(|(row, check)| (row.id, places(check.problem())));
+        assert_eq!(read(0).ok(), Some((Some("a".to_owned()), Vec::new())));
+        assert_eq!(read(1).map_err(places), Err(vec!["/id".to_owned()]));
+        assert_eq!(read(2).map_err(|problem| problem.detail), Err("the body: it is not a JSON object".to_owned()));
+        assert_eq!(read(3).ok(), Some((Some("b".to_owned()), vec!["/id".to_owned(), "/x".to_owned()])));
+        let many = (0..30).fold(String::new(), |many, number| many + &format!("\"x{number}\":0,"));
+        let item = RawValue::from_string(format!("{{{many}\"id\":\"a\"}}")).expect("JSON");
+        assert_eq!(row::<Row>(&item).map(|_| ()).map_err(|problem| problem.errors.len()), Err(MAX_ROW_FAULTS));
+    }
+
+    #[test]
+    fn a_list_is_in_an_object() {
+        let read = |text: &str| list(text.as_bytes(), "rows").map(|(rows, check)| (rows.map(|rows| rows.len()), check));
+        for (text, found, faults) in [
+            ("{}", None, 0),
+            (r#"{"rows": null}"#, None, 0),
+            (r#"{"rows": {}}"#, None, 1),
+            (r#"{"rows": []}"#, Some(0), 0),
+            (r#"{"rows": [1, [2, 3]]}"#, Some(2), 0),
+        ] {
+            let (rows, check) = read(text).unwrap_or_else(|problem| panic!("{problem:?}"));
+            assert_eq!((rows, check.problem().errors.len()), (found, faults), "{text}");
+        }
+        let refused = |text: &str| read(text).map(|_| ()).map_err(|problem| problem.code);
+        for text in ["[]", "null", "5", "\"rows\""] {
+            assert_eq!(refused(text), Err(Code::Invalid), "{text}");
+        }
+        for text in ["", "{", "{} x", r#"{"rows": [1,]}"#, r#"{"rows": ["\q"]}"#] {
+            assert_eq!(refused(text), Err(Code::BodyMalformed), "{text}");
+        }
+    }
+
     #[test]
     fn depth_and_number_of_faults_have_a_limit() {
         let deep = format!("{{\"name\":{}{},\"count\":7}}", "[".repeat(20_000), "]".repeat(20_000));
@@ -333,6 +455,7 @@ mod tests {
         #[test]
         fn any_text_is_read_or_refused(text in "\\PC*|[{}\\[\\]\",:a-z0-9 \\\\]{0,80}") {
             let _ = object::<Body>(text.as_bytes(), &[]);
+            let _ = list(text.as_bytes(), "rows");
         }
     }
 }
