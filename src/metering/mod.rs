@@ -3,15 +3,21 @@
 //! The path of an export tells [`Books`] of two moments: whose the export is, once that is proved, and what became of it. Every
 //! export has exactly one of the second. Nothing here waits for anything.
 
+pub mod usage;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::{KeyId, Origin, Refusal, Signal, Tenant, Timestamp, Transport};
+use crate::domain::{KeyId, Origin, Reason, Refusal, Signal, Tenant, Timestamp, Transport};
+use usage::Usage;
 
 /// Everything that is remembered of exports.
 #[derive(Debug, Default)]
-pub struct Books {}
+pub struct Books {
+    /// How much came in and what became of it.
+    pub usage: Usage,
+}
 
 /// An export whose sender has proved possession of a secret.
 #[derive(Clone, Debug)]
@@ -69,6 +75,8 @@ pub struct Decided<'a> {
     pub measured: Option<Measured>,
     /// Who sent it, by its own account; `None` where the body was not read to its end.
     pub origin: Option<&'a Origin>,
+    /// Why a limit that is only watched would have refused it.
+    pub would_refuse: Option<Reason>,
     /// What became of it.
     pub outcome: Outcome<'a>,
 }
@@ -78,5 +86,7 @@ impl Books {
     pub fn identified(&self, _at: Timestamp, _signal: Signal, _identified: &Identified) {}
 
     /// An export has ended.
-    pub fn decided(&self, _decided: &Decided<'_>) {}
+    pub fn decided(&self, decided: &Decided<'_>) {
+        self.usage.decided(decided);
+    }
 }

@@ -42,7 +42,7 @@ use crate::catalog::{self, Catalog};
 use crate::config::{Config, pepper};
 use crate::domain::Transport;
 use crate::domain::uses::Uses;
-use crate::domain::{Budget, Clock, Random};
+use crate::domain::{Budget, Clock, Random, RecordId};
 use crate::ingest::Gate;
 use crate::ingest::key_cache::KeyCache;
 use crate::metering::Books;
@@ -56,6 +56,7 @@ use crate::storage::open::Storage;
 pub use crate::storage::quarantine::{Quarantine, SetAside};
 use crate::upkeep::hygiene::Inspector;
 use crate::upkeep::sweep::Sweeper;
+use crate::upkeep::usage::UsageKeeper;
 use crate::upkeep::uses::UseKeeper;
 use crate::upkeep::webhooks::courier::Courier;
 use connections::Connections;
@@ -64,7 +65,7 @@ use refused::Refused;
 pub use settings::catalog_settings;
 use settings::{
     admin_limits, connection_limits, cors, credential_headers, export_limits, forwarding, key_cache_settings, leaks,
-    storage_settings, webhook_sender,
+    storage_settings, usage, usage_teller, webhook_sender,
 };
 use slots::Slots;
 use upkeep::Upkeep;
@@ -88,6 +89,7 @@ pub struct Server {
     deliverer: Deliverer,
     forwarders: Vec<Forwarder>,
     upkeep: (Courier, Inspector),
+    usage: UsageKeeper,
     connections: Connections,
     listeners: Listeners,
     stop: CancellationToken,
@@ -154,6 +156,7 @@ impl Server {
         );
         let keys = Arc::new(KeyCache::new(Arc::clone(&catalog), Arc::clone(&clock), key_cache_settings(&config)));
         let uses = Arc::new(Uses::new(config.keys.last_used_entries));
+        let books = Arc::new(Books { usage: usage(&config.usage) });
         let gate = Arc::new(Gate {
             keys: Arc::clone(&keys),
             peppers: Arc::clone(&peppers),
@@ -166,7 +169,7 @@ impl Server {
             clock: Arc::clone(&clock),
             random: Arc::clone(&random),
             metrics: Arc::clone(&metrics),
-            books: Arc::new(Books::default()),
+            books: Arc::clone(&books),
             stopping: stop.clone(),
         });
         let open = connections.clone();
@@ -180,6 +183,15 @@ impl Server {
         let unwritten = Arc::clone(&uses);
         metrics
             .gauge("unwritten_uses", "Secrets whose last use is not written down yet", move || unwritten.len() as u64);
+        let unwritten = Arc::clone(&books);
+        metrics.gauge(
+            "unwritten_usage",
+            "Minutes of keys and signals whose usage is not written down yet",
+            move || unwritten.usage.len() as u64,
+        );
+        let writer = RecordId::new(clock.now(), &*random).context("random bytes")?;
+        let interval = config.usage.flush_interval.0;
+        let usage = UsageKeeper::new(books, Arc::clone(&catalog), Arc::clone(&clock), interval, writer);
 
         let sender = Arc::new(webhook_sender(&config, &peppers, &clock)?);
         let courier =
@@ -213,6 +225,7 @@ impl Server {
             deliverer,
             forwarders,
             upkeep: (courier, inspector),
+            usage,
             connections,
             listeners,
             stop,
@@ -275,6 +288,7 @@ impl Server {
             mut deliverer,
             forwarders,
             upkeep: (courier, inspector),
+            usage,
             connections,
             listeners,
             stop,
@@ -296,7 +310,8 @@ impl Server {
         }
 
         let sweeper = Sweeper { catalog: Arc::clone(&catalog), clock: Arc::clone(&gate.clock) };
-        let upkeep = Upkeep::begin(courier, inspector, sweeper, &crashed);
+        let teller = usage_teller(&config.usage, &catalog, &gate.clock);
+        let upkeep = Upkeep::begin(courier, inspector, sweeper, teller, &crashed);
 
         let Listeners { ingest, admin: admin_port, certificates } = listeners;
         let _reloading = AbortOnDropHandle::new(tokio::spawn(certificates.reload(config.clone())));
@@ -310,6 +325,9 @@ impl Server {
         let (keeper, uses_closed) = (use_keeper.clone(), CancellationToken::new());
         let (told, failed) = (uses_closed.clone(), crashed.clone());
         let keeping = tokio::spawn(essential("uses", failed, async move { keeper.run(&told).await }));
+        let usage = Arc::new(usage);
+        let (keeper, told, failed) = (Arc::clone(&usage), uses_closed.clone(), crashed.clone());
+        let counting = tokio::spawn(essential("usage", failed, async move { keeper.run(&told).await }));
         let listeners = TaskTracker::new();
         let (health, others) = others::services()?;
         for listener in ingest {
@@ -356,7 +374,13 @@ impl Server {
             Ok(Err(error)) => tracing::warn!(%error, "when keys were last used is not written down"),
             Err(_) => tracing::warn!("when keys were last used is not written down: the catalog takes too long"),
         }
-        if by_itself || committed.is_err() || administered.is_err() || kept.is_err() {
+        let counted = counting.await;
+        match tokio::time::timeout(USES_GRACE, usage.flush()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the last usage is not written down"),
+            Err(_) => tracing::warn!("the last usage is not written down: the catalog takes too long"),
+        }
+        if by_itself || committed.is_err() || administered.is_err() || kept.is_err() || counted.is_err() {
             bail!("a task that the gate cannot do without has ended by itself");
         }
         Ok(())
@@ -403,7 +427,7 @@ const ADMIN_CONNECTIONS: usize = 64;
 /// How long requests to the admin listener may take to finish at the very end.
 const ADMIN_GRACE: std::time::Duration = std::time::Duration::from_secs(2);
 
-/// How long it may take at the very end to write down when keys were last used.
+/// How long it may take at the very end to write down when keys were last used, and as long for usage.
 const USES_GRACE: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// What delivery does, in the metrics.

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use crate::shutdown::essential;
 use crate::upkeep::hygiene::Inspector;
 use crate::upkeep::sweep::Sweeper;
+use crate::upkeep::usage::told::UsageTeller;
 use crate::upkeep::webhooks::courier::Courier;
 
 /// What runs beside the listeners.
@@ -17,7 +18,13 @@ pub(super) struct Upkeep {
 
 impl Upkeep {
     /// Begins the work; `crashed` is cancelled where it ends by itself.
-    pub(super) fn begin(courier: Courier, inspector: Inspector, sweeper: Sweeper, crashed: &CancellationToken) -> Self {
+    pub(super) fn begin(
+        courier: Courier,
+        inspector: Inspector,
+        sweeper: Sweeper,
+        teller: UsageTeller,
+        crashed: &CancellationToken,
+    ) -> Self {
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
         let told = stop.clone();
         tasks.spawn(essential("webhooks", crashed.clone(), async move { courier.run(&told).await }));
@@ -25,6 +32,8 @@ impl Upkeep {
         tasks.spawn(essential("hygiene", crashed.clone(), async move { inspector.run(&told).await }));
         let told = stop.clone();
         tasks.spawn(essential("sweeping", crashed.clone(), async move { sweeper.run(&told).await }));
+        let told = stop.clone();
+        tasks.spawn(essential("telling of usage", crashed.clone(), async move { teller.run(&told).await }));
         Self { stop, tasks }
     }
 
