@@ -93,6 +93,7 @@ impl Usage {
     }
 
     /// Everything that was counted since this was last called.
+    #[must_use]
     pub fn take(&self) -> Vec<Counted> {
         let mut counted = Vec::new();
         for shard in self.shards.iter().flatten() {
@@ -109,11 +110,13 @@ impl Usage {
     }
 
     /// How many minutes of keys and signals wait to be written down.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.shards.iter().flatten().map(|shard| lock(shard).minutes).sum()
     }
 
     /// Whether nothing waits.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

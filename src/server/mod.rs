@@ -42,7 +42,7 @@ use crate::catalog::{self, Catalog};
 use crate::config::{Config, pepper};
 use crate::domain::Transport;
 use crate::domain::uses::Uses;
-use crate::domain::{Budget, Clock, Random, RecordId};
+use crate::domain::{Budget, Clock, Random};
 use crate::ingest::Gate;
 use crate::ingest::key_cache::KeyCache;
 use crate::metering::Books;
@@ -65,7 +65,7 @@ use refused::Refused;
 pub use settings::catalog_settings;
 use settings::{
     admin_limits, connection_limits, cors, credential_headers, export_limits, forwarding, key_cache_settings, leaks,
-    storage_settings, usage, usage_teller, webhook_sender,
+    storage_settings, usage, usage_keeper, usage_teller, webhook_sender,
 };
 use slots::Slots;
 use upkeep::Upkeep;
@@ -88,8 +88,7 @@ pub struct Server {
     committer: Committer,
     deliverer: Deliverer,
     forwarders: Vec<Forwarder>,
-    upkeep: (Courier, Inspector),
-    usage: UsageKeeper,
+    upkeep: (Courier, Inspector, UsageKeeper),
     connections: Connections,
     listeners: Listeners,
     stop: CancellationToken,
@@ -189,9 +188,7 @@ impl Server {
             "Minutes of keys and signals whose usage is not written down yet",
             move || unwritten.usage.len() as u64,
         );
-        let writer = RecordId::new(clock.now(), &*random).context("random bytes")?;
-        let interval = config.usage.flush_interval.0;
-        let usage = UsageKeeper::new(books, Arc::clone(&catalog), Arc::clone(&clock), interval, writer);
+        let usage = usage_keeper(&config.usage, books, &catalog, &world)?;
 
         let sender = Arc::new(webhook_sender(&config, &peppers, &clock)?);
         let courier =
@@ -224,8 +221,7 @@ impl Server {
             committer,
             deliverer,
             forwarders,
-            upkeep: (courier, inspector),
-            usage,
+            upkeep: (courier, inspector, usage),
             connections,
             listeners,
             stop,
@@ -287,8 +283,7 @@ impl Server {
             committer,
             mut deliverer,
             forwarders,
-            upkeep: (courier, inspector),
-            usage,
+            upkeep: (courier, inspector, usage),
             connections,
             listeners,
             stop,
@@ -311,7 +306,7 @@ impl Server {
 
         let sweeper = Sweeper { catalog: Arc::clone(&catalog), clock: Arc::clone(&gate.clock) };
         let teller = usage_teller(&config.usage, &catalog, &gate.clock);
-        let upkeep = Upkeep::begin(courier, inspector, sweeper, teller, &crashed);
+        let upkeep = Upkeep::begin(courier, inspector, sweeper, (usage, teller), &crashed);
 
         let Listeners { ingest, admin: admin_port, certificates } = listeners;
         let _reloading = AbortOnDropHandle::new(tokio::spawn(certificates.reload(config.clone())));
@@ -325,9 +320,6 @@ impl Server {
         let (keeper, uses_closed) = (use_keeper.clone(), CancellationToken::new());
         let (told, failed) = (uses_closed.clone(), crashed.clone());
         let keeping = tokio::spawn(essential("uses", failed, async move { keeper.run(&told).await }));
-        let usage = Arc::new(usage);
-        let (keeper, told, failed) = (Arc::clone(&usage), uses_closed.clone(), crashed.clone());
-        let counting = tokio::spawn(essential("usage", failed, async move { keeper.run(&told).await }));
         let listeners = TaskTracker::new();
         let (health, others) = others::services()?;
         for listener in ingest {
@@ -374,13 +366,7 @@ impl Server {
             Ok(Err(error)) => tracing::warn!(%error, "when keys were last used is not written down"),
             Err(_) => tracing::warn!("when keys were last used is not written down: the catalog takes too long"),
         }
-        let counted = counting.await;
-        match tokio::time::timeout(USES_GRACE, usage.flush()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the last usage is not written down"),
-            Err(_) => tracing::warn!("the last usage is not written down: the catalog takes too long"),
-        }
-        if by_itself || committed.is_err() || administered.is_err() || kept.is_err() || counted.is_err() {
+        if by_itself || committed.is_err() || administered.is_err() || kept.is_err() {
             bail!("a task that the gate cannot do without has ended by itself");
         }
         Ok(())
@@ -427,7 +413,7 @@ const ADMIN_CONNECTIONS: usize = 64;
 /// How long requests to the admin listener may take to finish at the very end.
 const ADMIN_GRACE: std::time::Duration = std::time::Duration::from_secs(2);
 
-/// How long it may take at the very end to write down when keys were last used, and as long for usage.
+/// How long it may take at the very end to write down when keys were last used.
 const USES_GRACE: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// What delivery does, in the metrics.

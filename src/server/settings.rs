@@ -18,12 +18,13 @@ use crate::admin::leaks::{Leaks, PublicKeys};
 use crate::admin::limits::LimitSettings;
 use crate::catalog::{Catalog, CatalogSettings};
 use crate::config::{Config, ForwardConfig, LeaksConfig, UsageConfig};
-use crate::domain::Clock;
 use crate::domain::secret::Peppers;
 use crate::domain::usage::Step;
+use crate::domain::{Clock, RecordId};
 use crate::ingest::ExportLimits;
 use crate::ingest::cors::Cors;
 use crate::ingest::key_cache::KeyCacheSettings;
+use crate::metering::Books;
 use crate::metering::usage::Usage;
 use crate::observe::metrics::Metrics;
 use crate::otlp::scan::ScanLimits;
@@ -33,6 +34,7 @@ use crate::storage::forward::{ForwardSettings, Forwarding};
 use crate::storage::log::LogSettings;
 use crate::storage::open::StorageSettings;
 use crate::storage::route::DestinationId;
+use crate::upkeep::usage::UsageKeeper;
 use crate::upkeep::usage::told::UsageTeller;
 use crate::upkeep::webhooks::send::Sender;
 use crate::upkeep::webhooks::target::{Policy, SystemResolver};
@@ -63,6 +65,18 @@ pub(super) fn admin_limits(config: &Config) -> LimitSettings {
 /// What counts usage.
 pub(super) fn usage(config: &UsageConfig) -> Usage {
     if config.enabled { Usage::new(config.entries) } else { Usage::off() }
+}
+
+/// What writes usage down.
+pub(super) fn usage_keeper(
+    config: &UsageConfig,
+    books: Arc<Books>,
+    catalog: &Arc<dyn Catalog>,
+    world: &World,
+) -> Result<UsageKeeper> {
+    let writer = RecordId::new(world.clock.now(), &*world.random).context("random bytes")?;
+    let (catalog, clock) = (Arc::clone(catalog), Arc::clone(&world.clock));
+    Ok(UsageKeeper::new(books, catalog, clock, config.flush_interval.0, writer))
 }
 
 /// An hour is told of when it is written down on every node, and a minute later.

@@ -31,6 +31,7 @@ use super::problem::ProblemView;
         (name = "members", description = "People"),
         (name = "roles", description = "Named sets of permissions"),
         (name = "audit", description = "Who did what"),
+        (name = "usage", description = "How much came in and what became of it"),
         (name = "description", description = "This description"),
     ),
 )]

@@ -13,6 +13,7 @@ mod opening;
 mod plans;
 mod roles;
 mod secrets;
+mod usage;
 mod webhooks;
 mod whole;
 
