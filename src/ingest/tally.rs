@@ -10,7 +10,7 @@ use http::{HeaderMap, header};
 use super::Gate;
 use super::append::Stored;
 use crate::domain::uses::MAX_USER_AGENT_LENGTH;
-use crate::domain::{Clock, KeyId, Origin, Reason, Refusal, Signal, Timestamp, Transport};
+use crate::domain::{Clock, KeyId, Origin, Refusal, Signal, Timestamp, Transport};
 use crate::metering::{Books, Decided, Identified, Measured, Outcome};
 use crate::observe::metrics::Metrics;
 
@@ -33,7 +33,6 @@ struct Open {
     identified: Option<Identified>,
     measured: Option<Measured>,
     origin: Option<Origin>,
-    would_refuse: Option<Reason>,
 }
 
 impl Tally {
@@ -62,7 +61,6 @@ impl Tally {
             identified: None,
             measured: None,
             origin: None,
-            would_refuse: None,
         };
         Self { open: Some(Box::new(open)) }
     }
@@ -89,13 +87,6 @@ impl Tally {
     pub fn measured(&mut self, measured: Measured, origin: Origin) {
         if let Some(open) = &mut self.open {
             (open.measured, open.origin) = (Some(measured), Some(origin));
-        }
-    }
-
-    /// A limit that is only watched would have refused it.
-    pub fn would_refuse(&mut self, reason: Reason) {
-        if let Some(open) = &mut self.open {
-            open.would_refuse = Some(reason);
         }
     }
 
@@ -148,8 +139,8 @@ impl Open {
             identified: self.identified.as_ref(),
             measured: self.measured,
             origin: self.origin.as_ref(),
-            would_refuse: self.would_refuse,
             outcome,
+            would_refuse: false,
         });
     }
 }

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::{KeyId, Origin, Reason, Refusal, Signal, Tenant, Timestamp, Transport};
+use crate::domain::{KeyId, Origin, Refusal, Signal, Tenant, Timestamp, Transport};
 use usage::Usage;
 
 /// Everything that is remembered of exports.
@@ -75,10 +75,10 @@ pub struct Decided<'a> {
     pub measured: Option<Measured>,
     /// Who sent it, by its own account; `None` where the body was not read to its end.
     pub origin: Option<&'a Origin>,
-    /// Why a limit that is only watched would have refused it.
-    pub would_refuse: Option<Reason>,
     /// What became of it.
     pub outcome: Outcome<'a>,
+    /// Whether it was accepted although a limit that is not enforced had nothing left.
+    pub would_refuse: bool,
 }
 
 impl Books {

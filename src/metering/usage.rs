@@ -81,7 +81,7 @@ impl Usage {
             Outcome::Gone => Fate::Gone,
             Outcome::Refused(refusal) => Fate::Refused(refusal.reason),
         };
-        let watched = decided.would_refuse.filter(|_| fate == Fate::Accepted).map(|_| Fate::WouldRefuse);
+        let watched = (decided.would_refuse && fate == Fate::Accepted).then_some(Fate::WouldRefuse);
         let key = decided.identified.map(|identified| identified.key);
         let tenant = decided.identified.map(|identified| &identified.tenant);
         let minute = Step::Minute.start(decided.at);
@@ -209,8 +209,8 @@ mod tests {
             identified,
             measured: Some(Measured { items: 1, wire_bytes: 2, bytes: 3 }),
             origin: None,
-            would_refuse: None,
             outcome,
+            would_refuse: false,
         }
     }
 
@@ -250,11 +250,10 @@ mod tests {
     fn what_would_have_been_refused_counts_besides() {
         let usage = Usage::default();
         let one = identified(1);
-        let watched = Some(Reason::RateLimited);
-        usage.decided(&Decided { would_refuse: watched, ..decided(0, Some(&one), Outcome::Accepted) });
+        usage.decided(&Decided { would_refuse: true, ..decided(0, Some(&one), Outcome::Accepted) });
         // It was charged, and came to nothing.
         let refusal = Refusal::new(Reason::LogUnavailable);
-        usage.decided(&Decided { would_refuse: watched, ..decided(0, Some(&one), Outcome::Refused(&refusal)) });
+        usage.decided(&Decided { would_refuse: true, ..decided(0, Some(&one), Outcome::Refused(&refusal)) });
         let counted = usage.take();
         assert_eq!((exports(&counted, Fate::WouldRefuse), exports(&counted, Fate::Accepted)), (1, 1));
     }

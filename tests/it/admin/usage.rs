@@ -44,8 +44,8 @@ pub(crate) fn count(books: &Books, sent: Sent) {
         identified: identified.as_ref(),
         measured: sent.refused.is_none().then_some(Measured { items: 3, wire_bytes: 10, bytes: 30 }),
         origin: None,
-        would_refuse: None,
         outcome: refusal.as_ref().map_or(Outcome::Accepted, Outcome::Refused),
+        would_refuse: false,
     });
 }
 

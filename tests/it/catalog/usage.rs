@@ -10,7 +10,7 @@ use gridgate::domain::usage::{Amount, Counted, Fate, Step};
 use gridgate::domain::{KeyId, Reason, RecordId, Signal, Tenant};
 use sqlx::{AssertSqlSafe, Row as _};
 
-use super::{Fresh, at, by, on_both, project, slug};
+use super::{Fresh, at, on_both, slug};
 
 on_both!(
     each_export_is_in_every_step,
@@ -306,7 +306,6 @@ async fn what_is_old_is_taken_away(fresh: Arc<Fresh>) {
 /// Each way in has an index, so that what a scope has used is found without looking through what others have.
 async fn no_scope_reads_what_is_not_its_own(fresh: Arc<Fresh>) {
     let catalog = fresh.migrated().await;
-    catalog.create_project(&project("shop"), &by(0)).await.expect("a project");
     let mut connection = fresh.raw().await;
     let sqlite = fresh.is_sqlite();
     let days = "WITH RECURSIVE days (d) AS (SELECT CAST(0 AS BIGINT) UNION ALL SELECT d + 1 FROM days WHERE d < 59),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gridgate::catalog::UsageFlush;
 use gridgate::domain::usage::{Amount, Counted, Fate, Step};
-use gridgate::domain::{Clock as _, KeyId, RecordId, Signal, Tenant, Timestamp};
+use gridgate::domain::{KeyId, RecordId, Signal, Tenant, Timestamp};
 use gridgate::upkeep::usage::told::UsageTeller;
 use serde_json::{Value, json};
 
