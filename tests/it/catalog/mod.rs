@@ -14,6 +14,7 @@ mod opening;
 mod plans;
 mod roles;
 mod secrets;
+mod usage;
 mod webhooks;
 mod whole;
 
