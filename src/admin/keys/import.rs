@@ -20,6 +20,7 @@ use crate::admin::grant;
 use crate::admin::once::Once;
 use crate::admin::openapi::schemas;
 use crate::admin::problem::{Code, Place, Problem};
+use crate::admin::terms::NewLimit;
 use crate::catalog::{ImportFault, ImportedKey};
 use crate::domain::key::{DigestAlgorithm, Grant, SecretFormat};
 use crate::domain::secret::Peppers;
@@ -77,6 +78,9 @@ pub struct ImportedRow {
     /// Where it may be used from: addresses and ranges in CIDR notation; anywhere unless told otherwise.
     #[schema(max_items = 50)]
     pub allowed_addresses: Option<Vec<String>>,
+    /// The limits of its own, of an ingest key; this needs `quota.update`.
+    #[schema(max_items = 35)]
+    pub limits: Option<Vec<NewLimit>>,
     /// RFC 3339; never unless told otherwise.
     #[schema(value_type = Option<schemas::Instant>)]
     pub expires_at: Option<String>,
@@ -201,6 +205,7 @@ async fn make(
         return Err(problem.at(Place::field("kind"), "ingest, or leave it out"));
     }
     create::require_sight(caller, &new.binding)?;
+    fields::require_quota(caller, !new.limits.is_empty())?;
     let known = match &asked {
         Asked::Role(role) => grants.get(&(project.clone(), role.clone())).cloned(),
         Asked::Own(_) => None,
@@ -220,6 +225,7 @@ async fn make(
         role: grant.role,
         permissions: grant.permissions,
         allowed: new.allowed,
+        limits: new.limits,
         created_by: caller.actor.key,
         expires_at: new.expires_at,
         disabled_at: new.disabled.then_some(at),
@@ -316,6 +322,7 @@ impl ImportedRow {
             role: self.role,
             permissions: self.permissions,
             allowed_addresses: self.allowed_addresses,
+            limits: self.limits,
             expires_at: self.expires_at,
             disabled: self.disabled,
             format: None,

@@ -64,6 +64,7 @@ pub(super) async fn insert(connection: &mut AnyConnection, key: &Key) -> Result<
              role,
              permissions,
              allowed,
+             limits,
              version,
              updated_at,
              expires_at,
@@ -73,7 +74,8 @@ pub(super) async fn insert(connection: &mut AnyConnection, key: &Key) -> Result<
              reviewed_at,
              last_used_at
          ) VALUES (
-             $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24
+             $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
+             $25
          )",
     )
     .bind(key.id.to_string())
@@ -92,6 +94,7 @@ pub(super) async fn insert(connection: &mut AnyConnection, key: &Key) -> Result<
     .bind(key.role.as_ref().map(Slug::as_str))
     .bind(own_permissions(key))
     .bind(key.allowed.to_string())
+    .bind(key.limits.to_string())
     .bind(key.version.cast_signed())
     .bind(key.updated_at.micros())
     .bind(key.expires_at.map(Timestamp::micros))
@@ -127,7 +130,8 @@ pub(super) async fn update(connection: &mut AnyConnection, before: &Key, key: &K
              disabled_at = $14,
              revoked_at = $15,
              exposed_at = $16,
-             reviewed_at = $17
+             reviewed_at = $17,
+             limits = $18
          WHERE id = $1 AND version = $2",
     )
     .bind(&id)
@@ -146,7 +150,8 @@ pub(super) async fn update(connection: &mut AnyConnection, before: &Key, key: &K
     .bind(key.disabled_at.map(Timestamp::micros))
     .bind(key.revoked_at.map(Timestamp::micros))
     .bind(key.exposed_at.map(Timestamp::micros))
-    .bind(key.reviewed_at.map(Timestamp::micros));
+    .bind(key.reviewed_at.map(Timestamp::micros))
+    .bind(key.limits.to_string());
     wrote_one(update.execute(&mut *connection).await?.rows_affected())?;
     if key.tags != before.tags {
         query("DELETE FROM key_tags WHERE key_id = $1").bind(&id).execute(&mut *connection).await?;

@@ -299,6 +299,7 @@ pub(crate) fn ingest_view(server: &Server, id: &Value, project: &str, name: &str
             "telemetry.logs.write", "telemetry.metrics.write", "telemetry.profiles.write", "telemetry.traces.write",
         ],
         "allowed_addresses": [],
+        "limits": [],
         "member": false,
         "masked": id.as_str().map(|id| format!("ggi_prd_{}_…", &id["key_".len()..])),
         "status": "active",

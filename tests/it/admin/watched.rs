@@ -8,14 +8,19 @@ use async_trait::async_trait;
 use gridgate::catalog::{
     Answers, Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Catalog, CatalogError, Deliveries,
     EnvironmentEdit, Grid, Happened, Hygiene, ImportFault, ImportedKey, KeyFilter, Keys, Notice, OnceOnly, Page,
-    Paging, Project, ProjectEdit, Projects, Reserved, Review, Roles, Secrets, Subscriber, Webhooks,
+    Paging, Plans, Project, Projects, Reserved, Review, Roles, Secrets, Subscriber, TenantLimits, Webhooks,
 };
 use gridgate::domain::audit::{Action, Actor};
 use gridgate::domain::hygiene::Flag;
+use gridgate::domain::limit::Terms;
+use gridgate::domain::plan::PlanEdit;
+use gridgate::domain::project::ProjectChange;
 use gridgate::domain::role::RoleEdit;
 use gridgate::domain::uses::LastUse;
 use gridgate::domain::webhook::{Attempt, Delivery, DeliveryState, Webhook, WebhookChange, WebhookId};
-use gridgate::domain::{Changed, Digest, Environment, Key, KeyChange, KeyId, Role, Slug, Timestamp};
+use gridgate::domain::{
+    Changed, Digest, Environment, Key, KeyChange, KeyId, Limits, Plan, Role, Slug, Tenant, Timestamp,
+};
 use tokio::sync::Semaphore;
 
 use super::Events;
@@ -117,10 +122,11 @@ impl Projects for Watched {
     async fn change_project(
         &self,
         slug: &Slug,
-        edit: &ProjectEdit,
+        change: &ProjectChange,
+        expected: Option<u64>,
         by: &Actor,
-    ) -> Result<Option<Project>, CatalogError> {
-        self.inner()?.change_project(slug, edit, by).await
+    ) -> Result<Option<(Project, Changed)>, CatalogError> {
+        self.inner()?.change_project(slug, change, expected, by).await
     }
 
     async fn create_project(&self, project: &Project, by: &Actor) -> Result<(), CatalogError> {
@@ -145,6 +151,66 @@ impl Projects for Watched {
 
     async fn grids(&self, project: &Slug, paging: &Paging) -> Result<Page<Grid>, CatalogError> {
         self.inner()?.grids(project, paging).await
+    }
+}
+
+#[async_trait]
+impl Plans for Watched {
+    async fn terms(&self, tenant: &Tenant, key: &Limits) -> Result<Terms, CatalogError> {
+        self.inner()?.terms(tenant, key).await
+    }
+
+    async fn create_plan(&self, plan: &Plan, by: &Actor) -> Result<(), CatalogError> {
+        self.inner()?.create_plan(plan, by).await
+    }
+
+    async fn plan(&self, slug: &Slug) -> Result<Option<Plan>, CatalogError> {
+        self.inner()?.plan(slug).await
+    }
+
+    async fn plans(&self, paging: &Paging) -> Result<Page<Plan>, CatalogError> {
+        self.inner()?.plans(paging).await
+    }
+
+    async fn change_plan(
+        &self,
+        slug: &Slug,
+        edit: &PlanEdit,
+        expected: Option<u64>,
+        by: &Actor,
+    ) -> Result<Option<(Plan, Changed)>, CatalogError> {
+        self.inner()?.change_plan(slug, edit, expected, by).await
+    }
+
+    async fn delete_plan(&self, slug: &Slug, expected: Option<u64>, by: &Actor) -> Result<Option<Plan>, CatalogError> {
+        self.inner()?.delete_plan(slug, expected, by).await
+    }
+
+    async fn tenant_limits(&self, tenant: &Tenant) -> Result<TenantLimits, CatalogError> {
+        self.inner()?.tenant_limits(tenant).await
+    }
+
+    async fn change_tenant_limits(
+        &self,
+        tenant: &Tenant,
+        limits: &Limits,
+        expected: Option<u64>,
+        by: &Actor,
+    ) -> Result<(TenantLimits, Changed), CatalogError> {
+        self.inner()?.change_tenant_limits(tenant, limits, expected, by).await
+    }
+
+    async fn ended_plans(&self, now: Timestamp, limit: u32) -> Result<Vec<Project>, CatalogError> {
+        self.inner()?.ended_plans(now, limit).await
+    }
+
+    async fn told_plan_end(
+        &self,
+        project: &Slug,
+        ended_at: Timestamp,
+        deliveries: &[Delivery],
+    ) -> Result<bool, CatalogError> {
+        self.inner()?.told_plan_end(project, ended_at, deliveries).await
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use gridgate::catalog::{Catalog, CatalogError, Entity, ImportedKey, ProjectEdit};
+use gridgate::catalog::{Catalog, CatalogError, Entity, ImportedKey};
 use gridgate::domain::audit::Action;
 use gridgate::domain::key::KeyEdit;
+use gridgate::domain::project::{ProjectChange, ProjectEdit};
 use gridgate::domain::{Binding, Changed, Key, KeyChange, KeyId, Tags};
 
 use super::{Fresh, assert_same, at, by, key, on_both, slug, tenant, with_grids};
@@ -24,7 +25,8 @@ fn web(number: u8) -> Key {
 
 async fn bound(catalog: &dyn Catalog, most: u32) {
     let edit = ProjectEdit { max_active_keys: Some(Some(most)), ..ProjectEdit::default() };
-    catalog.change_project(&slug("shop"), &edit, &by(0)).await.expect("an edit").expect("the project");
+    let edit = ProjectChange::Edit(Box::new(edit));
+    catalog.change_project(&slug("shop"), &edit, None, &by(0)).await.expect("an edit").expect("the project");
 }
 
 fn assert_full<T: std::fmt::Debug>(answer: Result<T, CatalogError>, expected: &[KeyId]) {
