@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::shutdown::essential;
 use crate::upkeep::hygiene::Inspector;
+use crate::upkeep::plans::Herald;
 use crate::upkeep::sweep::Sweeper;
 use crate::upkeep::webhooks::courier::Courier;
 
@@ -17,12 +18,20 @@ pub(super) struct Upkeep {
 
 impl Upkeep {
     /// Begins the work; `crashed` is cancelled where it ends by itself.
-    pub(super) fn begin(courier: Courier, inspector: Inspector, sweeper: Sweeper, crashed: &CancellationToken) -> Self {
+    pub(super) fn begin(
+        courier: Courier,
+        inspector: Inspector,
+        herald: Herald,
+        sweeper: Sweeper,
+        crashed: &CancellationToken,
+    ) -> Self {
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
         let told = stop.clone();
         tasks.spawn(essential("webhooks", crashed.clone(), async move { courier.run(&told).await }));
         let told = stop.clone();
         tasks.spawn(essential("hygiene", crashed.clone(), async move { inspector.run(&told).await }));
+        let told = stop.clone();
+        tasks.spawn(essential("plans", crashed.clone(), async move { herald.run(&told).await }));
         let told = stop.clone();
         tasks.spawn(essential("sweeping", crashed.clone(), async move { sweeper.run(&told).await }));
         Self { stop, tasks }

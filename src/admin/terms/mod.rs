@@ -5,6 +5,8 @@ pub(super) mod of_project;
 pub mod of_tenant;
 pub(super) mod show_tenant;
 
+use std::fmt;
+
 use axum::Json;
 use http::HeaderName;
 use serde::{Deserialize, Serialize};
@@ -99,6 +101,21 @@ impl From<&Limit> for LimitView {
             signal: limit.signal.map(|signal| signal.to_string()),
             mode: limit.mode.to_string(),
         }
+    }
+}
+
+/// The text form of a limit.
+impl fmt::Display for LimitView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { unit, per, amount, burst, signal, mode } = self;
+        if let Some(signal) = signal {
+            write!(f, "{signal} ")?;
+        }
+        write!(f, "{amount} {unit}/{per}")?;
+        if let Some(burst) = burst.filter(|burst| burst != amount) {
+            write!(f, " burst {burst}")?;
+        }
+        if mode == Mode::Enforce.as_str() { Ok(()) } else { write!(f, " {mode}") }
     }
 }
 

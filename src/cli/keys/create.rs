@@ -4,10 +4,10 @@ use clap::{Args, ValueEnum};
 
 use super::described;
 use crate::admin::keys::create::{IssuedKey, NewKey};
-use crate::admin::terms::NewLimit;
 use crate::cli::client::{Client, Target};
 use crate::cli::expiry::Expiry;
 use crate::cli::issued::Showing;
+use crate::cli::limits::bodies;
 use crate::cli::{Failure, Terminal};
 use crate::domain::Slug;
 use crate::domain::limit::Limit;
@@ -103,7 +103,7 @@ impl Create {
             tags: some(self.tags),
             owner: self.owner,
             allowed_addresses: some(self.allowed_addresses),
-            limits: some(self.limits.iter().map(NewLimit::from).collect()),
+            limits: some(bodies(&self.limits)),
             expires_at: expires_at.clone(),
             disabled: self.disabled.then_some(true),
             format: (self.format == Format::Uuid).then(|| "uuid".to_owned()),

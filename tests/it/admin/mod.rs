@@ -19,6 +19,7 @@ mod permissions;
 mod projects;
 mod roles;
 mod secrecy;
+mod terms;
 mod two_admins;
 pub(crate) mod watched;
 
@@ -42,6 +43,7 @@ use gridgate::domain::{Actor, Binding, Key, Pepper, Permissions, Timestamp};
 use gridgate::observe::metrics::Metrics;
 use gridgate::observe::webhooks::WebhookMetrics;
 use gridgate::upkeep::hygiene::Inspector;
+use gridgate::upkeep::plans::Herald;
 use gridgate::upkeep::webhooks::courier::Courier;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -183,6 +185,12 @@ impl Server {
     pub(crate) fn inspector(&self) -> Inspector {
         let AdminState { catalog, clock, random, .. } = self.state.clone();
         Inspector { catalog, clock, random, metrics: Metrics::new().hygiene.clone() }
+    }
+
+    /// What tells of the ends of plans in the same catalog.
+    pub(crate) fn herald(&self) -> Herald {
+        let AdminState { catalog, clock, random, .. } = self.state.clone();
+        Herald { catalog, clock, random }
     }
 
     /// Where the catalog is.

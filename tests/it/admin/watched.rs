@@ -46,6 +46,8 @@ pub(crate) struct Watched {
     pub(crate) lookups: Semaphore,
     /// Gets a permit for each look-up that waits with its answer.
     pub(crate) answered: Semaphore,
+    /// Whether look-ups of keys pass, and those of what holds for their exports wait.
+    keys_pass: AtomicBool,
 }
 
 impl Watched {
@@ -63,6 +65,7 @@ impl Watched {
             asked: AtomicUsize::new(0),
             lookups: Semaphore::new(Semaphore::MAX_PERMITS),
             answered: Semaphore::new(0),
+            keys_pass: AtomicBool::new(false),
         }
     }
 
@@ -73,6 +76,17 @@ impl Watched {
         let rest = self.lookups.available_permits();
         self.lookups.forget_permits(rest);
         self.answered.forget_permits(self.answered.available_permits());
+    }
+
+    /// From now on look-ups wait with what holds for the key's exports, and not with the key itself.
+    pub(crate) async fn hold_terms(&self) {
+        self.keys_pass.store(true, Ordering::SeqCst);
+        self.hold().await;
+    }
+
+    async fn hold_up(&self) {
+        self.answered.add_permits(1);
+        self.lookups.acquire().await.expect("it is never closed").forget();
     }
 
     /// Waits for a look-up that has its answer, and holds it.
@@ -157,7 +171,11 @@ impl Projects for Watched {
 #[async_trait]
 impl Plans for Watched {
     async fn terms(&self, tenant: &Tenant, key: &Limits) -> Result<Terms, CatalogError> {
-        self.inner()?.terms(tenant, key).await
+        let terms = self.inner()?.terms(tenant, key).await;
+        if self.keys_pass.load(Ordering::SeqCst) {
+            self.hold_up().await;
+        }
+        terms
     }
 
     async fn create_plan(&self, plan: &Plan, by: &Actor) -> Result<(), CatalogError> {
@@ -243,8 +261,9 @@ impl Keys for Watched {
     async fn key(&self, id: &KeyId) -> Result<Option<Key>, CatalogError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let found = self.inner()?.key(id).await;
-        self.answered.add_permits(1);
-        self.lookups.acquire().await.expect("it is never closed").forget();
+        if !self.keys_pass.load(Ordering::SeqCst) {
+            self.hold_up().await;
+        }
         found
     }
 

@@ -13,6 +13,7 @@ mod opening;
 mod plans;
 mod roles;
 mod secrets;
+mod terms;
 mod webhooks;
 mod whole;
 
