@@ -106,10 +106,15 @@ pub(in crate::admin) async fn handler(
     once.answer(state, caller, new, async move |state, caller, new| create(state, caller, new, check).await).await
 }
 
-async fn create(state: AdminState, caller: Caller, new: NewKey, check: Check) -> Result<impl IntoResponse, Problem> {
+async fn create(
+    state: AdminState,
+    mut caller: Caller,
+    new: NewKey,
+    check: Check,
+) -> Result<impl IntoResponse, Problem> {
     let (mut new, asked) = read(&new, check, caller.actor.at)?;
     require_sight(&caller, &new.binding)?;
-    fields::require_quota(&caller, !new.limits.is_empty())?;
+    fields::require_quota(&mut caller, !new.limits.is_empty())?;
     new.grant = fields::grant(&state, new.binding.kind(), new.binding.project(), asked).await?;
     grant::require(&caller, &new.grant.permissions)?;
     let environments = state.catalog.environments().await?;

@@ -119,7 +119,7 @@ pub(in crate::admin) async fn handler(
         && caller.permissions.contains(Permission::AuditView)
     {
         for finding in &mut diagnosis.findings {
-            finding.by = made_by(&state, key, &finding.code).await?;
+            finding.by = made_by(&state, key, &terms, &finding.code).await?;
         }
     }
     let key = key.map(|key| KeyView::new(key, &environments, caller.actor.at));
@@ -127,13 +127,16 @@ pub(in crate::admin) async fn handler(
 }
 
 /// Who last brought the key into the state that the finding `code` speaks of.
-async fn made_by(state: &AdminState, key: &Key, code: &str) -> Result<Option<String>, Problem> {
+async fn made_by(state: &AdminState, key: &Key, terms: &Terms, code: &str) -> Result<Option<String>, Problem> {
     let of_key = || (TargetKind::Key, key.id.to_string());
     let of_project = || (TargetKind::Project, key.binding.project().map(Slug::to_string).unwrap_or_default());
     let (action, target) = match code {
         _ if code == Reason::KeyRevoked.as_str() => (Action::KeyRevoked, of_key()),
         _ if code == Reason::KeyDisabled.as_str() => (Action::KeyDisabled, of_key()),
-        _ if code == Reason::ProjectSuspended.as_str() => (Action::ProjectSuspended, of_project()),
+        // The end of a plan is nobody's doing.
+        _ if code == Reason::ProjectSuspended.as_str() && terms.suspended_at.is_some() => {
+            (Action::ProjectSuspended, of_project())
+        }
         _ => return Ok(None),
     };
     let filter = AuditFilter { target: Some(target), action: Some(action), ..AuditFilter::default() };

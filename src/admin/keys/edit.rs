@@ -110,14 +110,14 @@ impl body::Patch for KeyPatch {
 )]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
-    caller: Caller,
+    mut caller: Caller,
     KeyPath(id): KeyPath,
     if_match: IfMatch,
     CheckedPatch(patch, check): CheckedPatch<KeyPatch>,
 ) -> Result<Answer<KeyView>, Problem> {
     caller.require(Permission::KeyUpdate)?;
     let key = visible(&state, &caller, &id).await?;
-    fields::require_quota(&caller, patch.limits.is_some())?;
+    fields::require_quota(&mut caller, patch.limits.is_some())?;
     let expected = if_match.required(key.version)?;
     let now = caller.actor.at;
     let (mut edit, asked) = read(&patch, check, &key, now)?;

@@ -76,14 +76,15 @@ pub(super) fn limits(check: &mut Check, kind: TokenKind, limits: &[NewLimit]) ->
     terms::limits(check, "/limits", limits)
 }
 
-/// Requires what it takes to limit a key, if a request does.
+/// Requires what it takes to limit a key, if a request does; also in the transaction of the change.
 ///
 /// # Errors
 /// `permission_denied`, pointing at the field `limits`.
-pub(super) fn require_quota(caller: &Caller, limits: bool) -> Result<(), Problem> {
+pub(super) fn require_quota(caller: &mut Caller, limits: bool) -> Result<(), Problem> {
     if !limits {
         return Ok(());
     }
+    caller.actor.needs.extend([Permission::QuotaUpdate]);
     let required = caller.require(Permission::QuotaUpdate);
     required.map_err(|problem| problem.at(Place::field("limits"), "leave it out"))
 }

@@ -122,11 +122,11 @@ pub(in crate::admin) async fn handler(
 
 async fn import(
     state: AdminState,
-    caller: Caller,
+    mut caller: Caller,
     import: Import,
     mut check: Check,
 ) -> Result<(StatusCode, Json<Imported>), Problem> {
-    let keys = read(&state, &caller, import, &mut check).await?;
+    let keys = read(&state, &mut caller, import, &mut check).await?;
     let keys = check.finish(Some(keys))?;
     let environments = state.catalog.environments().await?;
     let now = caller.actor.at;
@@ -156,7 +156,7 @@ fn too_large(problem: Problem) -> Problem {
 /// The keys of the body that are as they must be; what is wrong with the others is noted.
 async fn read(
     state: &AdminState,
-    caller: &Caller,
+    caller: &mut Caller,
     import: Import,
     check: &mut Check,
 ) -> Result<Vec<ImportedKey>, Problem> {
@@ -193,7 +193,7 @@ async fn read(
 /// What is to be made of a row, but for its secret.
 async fn make(
     state: &AdminState,
-    caller: &Caller,
+    caller: &mut Caller,
     new: &NewKey,
     grants: &mut HashMap<(Option<Slug>, Slug), Grant>,
 ) -> Result<Key, Problem> {

@@ -57,6 +57,15 @@ impl EditedProject {
     const fn changes_terms(&self) -> bool {
         self.plan.is_some() || self.plan_ends_at.is_some() || self.limits.is_some() || self.max_active_keys.is_some()
     }
+
+    /// What it needs.
+    const fn permissions(&self) -> &'static [Permission] {
+        match (self.name.is_some(), self.changes_terms()) {
+            (_, false) => &[Permission::ProjectUpdate],
+            (false, true) => &[Permission::QuotaUpdate],
+            (true, true) => &[Permission::ProjectUpdate, Permission::QuotaUpdate],
+        }
+    }
 }
 
 /// Changes a project: its name, or what it is given.
@@ -74,20 +83,16 @@ impl EditedProject {
 )]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
-    caller: Caller,
+    mut caller: Caller,
     ProjectPath(slug): ProjectPath,
     if_match: IfMatch,
     CheckedPatch(edited, check): CheckedPatch<EditedProject>,
 ) -> Result<Answer<ProjectView>, Problem> {
-    let terms = edited.changes_terms();
-    if edited.name.is_some() || !terms {
-        caller.require(Permission::ProjectUpdate)?;
-    }
-    if terms {
-        caller.require(Permission::QuotaUpdate)?;
-    }
+    let needed = edited.permissions();
+    needed.iter().try_for_each(|permission| caller.require(*permission))?;
+    caller.actor.needs = needed.iter().copied().collect();
     let project = visible(&state, &caller, &slug).await?;
-    if terms {
+    if edited.changes_terms() {
         caller.require_installation()?;
     }
     let expected = if_match.expected(project.version)?;
