@@ -114,6 +114,7 @@ const SQLITE: Files = &[
     ("webhooks", include_str!("migrations/sqlite/0003_webhooks.sql")),
     ("idempotent_answers", include_str!("migrations/sqlite/0004_idempotent_answers.sql")),
     ("attention", include_str!("migrations/sqlite/0005_attention.sql")),
+    ("terms", include_str!("migrations/sqlite/0006_terms.sql")),
     ("usage", include_str!("migrations/sqlite/0007_usage.sql")),
 ];
 const POSTGRES: Files = &[
@@ -122,6 +123,7 @@ const POSTGRES: Files = &[
     ("webhooks", include_str!("migrations/postgres/0003_webhooks.sql")),
     ("idempotent_answers", include_str!("migrations/postgres/0004_idempotent_answers.sql")),
     ("attention", include_str!("migrations/postgres/0005_attention.sql")),
+    ("terms", include_str!("migrations/postgres/0006_terms.sql")),
     ("usage", include_str!("migrations/postgres/0007_usage.sql")),
 ];
 

@@ -14,6 +14,7 @@ mod opening;
 mod plans;
 mod roles;
 mod secrets;
+mod terms;
 mod usage;
 mod webhooks;
 mod whole;
