@@ -30,6 +30,7 @@ mod body;
 mod caller;
 mod check;
 pub mod environments;
+mod faults;
 mod grant;
 pub mod grids;
 pub mod keys;

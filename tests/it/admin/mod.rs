@@ -205,6 +205,11 @@ impl Server {
         self.watched.down.store(true, Ordering::SeqCst);
     }
 
+    /// Whether imports take too long from now on.
+    pub(crate) fn slow_down(&self, slow: bool) {
+        self.watched.slow.store(slow, Ordering::SeqCst);
+    }
+
     /// From now on they succeed again.
     pub(crate) fn give_database_back(&self) {
         self.watched.down.store(false, Ordering::SeqCst);
