@@ -84,9 +84,10 @@ pub(super) fn require_quota(caller: &mut Caller, limits: bool) -> Result<(), Pro
     if !limits {
         return Ok(());
     }
-    caller.actor.needs.extend([Permission::QuotaUpdate]);
     let required = caller.require(Permission::QuotaUpdate);
-    required.map_err(|problem| problem.at(Place::field("limits"), "leave it out"))
+    required.map_err(|problem| problem.at(Place::field("limits"), "leave it out"))?;
+    caller.actor.needs.extend([Permission::QuotaUpdate]);
+    Ok(())
 }
 
 /// The field `allowed_addresses`.
