@@ -3,6 +3,8 @@
 //! The path of an export tells [`Books`] of two moments: whose the export is, once that is proved, and what became of it. Every
 //! export has exactly one of the second. Nothing here waits for anything.
 
+pub mod limiter;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,6 +73,8 @@ pub struct Decided<'a> {
     pub origin: Option<&'a Origin>,
     /// What became of it.
     pub outcome: Outcome<'a>,
+    /// Whether it was accepted although a limit that is not enforced had nothing left.
+    pub would_refuse: bool,
 }
 
 impl Books {
