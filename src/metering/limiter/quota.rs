@@ -66,24 +66,35 @@ struct Counted {
     /// Whether what was used before this began to count is included.
     is_whole: bool,
     used: [Used; Signal::ALL.len()],
+    /// Their sum.
+    all: Used,
+}
+
+impl Counted {
+    fn sum_up(&mut self) {
+        let sum = |amount: fn(&Used) -> u64| self.used.iter().map(amount).fold(0, u64::saturating_add);
+        self.all = Used { items: sum(|used| used.items), bytes: sum(|used| used.bytes) };
+    }
 }
 
 impl Periods {
     /// What was used of a signal, or of all together.
     pub(super) fn used(&self, period: Period, unit: Unit, signal: Option<Signal>) -> u64 {
         let Some(counted) = self.find(period) else { return 0 };
-        let amount = |used: &Used| if unit == Unit::Bytes { used.bytes } else { used.items };
-        match signal {
-            Some(signal) => amount(&counted.used[signal as usize]),
-            None => counted.used.iter().map(amount).fold(0, u64::saturating_add),
-        }
+        let used = match signal {
+            Some(signal) => &counted.used[signal as usize],
+            None => &counted.all,
+        };
+        if unit == Unit::Bytes { used.bytes } else { used.items }
     }
 
     /// Counts a use.
     pub(super) fn add(&mut self, period: Period, signal: Signal, measured: &Measured) {
-        let used = &mut self.of(period).used[signal as usize];
-        used.items = used.items.saturating_add(measured.items);
-        used.bytes = used.bytes.saturating_add(measured.bytes);
+        let counted = self.of(period);
+        for used in [&mut counted.used[signal as usize], &mut counted.all] {
+            used.items = used.items.saturating_add(measured.items);
+            used.bytes = used.bytes.saturating_add(measured.bytes);
+        }
     }
 
     /// Takes back a use that was counted.
@@ -92,6 +103,7 @@ impl Periods {
             let used = &mut counted.used[signal as usize];
             used.items = used.items.saturating_sub(measured.items);
             used.bytes = used.bytes.saturating_sub(measured.bytes);
+            counted.sum_up();
         }
     }
 
@@ -109,6 +121,7 @@ impl Periods {
             used.items = used.items.max(written.items);
             used.bytes = used.bytes.max(written.bytes);
         }
+        counted.sum_up();
     }
 
     /// From now on not everything is counted here.
@@ -126,12 +139,11 @@ impl Periods {
     fn of(&mut self, period: Period) -> &mut Counted {
         let [first, ..] = &self.held;
         if first.number != Some(period.number) {
-            match self.held.iter().position(|counted| counted.number == Some(period.number)) {
-                Some(position) => self.held[..=position].rotate_right(1),
-                None => {
-                    self.held.rotate_right(1);
-                    self.held[0] = Counted { number: Some(period.number), ..Counted::default() };
-                }
+            if let Some(position) = self.held.iter().position(|counted| counted.number == Some(period.number)) {
+                self.held[..=position].rotate_right(1);
+            } else {
+                self.held.rotate_right(1);
+                self.held[0] = Counted { number: Some(period.number), ..Counted::default() };
             }
         }
         &mut self.held[0]

@@ -39,7 +39,7 @@ impl Rate {
             self.spent = self.spent.saturating_sub(elapsed.saturating_mul(amount)).max(0);
         }
         // After a step backwards the clock's new time is believed, or nothing would refill until it is where it was.
-        if elapsed > 0 || elapsed < -JITTER {
+        if !(-JITTER..=0).contains(&elapsed) {
             self.at = now.micros();
         }
     }

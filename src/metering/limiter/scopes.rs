@@ -62,6 +62,9 @@ impl Scopes {
     /// # Errors
     /// The enforced limit that has nothing left: of several the one that has something left last.
     pub fn check(&self, signal: Signal, now: Timestamp) -> Result<(), Over> {
+        if self.limited.is_empty() {
+            return Ok(());
+        }
         let moment = Moment::new(now, now);
         let mut over = None;
         for limited in &self.limited {
@@ -88,6 +91,9 @@ impl Scopes {
         arrival: Timestamp,
         now: Timestamp,
     ) -> Result<Charge, Over> {
+        if self.limited.is_empty() {
+            return Ok(Charge { would_refuse: false, warned: None, taken: None });
+        }
         let moment = Moment::new(arrival, now);
         let mut locked: [Option<MutexGuard<'_, Counts>>; Scope::ALL.len()] =
             array::from_fn(|index| self.limited.get(index).map(|limited| limited.state.lock()));

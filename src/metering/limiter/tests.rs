@@ -278,7 +278,7 @@ fn new_limits_find_what_is_used() {
     // Debt is debt.
     assert_eq!(logs(&lowered, 7, after(now, 1)), Ok(()));
     let again = scopes(&limiter, ["2 items/second burst 1000", "28 items/day", ""]);
-    assert_eq!(wait(logs(&again, 1, after(now, 1))), Duration::from_micros(3_500_000));
+    assert_eq!(wait(logs(&again, 1, after(now, 1))), Duration::from_millis(3_500));
     // Used: 27 of the day.
     let quota = scopes(&limiter, ["", "28 items/day", ""]);
     assert_eq!(logs(&quota, 1, now), Ok(()));
@@ -362,8 +362,11 @@ struct Model {
     /// What is left of each limit in millionths, and when that was, by scope and limit.
     levels: HashMap<(usize, String), (i128, i64)>,
     /// Items and bytes by scope, period, its number, and signal.
-    used: HashMap<(usize, Per, (i64, i64, i64), Signal), (i128, i128)>,
+    used: HashMap<(usize, Period, Signal), (i128, i128)>,
 }
+
+/// Year, month, and the day of the one that is one.
+type Period = (i64, i64, Option<i64>);
 
 impl Model {
     fn level(&mut self, scope: usize, limit: &Limit, now: Timestamp) -> &mut i128 {
@@ -373,15 +376,15 @@ impl Model {
         if elapsed > 0 {
             *level = burst.min(*level + i128::from(elapsed) * i128::from(limit.amount.get()));
         }
-        if elapsed > 0 || elapsed < -SECOND {
+        if !(-SECOND..=0).contains(&elapsed) {
             *at = now.micros();
         }
         level
     }
 
-    fn period(per: Per, now: Timestamp) -> (i64, i64, i64) {
+    fn period(per: Per, now: Timestamp) -> Period {
         let date = now.date();
-        (date.year, date.month, if per == Per::Day { date.day } else { 0 })
+        (date.year, date.month, (per == Per::Day).then_some(date.day))
     }
 
     fn left(&mut self, scope: usize, limit: &Limit, now: Timestamp) -> i128 {
@@ -392,7 +395,7 @@ impl Model {
         let used: i128 = Signal::ALL
             .into_iter()
             .filter(|signal| limit.covers(*signal))
-            .filter_map(|signal| self.used.get(&(scope, limit.per, period, signal)))
+            .filter_map(|signal| self.used.get(&(scope, period, signal)))
             .map(|(items, bytes)| if limit.unit == Unit::Bytes { *bytes } else { *items })
             .sum();
         i128::from(limit.amount.get()) - used
@@ -427,7 +430,7 @@ impl Model {
                 }
             }
             for (scope, per) in (0..3).flat_map(|scope| [(scope, Per::Day), (scope, Per::Month)]) {
-                let used = self.used.entry((scope, per, Self::period(per, now), signal)).or_default();
+                let used = self.used.entry((scope, Self::period(per, now), signal)).or_default();
                 used.0 += i128::from(measured.items);
                 used.1 += i128::from(measured.bytes);
             }
