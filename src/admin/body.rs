@@ -44,7 +44,18 @@ impl<T: DeserializeOwned> FromRequest<AdminState> for Checked<T> {
     }
 }
 
-/// The same, where a request may have no body at all.
+/// A body that is declared as JSON, unread; in an extractor's last place as [`Json`].
+pub(super) struct Text(pub(super) Bytes);
+
+impl FromRequest<AdminState> for Text {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AdminState) -> Result<Self, Problem> {
+        read(request, state, &[JSON]).await.map(Self)
+    }
+}
+
+/// As [`Checked`], where a request may have no body at all.
 pub(super) struct Optional<T>(pub(super) T, pub(super) Check);
 
 impl<T: DeserializeOwned + Default> FromRequest<AdminState> for Optional<T> {

@@ -30,6 +30,7 @@ mod body;
 mod caller;
 mod check;
 pub mod environments;
+mod faults;
 mod grant;
 pub mod grids;
 pub mod keys;
@@ -46,6 +47,7 @@ pub mod projects;
 pub mod request;
 pub mod roles;
 mod strict;
+pub mod usage;
 pub mod webhooks;
 
 use std::fmt::Write;
@@ -158,6 +160,7 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(audit::list::handler))
         .routes(routes!(audit::head::handler))
         .routes(routes!(audit::verify::handler))
+        .routes(routes!(usage::list::handler))
 }
 
 async fn path_unknown(_: Anyone) -> Problem {

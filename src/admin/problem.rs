@@ -146,6 +146,8 @@ codes! {
     Invalid = "invalid", UNPROCESSABLE_ENTITY, "Invalid request";
     /// The catalog's database does not answer.
     CatalogUnavailable = "catalog_unavailable", SERVICE_UNAVAILABLE, "Catalog unavailable";
+    /// An import took longer than others can wait for it.
+    ImportTimeout = "import_timeout", SERVICE_UNAVAILABLE, "Import took too long";
     /// A fault of Gridgate's own.
     Internal = "internal", INTERNAL_SERVER_ERROR, "Internal error";
 }
@@ -155,7 +157,7 @@ impl Code {
     #[must_use]
     pub const fn retry_after(self) -> Option<u32> {
         match self {
-            Self::CatalogUnavailable => Some(5),
+            Self::CatalogUnavailable | Self::ImportTimeout => Some(5),
             Self::RateLimited => Some(1),
             _ => None,
         }
@@ -351,6 +353,7 @@ impl From<CatalogError> for Problem {
                 ChangeRefused::RotationInProgress => Self::new(Code::RotationInProgress, detail),
                 ChangeRefused::Overlap => Self::new(Code::Invalid, detail),
             },
+            CatalogError::ImportTimeout(_) => Self::new(Code::ImportTimeout, detail),
             CatalogError::Cursor => Self::invalid(vec![FieldError {
                 place: Place::Parameter("cursor".to_owned()),
                 detail,

@@ -114,6 +114,7 @@ const SQLITE: Files = &[
     ("webhooks", include_str!("migrations/sqlite/0003_webhooks.sql")),
     ("idempotent_answers", include_str!("migrations/sqlite/0004_idempotent_answers.sql")),
     ("attention", include_str!("migrations/sqlite/0005_attention.sql")),
+    ("usage", include_str!("migrations/sqlite/0007_usage.sql")),
 ];
 const POSTGRES: Files = &[
     ("first", include_str!("migrations/postgres/0001_first.sql")),
@@ -121,6 +122,7 @@ const POSTGRES: Files = &[
     ("webhooks", include_str!("migrations/postgres/0003_webhooks.sql")),
     ("idempotent_answers", include_str!("migrations/postgres/0004_idempotent_answers.sql")),
     ("attention", include_str!("migrations/postgres/0005_attention.sql")),
+    ("usage", include_str!("migrations/postgres/0007_usage.sql")),
 ];
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod roles;
 mod rows;
 mod secrets;
 mod store;
+mod usage;
 mod webhooks;
 
 pub use answers::{Answers, OnceOnly, Reserved};
@@ -29,9 +30,14 @@ pub use open::{CatalogSettings, OpenError, connect, migrate};
 pub use projects::{EnvironmentEdit, Grid, Project, ProjectEdit, Projects};
 pub use roles::Roles;
 pub use secrets::{KEY_OF_DIGEST, Secrets};
+pub use usage::{
+    Dimension, ToldUsage, UntoldUsage, UsageBook, UsageFilter, UsageFlush, UsageRow, statement as usage_statement,
+};
 pub use webhooks::{Deliveries, Happened, MAX_WEBHOOKS, Subscriber, Webhooks};
 
 pub mod issue;
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -97,11 +103,11 @@ pub enum CatalogError {
     #[error(transparent)]
     ChangeRefused(#[from] ChangeRefused),
     /// The tenant has as many active keys as it may have.
-    #[error("{} active keys are the most here, and there are: {}; disable or revoke one first", most, list(active))]
+    #[error("{most} active keys are the most here{}; disable or revoke one first", list(active))]
     KeyLimit {
         /// How many it may have.
         most: u32,
-        /// Those there are, the oldest first; not all where there are many.
+        /// Those there are, the oldest first; not all where there are many, and none where they come with the same import.
         active: Vec<KeyId>,
     },
     /// Only revoked keys are erased.
@@ -116,6 +122,9 @@ pub enum CatalogError {
     /// The project, or the installation, has as many webhooks as it can have.
     #[error("there are {MAX_WEBHOOKS} webhooks already, and no more are allowed")]
     TooManyWebhooks,
+    /// The import took longer than it may keep other changes waiting. Nothing was imported.
+    #[error("nothing was imported, because it took longer than {} s; ask again later, or for fewer keys", .0.as_secs_f64())]
+    ImportTimeout(Duration),
     /// The position in a list is none that this catalog gave out.
     #[error("the cursor is none that a list gave out")]
     Cursor,
@@ -129,7 +138,8 @@ pub enum CatalogError {
 }
 
 fn list(ids: &[KeyId]) -> String {
-    ids.iter().map(KeyId::to_string).collect::<Vec<_>>().join(", ")
+    let ids: Vec<_> = ids.iter().map(KeyId::to_string).collect();
+    if ids.is_empty() { String::new() } else { format!(", and there are: {}", ids.join(", ")) }
 }
 
 /// What an error of the catalog speaks of.
@@ -174,7 +184,19 @@ impl std::fmt::Display for Entity {
 /// [`Actor`]: crate::domain::Actor
 #[async_trait]
 pub trait Catalog:
-    Projects + Keys + Answers + Hygiene + Secrets + Roles + Audit + Webhooks + Deliveries + Send + Sync + 'static
+    Projects
+    + Keys
+    + Answers
+    + Hygiene
+    + Secrets
+    + Roles
+    + Audit
+    + Webhooks
+    + Deliveries
+    + UsageBook
+    + Send
+    + Sync
+    + 'static
 {
     /// Asks the database for an answer, for readiness.
     async fn ping(&self) -> Result<(), CatalogError>;

@@ -188,6 +188,51 @@ pub struct AuditQuery {
     pub until: Option<String>,
 }
 
+/// How finely usage is told.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum UsageStep {
+    /// By minute.
+    Minute,
+    /// By hour.
+    Hour,
+    /// By UTC day.
+    Day,
+}
+
+/// Which usage, and how it is grouped.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct UsageQuery {
+    /// From the step on that this instant is in; 24 steps before `to` unless told otherwise.
+    #[param(value_type = Option<Instant>, nullable = false)]
+    pub from: Option<String>,
+    /// Only steps that begin before this instant; now unless told otherwise.
+    #[param(value_type = Option<Instant>, nullable = false)]
+    pub to: Option<String>,
+    /// How finely; by hour unless told otherwise.
+    #[param(value_type = Option<UsageStep>, nullable = false)]
+    pub step: Option<String>,
+    /// A row for each of these: `project`, `grid`, `environment`, `key`, `signal` and `outcome`, with commas between them.
+    #[param(nullable = false, pattern = "^[a-z,]+$")]
+    pub group_by: Option<String>,
+    /// Only of this project.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub project: Option<String>,
+    /// Only of this grid.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub grid: Option<String>,
+    /// Only of this environment.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub environment: Option<String>,
+    /// Only of this key.
+    #[param(value_type = Option<KeyId>, nullable = false)]
+    pub key: Option<String>,
+    /// Only of this signal.
+    #[param(value_type = Option<Signal>, nullable = false)]
+    pub signal: Option<String>,
+}
+
 /// The header of a change that can be meant for one version.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]

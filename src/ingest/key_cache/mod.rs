@@ -23,9 +23,9 @@ use moka::ops::compute::{CompResult, Op};
 use tokio::sync::Semaphore;
 
 use crate::catalog::{Catalog, CatalogError};
-use crate::domain::limit::{ScopeId, Terms};
-use crate::domain::{Binding, Clock, Key, KeyId, Signal, Tenant, Timestamp};
-use crate::metering::limiter::{Limiter, Scopes, Used};
+use crate::domain::limit::Terms;
+use crate::domain::{Binding, Clock, Key, KeyId, Tenant, Timestamp};
+use crate::metering::limiter::{Limiter, Scopes};
 use legacy::Digests;
 
 /// How the cache behaves.
@@ -223,8 +223,9 @@ impl KeyCache {
         let scopes = self.limiter.scopes(key.id, tenant, &terms(key));
         for unknown in scopes.unknown(now) {
             let (from, to) = unknown.range();
-            let used = self.ask(now, Some(&key.id), used(&unknown.id, from, to)).await?;
-            unknown.learn(&used.unwrap_or_default());
+            let asked = async { self.catalog.used(&unknown.id, from, to).await.map(Some) };
+            let used = self.ask(now, Some(&key.id), asked).await?.ok_or(LookupError)?;
+            unknown.learn(&used);
         }
         Ok(scopes)
     }
@@ -281,11 +282,6 @@ fn terms(_: &Key) -> Terms {
     Terms::default()
 }
 
-/// What was used by a scope, as far as it is written down.
-async fn used(_: &ScopeId, _: Timestamp, _: Timestamp) -> Result<Option<[Used; Signal::ALL.len()]>, CatalogError> {
-    Ok(None)
-}
-
 /// Whether `at` is less than `length` ago. An instant in the future says that the clock was set back: how long ago it really
 /// was is not known.
 fn is_within(length: Duration, at: Timestamp, now: Timestamp) -> bool {
@@ -322,6 +318,7 @@ mod tests {
             statement_timeout: 5 * second,
             max_active_keys: 100,
             purge_after: second,
+            import_timeout: second,
         };
         catalog::migrate(&settings).await.expect("migrations");
         let catalog = catalog::connect(&settings).await.expect("a catalog");

@@ -17,7 +17,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::domain::limit::{Limit, Limits, Per, Scope, ScopeId, Terms};
 use crate::domain::{KeyId, Reopens, Tenant, Timestamp};
-pub use quota::Used;
 use scopes::Limited;
 pub use scopes::{Charge, Scopes, Unknown};
 use state::{Moment, State};

@@ -1,16 +1,17 @@
 //! Quotas: what was used in days and months.
 
 use crate::domain::limit::{Per, Unit};
+use crate::domain::usage::Amount;
 use crate::domain::{Signal, Timestamp};
 use crate::metering::Measured;
 
 /// What was used of one signal in a period.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Used {
+struct Used {
     /// Spans, data points, log records or profile samples.
-    pub items: u64,
+    items: u64,
     /// Bytes of payloads, decompressed.
-    pub bytes: u64,
+    bytes: u64,
 }
 
 /// A day or a month of the UTC calendar.
@@ -114,7 +115,7 @@ impl Periods {
 
     /// So much has been written down for the period. Of that and what is counted here, which may be written down by now or not, the
     /// greater is right but for what is not written yet.
-    pub(super) fn learn(&mut self, period: Period, written: &[Used; Signal::ALL.len()]) {
+    pub(super) fn learn(&mut self, period: Period, written: &[Amount; Signal::ALL.len()]) {
         let counted = self.of(period);
         counted.is_whole = true;
         for (used, written) in counted.used.iter_mut().zip(written) {
@@ -197,9 +198,9 @@ mod tests {
         assert!(!periods.is_whole(day));
         let of = |items, bytes| Measured { items, bytes, wire_bytes: 0 };
         periods.add(day, Signal::Traces, &of(5, 500));
-        let mut written = [Used::default(); 4];
-        written[Signal::Traces as usize] = Used { items: 3, bytes: 900 };
-        written[Signal::Logs as usize] = Used { items: 7, bytes: 70 };
+        let mut written = [Amount::default(); 4];
+        written[Signal::Traces as usize] = Amount { items: 3, bytes: 900, ..Amount::default() };
+        written[Signal::Logs as usize] = Amount { items: 7, bytes: 70, ..Amount::default() };
         periods.learn(day, &written);
         assert!(periods.is_whole(day));
         periods.add(day, Signal::Logs, &of(1, 1));

@@ -3,10 +3,11 @@
 use std::array;
 use std::sync::{Arc, MutexGuard};
 
-use super::quota::{Period, Used};
+use super::quota::Period;
 use super::state::{Counts, Moment, RATES, State, amount, rate_of};
 use super::{Crossed, Crossings};
 use crate::domain::limit::{Limit, Limits, Mode, Per, Scope, ScopeId};
+use crate::domain::usage::Amount;
 use crate::domain::{Over, Reopens, Signal, Timestamp};
 use crate::metering::Measured;
 
@@ -170,7 +171,7 @@ impl Unknown {
     }
 
     /// So much is written down of it, by signal. From here on it is counted in memory.
-    pub fn learn(self, written: &[Used; Signal::ALL.len()]) {
+    pub fn learn(self, written: &[Amount; Signal::ALL.len()]) {
         self.state.lock().of_mut(self.period.per).learn(self.period, written);
     }
 }

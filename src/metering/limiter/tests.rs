@@ -9,6 +9,7 @@ use proptest::sample::select;
 
 use super::*;
 use crate::domain::limit::{Mode, Unit};
+use crate::domain::usage::Amount;
 use crate::domain::{Over, Signal};
 use crate::metering::Measured;
 
@@ -252,7 +253,7 @@ fn quotas_begin_with_what_is_written_down() {
     let [day, month] = ["2026-11-21T00:00:00.000000Z", "2026-11-01T00:00:00.000000Z"].map(str::to_owned);
     assert_eq!(asked, [(Scope::Key, day.clone()), (Scope::Project, day), (Scope::Project, month)]);
     for unknown in unknown {
-        unknown.learn(&[Used { items: 2, bytes: 20 }; 4]);
+        unknown.learn(&[Amount { items: 2, bytes: 20, ..Amount::default() }; 4]);
     }
     assert!(scopes.unknown(noon()).is_empty());
     assert_eq!(logs(&scopes, 2, noon()), Ok(()));

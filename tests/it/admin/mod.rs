@@ -20,6 +20,7 @@ mod projects;
 mod roles;
 mod secrecy;
 mod two_admins;
+pub(crate) mod usage;
 pub(crate) mod watched;
 
 use std::net::{IpAddr, SocketAddr};
@@ -192,9 +193,19 @@ impl Server {
         &self.fresh.settings.url
     }
 
+    /// The number of rows in a table of the catalog.
+    pub(crate) async fn count(&self, table: &str) -> i64 {
+        self.fresh.count(table).await
+    }
+
     /// From now on every call of the catalog fails.
     pub(crate) fn take_database_away(&self) {
         self.watched.down.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether imports take too long from now on.
+    pub(crate) fn slow_down(&self, slow: bool) {
+        self.watched.slow.store(slow, Ordering::SeqCst);
     }
 
     /// From now on they succeed again.

@@ -8,14 +8,17 @@ use async_trait::async_trait;
 use gridgate::catalog::{
     Answers, Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Catalog, CatalogError, Deliveries,
     EnvironmentEdit, Grid, Happened, Hygiene, ImportFault, ImportedKey, KeyFilter, Keys, Notice, OnceOnly, Page,
-    Paging, Project, ProjectEdit, Projects, Reserved, Review, Roles, Secrets, Subscriber, Webhooks,
+    Paging, Project, ProjectEdit, Projects, Reserved, Review, Roles, Secrets, Subscriber, ToldUsage, UntoldUsage,
+    UsageBook, UsageFilter, UsageFlush, UsageRow, Webhooks,
 };
 use gridgate::domain::audit::{Action, Actor};
 use gridgate::domain::hygiene::Flag;
+use gridgate::domain::limit::ScopeId;
 use gridgate::domain::role::RoleEdit;
+use gridgate::domain::usage::{Amount, Counted, Step};
 use gridgate::domain::uses::LastUse;
 use gridgate::domain::webhook::{Attempt, Delivery, DeliveryState, Webhook, WebhookChange, WebhookId};
-use gridgate::domain::{Changed, Digest, Environment, Key, KeyChange, KeyId, Role, Slug, Timestamp};
+use gridgate::domain::{Changed, Digest, Environment, Key, KeyChange, KeyId, Role, Signal, Slug, Timestamp};
 use tokio::sync::Semaphore;
 
 use super::Events;
@@ -35,6 +38,8 @@ pub(crate) struct Watched {
     pub(crate) creating: Semaphore,
     /// Answers cannot be kept, as if the process ended right before.
     pub(crate) forgetful: AtomicBool,
+    /// Imports take too long.
+    pub(crate) slow: AtomicBool,
     /// Look-ups of keys that have begun.
     pub(crate) asked: AtomicUsize,
     /// A look-up that has its answer waits for a permit here before it returns.
@@ -55,6 +60,7 @@ impl Watched {
             creations: Semaphore::new(Semaphore::MAX_PERMITS),
             creating: Semaphore::new(0),
             forgetful: AtomicBool::new(false),
+            slow: AtomicBool::new(false),
             asked: AtomicUsize::new(0),
             lookups: Semaphore::new(Semaphore::MAX_PERMITS),
             answered: Semaphore::new(0),
@@ -159,6 +165,9 @@ impl Keys for Watched {
     }
 
     async fn import_keys(&self, keys: &[ImportedKey], by: &Actor) -> Result<Vec<ImportFault>, CatalogError> {
+        if self.slow.load(Ordering::SeqCst) {
+            return Err(CatalogError::ImportTimeout(std::time::Duration::from_secs(4)));
+        }
         let faults = self.inner()?.import_keys(keys, by).await?;
         if faults.is_empty() {
             for imported in keys {
@@ -166,6 +175,10 @@ impl Keys for Watched {
             }
         }
         Ok(faults)
+    }
+
+    async fn check_import(&self, keys: &[ImportedKey], by: &Actor) -> Result<Vec<ImportFault>, CatalogError> {
+        self.inner()?.check_import(keys, by).await
     }
 
     async fn purge_key(&self, id: &KeyId, by: &Actor) -> Result<bool, CatalogError> {
@@ -407,5 +420,45 @@ impl Audit for Watched {
 
     async fn verify_audit(&self, noted: Option<AuditHead>) -> Result<AuditReport, CatalogError> {
         self.inner()?.verify_audit(noted).await
+    }
+}
+
+#[async_trait]
+impl UsageBook for Watched {
+    async fn record_usage(&self, flush: &UsageFlush, counted: &[Counted]) -> Result<bool, CatalogError> {
+        let recorded = self.inner()?.record_usage(flush, counted).await;
+        if self.forgetful.load(Ordering::SeqCst) {
+            return Err(CatalogError::Unavailable("the answer was lost".to_owned()));
+        }
+        recorded
+    }
+
+    async fn used(
+        &self,
+        scope: &ScopeId,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<[Amount; Signal::ALL.len()], CatalogError> {
+        self.inner()?.used(scope, from, to).await
+    }
+
+    async fn usage(&self, filter: &UsageFilter, paging: &Paging) -> Result<Page<UsageRow>, CatalogError> {
+        self.inner()?.usage(filter, paging).await
+    }
+
+    async fn sweep_usage(&self, step: Step, before: Timestamp, limit: u32) -> Result<u64, CatalogError> {
+        self.inner()?.sweep_usage(step, before, limit).await
+    }
+
+    async fn sweep_usage_notes(&self, before: Timestamp, hours: Timestamp) -> Result<(), CatalogError> {
+        self.inner()?.sweep_usage_notes(before, hours).await
+    }
+
+    async fn untold_usage(&self, before: Timestamp, limit: u32) -> Result<Vec<UntoldUsage>, CatalogError> {
+        self.inner()?.untold_usage(before, limit).await
+    }
+
+    async fn tell_usage(&self, told: &[ToldUsage]) -> Result<(), CatalogError> {
+        self.inner()?.tell_usage(told).await
     }
 }

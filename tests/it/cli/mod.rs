@@ -8,6 +8,7 @@ mod import;
 mod lost;
 mod people;
 mod presented;
+mod usage;
 mod webhooks;
 
 use std::sync::Arc;

@@ -7,6 +7,7 @@ mod lasting;
 pub(crate) mod receiver;
 mod review;
 mod sending;
+mod usage;
 
 use std::collections::HashMap;
 use std::io;
