@@ -31,6 +31,26 @@ impl Dialect {
         }
     }
 
+    /// The statement that takes away `$2` deliveries from before `$1`. Those that somebody else has in hand, who may be deleting their
+    /// webhook, are left for the next time: it has no order in common with them.
+    pub(super) const fn forget_deliveries(self) -> &'static str {
+        match self {
+            Self::Sqlite => {
+                "DELETE FROM webhook_deliveries
+                 WHERE (webhook, event) IN (
+                     SELECT webhook, event FROM webhook_deliveries WHERE created_at < $1 ORDER BY created_at LIMIT $2
+                 )"
+            }
+            Self::Postgres => {
+                "DELETE FROM webhook_deliveries
+                 WHERE (webhook, event) IN (
+                     SELECT webhook, event FROM webhook_deliveries WHERE created_at < $1 ORDER BY created_at LIMIT $2
+                     FOR UPDATE SKIP LOCKED
+                 )"
+            }
+        }
+    }
+
     /// What every new connection that serves requests is set to.
     pub(super) fn serving_session(self, statement_timeout: Duration) -> String {
         let millis = millis(statement_timeout);
@@ -93,6 +113,7 @@ const SQLITE: Files = &[
     (2, "lifecycle", include_str!("migrations/sqlite/0002_lifecycle.sql")),
     (3, "webhooks", include_str!("migrations/sqlite/0003_webhooks.sql")),
     (4, "idempotent_answers", include_str!("migrations/sqlite/0004_idempotent_answers.sql")),
+    (5, "attention", include_str!("migrations/sqlite/0005_attention.sql")),
     (7, "usage", include_str!("migrations/sqlite/0007_usage.sql")),
 ];
 const POSTGRES: Files = &[
@@ -100,6 +121,7 @@ const POSTGRES: Files = &[
     (2, "lifecycle", include_str!("migrations/postgres/0002_lifecycle.sql")),
     (3, "webhooks", include_str!("migrations/postgres/0003_webhooks.sql")),
     (4, "idempotent_answers", include_str!("migrations/postgres/0004_idempotent_answers.sql")),
+    (5, "attention", include_str!("migrations/postgres/0005_attention.sql")),
     (7, "usage", include_str!("migrations/postgres/0007_usage.sql")),
 ];
 
