@@ -1,5 +1,6 @@
 //! `gridgate usage`: how much came in and what became of it.
 
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
 use super::client::{Client, Target};
@@ -74,7 +75,7 @@ impl Usage {
         let text = |at: Option<Timestamp>| at.map(|at| at.to_string());
         let (from, to, key) = (text(self.from), text(self.to), self.key.map(|key| key.to_string()));
         let by: Vec<_> = self.by.iter().filter_map(Group::to_possible_value).collect();
-        let by = by.iter().map(|by| by.get_name()).collect::<Vec<_>>().join(",");
+        let by = by.iter().map(PossibleValue::get_name).collect::<Vec<_>>().join(",");
         let filters = [
             ("from", from.as_deref()),
             ("to", to.as_deref()),

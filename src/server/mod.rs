@@ -45,7 +45,6 @@ use crate::domain::uses::Uses;
 use crate::domain::{Budget, Clock, Random};
 use crate::ingest::Gate;
 use crate::ingest::key_cache::KeyCache;
-use crate::metering::Books;
 use crate::observe::metrics::Metrics;
 use crate::shutdown::essential;
 use crate::storage::deliver::{Delivered, Deliverer, Report};
@@ -65,8 +64,8 @@ use listeners::{IngestListener, Listeners, check_environments};
 use refused::Refused;
 pub use settings::catalog_settings;
 use settings::{
-    admin_limits, connection_limits, cors, credential_headers, export_limits, forwarding, key_cache_settings, leaks,
-    storage_settings, usage, usage_keeper, usage_teller, webhook_sender,
+    admin_limits, books, connection_limits, cors, credential_headers, export_limits, forwarding, key_cache_settings,
+    leaks, storage_settings, usage_keeper, usage_teller, webhook_sender,
 };
 use slots::Slots;
 use upkeep::Upkeep;
@@ -156,7 +155,7 @@ impl Server {
         );
         let keys = Arc::new(KeyCache::new(Arc::clone(&catalog), Arc::clone(&clock), key_cache_settings(&config)));
         let uses = Arc::new(Uses::new(config.keys.last_used_entries));
-        let books = Arc::new(Books { usage: usage(&config.usage) });
+        let books = books(&config, &metrics);
         let gate = Arc::new(Gate {
             keys: Arc::clone(&keys),
             peppers: Arc::clone(&peppers),
@@ -183,12 +182,6 @@ impl Server {
         let unwritten = Arc::clone(&uses);
         metrics
             .gauge("unwritten_uses", "Secrets whose last use is not written down yet", move || unwritten.len() as u64);
-        let unwritten = Arc::clone(&books);
-        metrics.gauge(
-            "unwritten_usage",
-            "Minutes of keys and signals whose usage is not written down yet",
-            move || unwritten.usage.len() as u64,
-        );
         let usage = usage_keeper(&config.usage, books, &catalog, &world)?;
 
         let sender = Arc::new(webhook_sender(&config, &peppers, &clock)?);

@@ -63,9 +63,14 @@ pub(super) fn admin_limits(config: &Config) -> LimitSettings {
     }
 }
 
-/// What counts usage.
-pub(super) fn usage(config: &UsageConfig) -> Usage {
-    if config.enabled { Usage::new(config.entries) } else { Usage::off() }
+/// What remembers exports, and a metric of how much that is.
+pub(super) fn books(config: &Config, metrics: &Metrics) -> Arc<Books> {
+    let usage = if config.usage.enabled { Usage::new(config.usage.entries) } else { Usage::off() };
+    let books = Arc::new(Books { usage });
+    let unwritten = Arc::clone(&books);
+    let help = "Minutes of keys and signals whose usage is not written down yet";
+    metrics.gauge("unwritten_usage", help, move || unwritten.usage.len() as u64);
+    books
 }
 
 /// What writes usage down.

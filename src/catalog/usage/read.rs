@@ -244,3 +244,46 @@ fn amount(row: &Reader<'_>) -> Result<Amount, CatalogError> {
 fn is_name(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn filter(by: &[Dimension]) -> UsageFilter {
+        UsageFilter {
+            step: Step::Hour,
+            from: Timestamp::from_micros(0),
+            to: Timestamp::from_micros(1),
+            by: by.to_vec(),
+            project: None,
+            grid: None,
+            environment: None,
+            key: None,
+            signal: None,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_position_is_read_back(micros: i64, names in proptest::collection::vec("[a-z0-9-]{0,40}", 0..=5)) {
+            let row = UsageRow { at: Timestamp::from_micros(micros), names, amounts: Vec::new() };
+            let text = UsagePosition::of(&row);
+            let read = UsagePosition::read(&text, &filter(&Dimension::ALL[..row.names.len()]));
+            prop_assert_eq!(read, Some(UsagePosition { at: row.at, names: row.names.clone() }));
+            // A list that is grouped otherwise has no such place.
+            let fewer = row.names.len().saturating_sub(1);
+            let other = UsagePosition::read(&text, &filter(&Dimension::ALL[..fewer]));
+            prop_assert!(row.names.is_empty() || other.is_none());
+        }
+
+        #[test]
+        fn any_text_is_a_position_or_none(text in "\\PC*|[A-Za-z0-9_-]{0,60}", inner in "-?[0-9]{0,20}(/\\PC{0,9}){0,3}") {
+            for text in [text, BASE64.encode(inner)] {
+                if let Some(position) = UsagePosition::read(&text, &filter(&[Dimension::Key])) {
+                    prop_assert!(position.names.len() == 1 && is_name(&position.names[0]));
+                }
+            }
+        }
+    }
+}

@@ -239,7 +239,7 @@ async fn usage_is_written_once_whatever_fails() {
     let books = Arc::new(Books::default());
     let keeper = keeper(&server, &books);
     let mut sent = 0;
-    let mut send = |exports: u32| {
+    let mut more = |exports: u32| {
         for number in 0..exports {
             let key = Some(("shop", number));
             count(&books, Sent { at: START, key, signal: Signal::Logs, refused: None });
@@ -250,18 +250,18 @@ async fn usage_is_written_once_whatever_fails() {
     server.clock.advance(Duration::from_mins(1));
     for round in 0..4 {
         // More than one transaction writes.
-        send(700);
+        more(700);
         server.take_database_away();
         keeper.flush().await.expect_err("there is no database");
         server.give_database_back();
-        send(1);
+        more(1);
         // It is written, and nobody learns of it: twice.
         server.watched.forgetful.store(true, Ordering::SeqCst);
         keeper.flush().await.expect_err("the answer is lost");
-        send(2);
+        more(2);
         keeper.flush().await.expect_err("the answer is lost");
         server.watched.forgetful.store(false, Ordering::SeqCst);
-        let sent = send(3);
+        let sent = more(3);
         keeper.flush().await.expect("it is written");
         let shown = rows(&server, "?step=day").await;
         assert_eq!((&shown[0]["received"], &shown[0]["accepted"]), (&json!(sent), &json!(sent)), "{round}");

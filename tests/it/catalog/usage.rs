@@ -152,7 +152,7 @@ async fn nodes_add_to_the_same_rows_at_the_same_time(fresh: Arc<Fresh>) {
             for number in 1..=5 {
                 let mut keys: Vec<u32> = (0..60).collect();
                 // Each in an order of its own.
-                keys.rotate_left(usize::from(writer) * 15 + usize::try_from(number).expect("small"));
+                keys.rotate_left(usize::from(writer) * 10 + usize::try_from(number).expect("small"));
                 let shop = tenant("shop", "web");
                 let counted: Vec<_> =
                     keys.into_iter().flat_map(|key| accepted(0, &shop, key, Signal::Traces, 1)).collect();
@@ -313,7 +313,7 @@ async fn no_scope_reads_what_is_not_its_own(fresh: Arc<Fresh>) {
     let fill = format!(
         "INSERT INTO usage
          {days}
-         SELECT 'day', d * {DAY}, 'project-' || k / 10, 'grid-' || k % 2, 'production',
+         SELECT 'day', d * {DAY}, 'project-' || (k / 10), 'grid-' || (k % 2), 'production',
              'key_' || substr(CAST(1000000000000 + k AS TEXT), 2), 'logs', 'accepted', 1, 1, 1, 1
          FROM days, keys"
     );

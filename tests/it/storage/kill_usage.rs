@@ -91,6 +91,7 @@ async fn usage_is_what_the_lake_holds_but_for_the_last_moments_before_a_kill() {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
     tokio::spawn(connection);
     for number in 0..LAST {
+        sender.ready().await.expect("the connection is kept");
         let response = sender.send_request(export(u64::MAX / 2 + number, &token)).await.expect("an answer");
         assert_eq!(response.status(), 200);
         response.collect().await.expect("a body");
