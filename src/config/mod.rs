@@ -8,13 +8,15 @@ pub mod forward;
 mod listen;
 mod load;
 pub mod pepper;
+mod requests;
 mod units;
 mod webhooks;
 
 pub use forward::ForwardConfig;
 pub use listen::{Admitted, CorsConfig, ListenConfig, ListenerConfig, Prefix, Serves, TlsConfig};
 pub use load::ConfigError;
-pub use units::{Bytes, Span};
+pub use requests::RequestsConfig;
+pub use units::{Bytes, Share, Span};
 pub use webhooks::WebhooksConfig;
 
 use std::path::PathBuf;
@@ -56,6 +58,8 @@ pub struct Config {
     pub route: Vec<Route>,
     /// What is told to others of what happens to keys.
     pub webhooks: WebhooksConfig,
+    /// Which single exports are remembered.
+    pub requests: RequestsConfig,
     /// Logs of the gate itself.
     pub observe: ObserveConfig,
     /// The end of the process.

@@ -23,6 +23,7 @@ pub mod permission;
 pub mod random;
 pub mod reach;
 pub mod refusal;
+pub mod request;
 pub mod role;
 pub mod secret;
 pub mod signal;

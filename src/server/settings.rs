@@ -15,13 +15,14 @@ use super::pem::read_authorities;
 use super::tls::provider;
 use crate::admin::leaks::{Leaks, PublicKeys};
 use crate::admin::limits::LimitSettings;
-use crate::catalog::CatalogSettings;
-use crate::config::{Config, ForwardConfig, LeaksConfig};
+use crate::catalog::{Catalog, CatalogSettings};
+use crate::config::{Config, ForwardConfig, LeaksConfig, RequestsConfig};
 use crate::domain::Clock;
 use crate::domain::secret::Peppers;
-use crate::ingest::ExportLimits;
 use crate::ingest::cors::Cors;
 use crate::ingest::key_cache::KeyCacheSettings;
+use crate::ingest::{ExportLimits, Gate};
+use crate::metering::requests::RequestSettings;
 use crate::observe::metrics::Metrics;
 use crate::otlp::scan::ScanLimits;
 use crate::storage::deliver::DeliverSettings;
@@ -30,6 +31,7 @@ use crate::storage::forward::{ForwardSettings, Forwarding};
 use crate::storage::log::LogSettings;
 use crate::storage::open::StorageSettings;
 use crate::storage::route::DestinationId;
+use crate::upkeep::requests::{KeepSettings, RequestKeeper};
 use crate::upkeep::webhooks::send::Sender;
 use crate::upkeep::webhooks::target::{Policy, SystemResolver};
 
@@ -159,6 +161,19 @@ pub(super) fn webhook_sender(config: &Config, peppers: &Arc<Peppers>, clock: &Ar
         peppers: Arc::clone(peppers),
         clock: Arc::clone(clock),
     })
+}
+
+/// Which single exports are remembered.
+pub(super) fn request_settings(config: &Config) -> RequestSettings {
+    RequestSettings { sample: config.requests.sample.millionths(), entries: config.requests.entries }
+}
+
+/// What writes them down.
+pub(super) fn request_keeper(config: &Config, gate: &Gate, catalog: &Arc<dyn Catalog>) -> RequestKeeper {
+    let RequestsConfig { interval, keep_rows, keep, .. } = config.requests;
+    let settings = KeepSettings { interval: interval.0, rows: keep_rows, age: keep.0 };
+    let (books, catalog) = (Arc::clone(&gate.books), Arc::clone(catalog));
+    RequestKeeper::new(books, catalog, Arc::clone(&gate.clock), Arc::clone(&gate.random), settings)
 }
 
 pub(super) fn key_cache_settings(config: &Config) -> KeyCacheSettings {

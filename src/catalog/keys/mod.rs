@@ -171,7 +171,7 @@ impl Keys for Store {
 }
 
 /// The statement with its values, to be run.
-fn bound(statement: Statement) -> Query<'static, Any, AnyArguments> {
+pub(super) fn bound(statement: Statement) -> Query<'static, Any, AnyArguments> {
     let Statement { sql, values } = statement;
     values.into_iter().fold(query(AssertSqlSafe(sql)), |query, value| match value {
         Value::Text(text) => query.bind(text),

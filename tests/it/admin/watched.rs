@@ -1,21 +1,24 @@
 //! The real catalog, watched: commits are noted, look-ups are counted, changes and look-ups can be held up, and the database can
 //! be taken away.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use gridgate::catalog::{
     Answers, Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Catalog, CatalogError, Deliveries,
-    EnvironmentEdit, Grid, Happened, Hygiene, ImportFault, ImportedKey, KeyFilter, Keys, Notice, OnceOnly, Page,
-    Paging, Project, ProjectEdit, Projects, Reserved, Review, Roles, Secrets, Subscriber, Webhooks,
+    EnvironmentEdit, Grid, Happened, Hygiene, ImportFault, ImportedKey, KeyFilter, Keys, Logged, Notice, OnceOnly,
+    Page, Paging, Project, ProjectEdit, Projects, RequestLog, Reserved, Review, Roles, Secrets, Subscriber, Webhooks,
+    Whose,
 };
 use gridgate::domain::audit::{Action, Actor};
 use gridgate::domain::hygiene::Flag;
+use gridgate::domain::request::{Ended, RequestFilter};
 use gridgate::domain::role::RoleEdit;
 use gridgate::domain::uses::LastUse;
 use gridgate::domain::webhook::{Attempt, Delivery, DeliveryState, Webhook, WebhookChange, WebhookId};
-use gridgate::domain::{Changed, Digest, Environment, Key, KeyChange, KeyId, Role, Slug, Timestamp};
+use gridgate::domain::{Changed, Digest, Environment, Key, KeyChange, KeyId, RecordId, Role, Slug, Timestamp};
 use tokio::sync::Semaphore;
 
 use super::Events;
@@ -407,5 +410,41 @@ impl Audit for Watched {
 
     async fn verify_audit(&self, noted: Option<AuditHead>) -> Result<AuditReport, CatalogError> {
         self.inner()?.verify_audit(noted).await
+    }
+}
+
+#[async_trait]
+impl RequestLog for Watched {
+    async fn record_requests(&self, requests: &[(RecordId, Arc<Ended>)]) -> Result<(), CatalogError> {
+        self.inner()?.record_requests(requests).await
+    }
+
+    async fn record_not_logged(&self, counts: &[(Timestamp, Option<Slug>, u64)]) -> Result<(), CatalogError> {
+        self.inner()?.record_not_logged(counts).await
+    }
+
+    async fn requests(&self, filter: &RequestFilter, paging: &Paging) -> Result<Page<Logged>, CatalogError> {
+        self.inner()?.requests(filter, paging).await
+    }
+
+    async fn not_logged(
+        &self,
+        project: Option<&Slug>,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+    ) -> Result<u64, CatalogError> {
+        self.inner()?.not_logged(project, from, to).await
+    }
+
+    async fn request_counts(&self) -> Result<BTreeMap<Option<Slug>, u64>, CatalogError> {
+        self.inner()?.request_counts().await
+    }
+
+    async fn forget_requests(&self, whose: &Whose, before: Timestamp, limit: u32) -> Result<u64, CatalogError> {
+        self.inner()?.forget_requests(whose, before, limit).await
+    }
+
+    async fn forget_not_logged(&self, before: Timestamp) -> Result<(), CatalogError> {
+        self.inner()?.forget_not_logged(before).await
     }
 }
