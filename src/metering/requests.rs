@@ -149,6 +149,12 @@ impl Requests {
         Some(Watch { feed: self.feed.subscribe(), changes: self.changes.subscribe(), _place: place })
     }
 
+    /// How many watch.
+    #[must_use]
+    pub fn watchers(&self) -> usize {
+        self.watchers.load(Ordering::Relaxed)
+    }
+
     /// A key was changed: who watches has to find out whether they still may.
     pub fn key_changed(&self) {
         self.changes.send_replace(());

@@ -66,7 +66,7 @@ use refused::Refused;
 pub use settings::catalog_settings;
 use settings::{
     admin_limits, connection_limits, cors, credential_headers, export_limits, forwarding, key_cache_settings, leaks,
-    request_keeper, request_settings, storage_settings, webhook_sender,
+    request_keeper, request_settings, show_requests, storage_settings, webhook_sender,
 };
 use slots::Slots;
 use upkeep::{Upkeep, Work};
@@ -183,10 +183,7 @@ impl Server {
         let unwritten = Arc::clone(&uses);
         metrics
             .gauge("unwritten_uses", "Secrets whose last use is not written down yet", move || unwritten.len() as u64);
-        let lost = Arc::clone(&books);
-        metrics.gauge("requests_not_logged", "Exports that the request log had no room for", move || {
-            lost.requests.not_logged()
-        });
+        show_requests(&metrics, &books);
 
         let sender = Arc::new(webhook_sender(&config, &peppers, &clock)?);
         let courier =

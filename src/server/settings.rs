@@ -22,6 +22,7 @@ use crate::domain::secret::Peppers;
 use crate::ingest::cors::Cors;
 use crate::ingest::key_cache::KeyCacheSettings;
 use crate::ingest::{ExportLimits, Gate};
+use crate::metering::Books;
 use crate::metering::requests::RequestSettings;
 use crate::observe::metrics::Metrics;
 use crate::otlp::scan::ScanLimits;
@@ -166,6 +167,14 @@ pub(super) fn webhook_sender(config: &Config, peppers: &Arc<Peppers>, clock: &Ar
 /// Which single exports are remembered.
 pub(super) fn request_settings(config: &Config) -> RequestSettings {
     RequestSettings { sample: config.requests.sample.millionths(), entries: config.requests.entries }
+}
+
+/// What there was no room for, and who watches.
+pub(super) fn show_requests(metrics: &Metrics, books: &Arc<Books>) {
+    let (lost, watched) = (Arc::clone(books), Arc::clone(books));
+    let not_logged = move || lost.requests.not_logged();
+    metrics.gauge("requests_not_logged", "Exports that the request log had no room for", not_logged);
+    metrics.gauge("request_watchers", "Watchers of the live feed", move || watched.requests.watchers() as u64);
 }
 
 /// What writes them down.

@@ -2,16 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use gridgate::catalog::keys::list::Statement;
 use gridgate::catalog::requests::statement;
-use gridgate::catalog::{CatalogError, Logged, Paging, RequestLog as _, Whose};
-use gridgate::domain::request::{Ended, Ending, Outcome, RequestFilter};
-use gridgate::domain::{KeyId, Origin, Reason, RecordId, Signal, Tenant, Transport};
+use gridgate::catalog::{Catalog, CatalogError, Logged, Paging, RequestLog as _, Whose};
+use gridgate::domain::clock::ManualClock;
+use gridgate::domain::random::SeededRandom;
+use gridgate::domain::request::{self, Ended, Ending, RequestFilter};
+use gridgate::domain::{KeyId, Origin, Reason, RecordId, Refusal, Signal, Tenant, Transport};
+use gridgate::metering::{Books, Decided, Outcome};
+use gridgate::observe::jobs::{JobMetrics, Jobs};
+use gridgate::upkeep::requests::{KeepSettings, RequestKeeper};
 
 use super::plans::inspect_page;
 use super::{Fresh, at, on_both, slug};
+use crate::admin::Events;
+use crate::admin::watched::Watched;
 
 on_both!(
     exports_are_kept_whole,
@@ -21,6 +29,8 @@ on_both!(
     what_is_old_or_too_much_is_forgotten,
     lost_exports_are_counted,
     hostile_texts_are_kept,
+    a_keeper_keeps_within_bounds,
+    a_keeper_loses_nothing_while_the_catalog_fails,
     damage_is_reported,
     pages_cost_what_their_rows_do,
 );
@@ -61,7 +71,7 @@ fn id(number: u8) -> RecordId {
 const ALL: Paging = Paging { limit: 200, after: None };
 
 /// The numbers of the exports that pass, in their order.
-async fn found(catalog: &dyn gridgate::catalog::Catalog, filter: &RequestFilter) -> Vec<i64> {
+async fn found(catalog: &dyn Catalog, filter: &RequestFilter) -> Vec<i64> {
     let page = catalog.requests(filter, &ALL).await.expect("a page");
     page.items.iter().map(|one| one.ended.at.micros()).collect()
 }
@@ -129,7 +139,7 @@ async fn each_filter_finds_its_own(fresh: Arc<Fresh>) {
         RequestFilter { environment: Some(slug("production")), ..RequestFilter::default() },
         RequestFilter { key: wanted.key, ..RequestFilter::default() },
         RequestFilter { signal: wanted.signal, ..RequestFilter::default() },
-        RequestFilter { outcome: Some(Outcome::Refused), ..RequestFilter::default() },
+        RequestFilter { outcome: Some(request::Outcome::Refused), ..RequestFilter::default() },
         RequestFilter { reason: Some(Reason::KeyRevoked), ..RequestFilter::default() },
         RequestFilter { address: Some(wanted.address), ..RequestFilter::default() },
         RequestFilter { service: Some("checkout".to_owned()), ..RequestFilter::default() },
@@ -150,7 +160,7 @@ async fn each_filter_finds_its_own(fresh: Arc<Fresh>) {
         environment: Some(slug("production")),
         key: wanted.key,
         signal: wanted.signal,
-        outcome: Some(Outcome::Refused),
+        outcome: Some(request::Outcome::Refused),
         reason: Some(Reason::KeyRevoked),
         address: Some(wanted.address),
         service: Some("checkout".to_owned()),
@@ -217,7 +227,7 @@ async fn lost_exports_are_counted(fresh: Arc<Fresh>) {
     let counts = [(at(60), None, 5), (at(60), Some(slug("shop")), 2), (at(120), Some(slug("shop")), 3)];
     catalog.record_not_logged(&counts).await.expect("they are written");
     catalog.record_not_logged(&counts[1..2]).await.expect("they are written");
-    let shop = slug("shop");
+    let (shop, bank) = (slug("shop"), slug("bank"));
     let count = async |project, from: Option<i64>, to: Option<i64>| {
         catalog.not_logged(project, from.map(at), to.map(at)).await.expect("a count")
     };
@@ -225,7 +235,7 @@ async fn lost_exports_are_counted(fresh: Arc<Fresh>) {
     assert_eq!(count(Some(&shop), None, None).await, 7);
     assert_eq!(count(Some(&shop), Some(120), None).await, 3);
     assert_eq!(count(Some(&shop), None, Some(120)).await, 4);
-    assert_eq!(count(Some(&slug("bank")), None, None).await, 0);
+    assert_eq!(count(Some(&bank), None, None).await, 0);
     catalog.forget_not_logged(at(120)).await.expect("they are gone");
     assert_eq!(count(None, None, None).await, 3);
 }
@@ -244,6 +254,77 @@ async fn hostile_texts_are_kept(fresh: Arc<Fresh>) {
     assert_eq!(page.items[0].ended.agent.as_deref(), Some(&*kept));
     let Ending::Refused { detail, .. } = &page.items[0].ended.ending else { panic!("it is refused") };
     assert_eq!(detail.as_deref(), Some(&*kept));
+}
+
+fn keeper(catalog: Arc<dyn Catalog>, books: &Arc<Books>, now: i64, rows: u64, age: u64) -> RequestKeeper {
+    let settings = KeepSettings { interval: Duration::from_secs(1), rows, age: Duration::from_micros(age) };
+    let clock = Arc::new(ManualClock::new(at(now)));
+    RequestKeeper::new(Arc::clone(books), catalog, clock, Arc::new(SeededRandom::new(3)), settings)
+}
+
+async fn a_keeper_keeps_within_bounds(fresh: Arc<Fresh>) {
+    let catalog = fresh.migrated().await;
+    let projects = [None, Some("shop"), Some("bank"), None, None, None, None, None, None, None];
+    let rows: Vec<_> = (0..100)
+        .map(|n| (RecordId::from_bytes([n; 16]), of(projects[usize::from(n % 10)], n.into(), Ending::Gone)))
+        .collect();
+    catalog.record_requests(&rows).await.expect("they are written");
+    catalog.record_not_logged(&[(at(0), None, 1), (at(50), None, 2)]).await.expect("they are written");
+    let books = Arc::default();
+    let keep = async |rows, age| {
+        keeper(Arc::clone(&catalog), &books, 100, rows, age).forget().await.expect("it forgets");
+        let counts = catalog.request_counts().await.expect("counts");
+        [None, Some("shop"), Some("bank")].map(|project| counts.get(&project.map(slug)).copied().unwrap_or_default())
+    };
+    assert_eq!(keep(100, 1_000).await, [50, 10, 10], "nobody's have half at the most");
+    assert_eq!(keep(12, 1_000).await, [5, 3, 4], "the oldest go first");
+    assert_eq!(found(&*catalog, &RequestFilter::default()).await, [99, 98, 97, 96, 95, 92, 91, 82, 81, 72, 71, 62]);
+    assert_eq!(catalog.not_logged(None, None, None).await.expect("a count"), 3);
+    assert_eq!(keep(12, 10).await, [5, 1, 1], "what is too old goes");
+    assert_eq!(catalog.not_logged(None, None, None).await.expect("a count"), 0);
+}
+
+async fn a_keeper_loses_nothing_while_the_catalog_fails(fresh: Arc<Fresh>) {
+    let watched = Arc::new(Watched::new(fresh.migrated().await, Events::default()));
+    let books = Arc::<Books>::default();
+    let keeper = keeper(Arc::clone(&watched) as _, &books, 100, 1_000, 1_000);
+    let jobs = Jobs::new(Arc::new(ManualClock::new(at(100))), JobMetrics::default());
+    let job = keeper.job(&jobs);
+    let refuse = |count| {
+        for _ in 0..count {
+            let refusal = Refusal::new(Reason::CredentialsMissing);
+            books.decided(&Decided {
+                at: at(60),
+                took: Duration::ZERO,
+                transport: Transport::Http,
+                signal: None,
+                address: [10, 0, 0, 7].into(),
+                agent: b"",
+                claimed: None,
+                identified: None,
+                measured: None,
+                origin: None,
+                outcome: Outcome::Refused(&refusal),
+            });
+        }
+    };
+    refuse(2_503);
+    watched.down.store(true, Ordering::SeqCst);
+    for failures in 1..3 {
+        assert!(job.run(keeper.flush()).await.is_err());
+        let shown = jobs.list().remove(0);
+        assert_eq!((shown.progress.state(), shown.progress.failures), ("failing", failures));
+        assert_eq!(shown.progress.error.as_deref(), Some("the catalog's database is unavailable"));
+    }
+    refuse(2);
+    assert_eq!(jobs.list()[0].lag, Some((2, "exports")));
+    watched.down.store(false, Ordering::SeqCst);
+    for _ in 0..2 {
+        job.run(keeper.flush()).await.expect("it writes");
+    }
+    assert_eq!(jobs.list()[0].progress.state(), "idle");
+    assert_eq!(fresh.count("requests").await, 2_502, "half of 5 000, and the two since");
+    assert_eq!(watched.not_logged(None, None, None).await.expect("a count"), 3);
 }
 
 async fn damage_is_reported(fresh: Arc<Fresh>) {
@@ -295,9 +376,9 @@ async fn pages_cost_what_their_rows_do(fresh: Arc<Fresh>) {
     let with_service = |text: &str| RequestFilter { service: Some(text.to_owned()), ..all.clone() };
     let mut filters = vec![
         all.clone(),
-        RequestFilter { outcome: Some(Outcome::Accepted), ..all.clone() },
-        RequestFilter { outcome: Some(Outcome::Refused), ..all.clone() },
-        RequestFilter { outcome: Some(Outcome::Gone), ..all.clone() },
+        RequestFilter { outcome: Some(request::Outcome::Accepted), ..all.clone() },
+        RequestFilter { outcome: Some(request::Outcome::Refused), ..all.clone() },
+        RequestFilter { outcome: Some(request::Outcome::Gone), ..all.clone() },
         RequestFilter { reason: Some(Reason::KeyRevoked), ..all.clone() },
         RequestFilter { reason: Some(Reason::CredentialsMissing), ..all.clone() },
         with_address("10.0.0.1"),
@@ -312,7 +393,7 @@ async fn pages_cost_what_their_rows_do(fresh: Arc<Fresh>) {
     for project in ["small", "large", "none"] {
         let project = Some(slug(project));
         filters.push(RequestFilter { project: project.clone(), ..all.clone() });
-        for outcome in Outcome::ALL {
+        for outcome in request::Outcome::ALL {
             filters.push(RequestFilter { project: project.clone(), outcome: Some(outcome), ..all.clone() });
         }
     }
