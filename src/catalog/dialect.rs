@@ -31,6 +31,26 @@ impl Dialect {
         }
     }
 
+    /// The statement that takes away `$2` deliveries from before `$1`. Those that somebody else has in hand, who may be deleting their
+    /// webhook, are left for the next time: it has no order in common with them.
+    pub(super) const fn forget_deliveries(self) -> &'static str {
+        match self {
+            Self::Sqlite => {
+                "DELETE FROM webhook_deliveries
+                 WHERE (webhook, event) IN (
+                     SELECT webhook, event FROM webhook_deliveries WHERE created_at < $1 ORDER BY created_at LIMIT $2
+                 )"
+            }
+            Self::Postgres => {
+                "DELETE FROM webhook_deliveries
+                 WHERE (webhook, event) IN (
+                     SELECT webhook, event FROM webhook_deliveries WHERE created_at < $1 ORDER BY created_at LIMIT $2
+                     FOR UPDATE SKIP LOCKED
+                 )"
+            }
+        }
+    }
+
     /// What every new connection that serves requests is set to.
     pub(super) fn serving_session(self, statement_timeout: Duration) -> String {
         let millis = millis(statement_timeout);
@@ -88,7 +108,7 @@ fn sqlite_session(busy_millis: i32) -> String {
 type Files = &'static [(&'static str, &'static str)];
 
 /// The numbers of the files.
-const NUMBERS: [i64; 5] = [1, 2, 3, 4, 10];
+const NUMBERS: [i64; 6] = [1, 2, 3, 4, 5, 10];
 
 /// Title and text, in the order of their numbers.
 const SQLITE: Files = &[
@@ -96,6 +116,7 @@ const SQLITE: Files = &[
     ("lifecycle", include_str!("migrations/sqlite/0002_lifecycle.sql")),
     ("webhooks", include_str!("migrations/sqlite/0003_webhooks.sql")),
     ("idempotent_answers", include_str!("migrations/sqlite/0004_idempotent_answers.sql")),
+    ("attention", include_str!("migrations/sqlite/0005_attention.sql")),
     ("requests", include_str!("migrations/sqlite/0010_requests.sql")),
 ];
 const POSTGRES: Files = &[
@@ -103,6 +124,7 @@ const POSTGRES: Files = &[
     ("lifecycle", include_str!("migrations/postgres/0002_lifecycle.sql")),
     ("webhooks", include_str!("migrations/postgres/0003_webhooks.sql")),
     ("idempotent_answers", include_str!("migrations/postgres/0004_idempotent_answers.sql")),
+    ("attention", include_str!("migrations/postgres/0005_attention.sql")),
     ("requests", include_str!("migrations/postgres/0010_requests.sql")),
 ];
 

@@ -200,6 +200,7 @@ impl Server {
             jobs: Arc::new(Jobs::new(Arc::clone(&clock), metrics.jobs.clone())),
             books,
             stopping: stop.clone(),
+            body_time: config.limits.body_time.0,
             limits,
             leaks: leaks(&config)?,
             catalog: Arc::clone(&catalog),

@@ -26,6 +26,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -128,6 +129,7 @@ impl Server {
             books: Arc::default(),
             jobs: Arc::new(Jobs::new(Arc::clone(&clock) as _, JobMetrics::default())),
             stopping: CancellationToken::new(),
+            body_time: Duration::from_secs(30),
             limits: Arc::new(Limits::new(limits, &(Arc::clone(&clock) as _))),
             uses: Arc::new(Uses::new(100)),
             all_keys_changed: Arc::new(move || all_announced.lock().expect("events").push("announced all".to_owned())),
@@ -198,6 +200,11 @@ impl Server {
     /// From now on every call of the catalog fails.
     pub(crate) fn take_database_away(&self) {
         self.watched.down.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether imports take too long from now on.
+    pub(crate) fn slow_down(&self, slow: bool) {
+        self.watched.slow.store(slow, Ordering::SeqCst);
     }
 
     /// From now on they succeed again.

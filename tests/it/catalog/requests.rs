@@ -407,7 +407,7 @@ async fn pages_cost_what_their_rows_do(fresh: Arc<Fresh>) {
         for filter in &filters {
             for after in [None, Some((ROWS / 2, "0".repeat(32)))] {
                 let page: Statement = statement(filter, after.as_ref(), 51);
-                if let Err(plan) = inspect_page(&fresh, &mut connection, &page, "requests").await {
+                if let Err(plan) = inspect_page(&fresh, &mut connection, &page, &["requests"]).await {
                     expensive.push(format!("{filter:?}, {after:?}, with statistics: {statistics}\n{plan}"));
                 }
             }
