@@ -108,7 +108,7 @@ fn sqlite_session(busy_millis: i32) -> String {
 type Files = &'static [(&'static str, &'static str)];
 
 /// The numbers of the files.
-const NUMBERS: [i64; 6] = [1, 2, 3, 4, 5, 10];
+const NUMBERS: [i64; 8] = [1, 2, 3, 4, 5, 6, 7, 10];
 
 /// Title and text, in the order of their numbers.
 const SQLITE: Files = &[
@@ -117,6 +117,8 @@ const SQLITE: Files = &[
     ("webhooks", include_str!("migrations/sqlite/0003_webhooks.sql")),
     ("idempotent_answers", include_str!("migrations/sqlite/0004_idempotent_answers.sql")),
     ("attention", include_str!("migrations/sqlite/0005_attention.sql")),
+    ("terms", include_str!("migrations/sqlite/0006_terms.sql")),
+    ("usage", include_str!("migrations/sqlite/0007_usage.sql")),
     ("requests", include_str!("migrations/sqlite/0010_requests.sql")),
 ];
 const POSTGRES: Files = &[
@@ -125,6 +127,8 @@ const POSTGRES: Files = &[
     ("webhooks", include_str!("migrations/postgres/0003_webhooks.sql")),
     ("idempotent_answers", include_str!("migrations/postgres/0004_idempotent_answers.sql")),
     ("attention", include_str!("migrations/postgres/0005_attention.sql")),
+    ("terms", include_str!("migrations/postgres/0006_terms.sql")),
+    ("usage", include_str!("migrations/postgres/0007_usage.sql")),
     ("requests", include_str!("migrations/postgres/0010_requests.sql")),
 ];
 

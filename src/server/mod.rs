@@ -57,7 +57,9 @@ use crate::storage::log::Committer;
 use crate::storage::open::Storage;
 pub use crate::storage::quarantine::{Quarantine, SetAside};
 use crate::upkeep::hygiene::Inspector;
+use crate::upkeep::plans::Herald;
 use crate::upkeep::sweep::Sweeper;
+use crate::upkeep::usage::UsageKeeper;
 use crate::upkeep::uses::UseKeeper;
 use crate::upkeep::webhooks::courier::Courier;
 use connections::Connections;
@@ -66,7 +68,7 @@ use refused::Refused;
 pub use settings::catalog_settings;
 use settings::{
     admin_limits, connection_limits, cors, credential_headers, export_limits, forwarding, key_cache_settings, leaks,
-    request_keeper, request_settings, show_requests, storage_settings, webhook_sender,
+    request_keeper, request_settings, show_books, storage_settings, usage, usage_keeper, usage_teller, webhook_sender,
 };
 use slots::Slots;
 use upkeep::{Upkeep, Work};
@@ -89,7 +91,7 @@ pub struct Server {
     committer: Committer,
     deliverer: Deliverer,
     forwarders: Vec<Forwarder>,
-    upkeep: (Courier, Inspector),
+    upkeep: (Courier, Inspector, UsageKeeper),
     connections: Connections,
     listeners: Listeners,
     stop: CancellationToken,
@@ -156,7 +158,7 @@ impl Server {
         );
         let keys = Arc::new(KeyCache::new(Arc::clone(&catalog), Arc::clone(&clock), key_cache_settings(&config)));
         let uses = Arc::new(Uses::new(config.keys.last_used_entries));
-        let books = Arc::new(Books { requests: Requests::new(request_settings(&config)) });
+        let books = Arc::new(Books { requests: Requests::new(request_settings(&config)), usage: usage(&config.usage) });
         let gate = Arc::new(Gate {
             keys: Arc::clone(&keys),
             peppers: Arc::clone(&peppers),
@@ -183,7 +185,8 @@ impl Server {
         let unwritten = Arc::clone(&uses);
         metrics
             .gauge("unwritten_uses", "Secrets whose last use is not written down yet", move || unwritten.len() as u64);
-        show_requests(&metrics, &books);
+        show_books(&metrics, &books);
+        let usage = usage_keeper(&config.usage, Arc::clone(&books), &catalog, &world)?;
 
         let sender = Arc::new(webhook_sender(&config, &peppers, &clock)?);
         let courier =
@@ -227,7 +230,7 @@ impl Server {
             committer,
             deliverer,
             forwarders,
-            upkeep: (courier, inspector),
+            upkeep: (courier, inspector, usage),
             connections,
             listeners,
             stop,
@@ -289,7 +292,7 @@ impl Server {
             committer,
             mut deliverer,
             forwarders,
-            upkeep: (courier, inspector),
+            upkeep: (courier, inspector, usage),
             connections,
             listeners,
             stop,
@@ -312,8 +315,11 @@ impl Server {
         }
 
         let sweeper = Sweeper { catalog: Arc::clone(&catalog), clock: Arc::clone(&gate.clock) };
+        let teller = usage_teller(&config.usage, &catalog, &gate.clock);
+        let herald =
+            Herald { catalog: Arc::clone(&catalog), clock: Arc::clone(&gate.clock), random: Arc::clone(&gate.random) };
         let requests = Arc::new(request_keeper(&config, &gate, &catalog));
-        let work = Work { courier, inspector, sweeper, requests };
+        let work = Work { courier, inspector, herald, sweeper, usage, teller, requests };
         let upkeep = Upkeep::begin(work, &jobs, &gate.metrics, &crashed);
 
         let Listeners { ingest, admin: admin_port, certificates } = listeners;

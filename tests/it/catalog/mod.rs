@@ -15,6 +15,8 @@ mod plans;
 mod requests;
 mod roles;
 mod secrets;
+mod terms;
+mod usage;
 mod webhooks;
 mod whole;
 
