@@ -54,6 +54,21 @@ impl Caller {
         }
     }
 
+    /// Whether the caller is still let in and still has `permission`, for answers that go on for long.
+    ///
+    /// # Errors
+    /// `key` where not, `catalog` where that cannot be found out.
+    pub(super) async fn still_may(&self, state: &AdminState, permission: Permission) -> Result<(), &'static str> {
+        let key = state.catalog.key(&self.key).await.map_err(|_| "catalog")?.ok_or("key")?;
+        let now = state.clock.now();
+        let presented = key.secrets.iter().find(|secret| Some(secret.version) == self.actor.secret);
+        let is_good = key.status(now) == KeyStatus::Active
+            && presented.is_some_and(|secret| key.secret_state(secret, now) != SecretState::Retired)
+            && key.permissions.contains(permission)
+            && self.actor.address.map_or(key.allowed.is_any(), |address| key.allowed.contains(address));
+        if is_good { Ok(()) } else { Err("key") }
+    }
+
     /// Requires that the caller may see `project`; if not, the project looks as if it did not exist.
     pub(super) fn require_sight(&self, project: &Slug) -> Result<(), Problem> {
         if self.binding.covers(Some(project)) { Ok(()) } else { Err(Problem::not_found(Entity::Project)) }

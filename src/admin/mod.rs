@@ -33,6 +33,7 @@ pub mod environments;
 mod faults;
 mod grant;
 pub mod grids;
+pub mod jobs;
 pub mod keys;
 pub mod leaks;
 pub mod limits;
@@ -46,6 +47,7 @@ mod precondition;
 pub mod problem;
 pub mod projects;
 pub mod request;
+pub mod requests;
 pub mod roles;
 mod strict;
 pub mod terms;
@@ -63,6 +65,7 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::any;
 use http::{HeaderValue, header};
+use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
@@ -70,6 +73,8 @@ use crate::catalog::Catalog;
 use crate::domain::secret::Peppers;
 use crate::domain::uses::Uses;
 use crate::domain::{Clock, KeyId, Random};
+use crate::metering::Books;
+use crate::observe::jobs::Jobs;
 use crate::upkeep::webhooks::send::Sender;
 use leaks::Leaks;
 use limits::{Anyone, Limits, Standing};
@@ -102,6 +107,12 @@ pub struct AdminState {
     pub leaks: Option<Arc<Leaks>>,
     /// Checks where webhooks lead, and tests them.
     pub webhooks: Arc<Sender>,
+    /// What is remembered of exports.
+    pub books: Arc<Books>,
+    /// The background jobs.
+    pub jobs: Arc<Jobs>,
+    /// Cancelled when the process begins to stop: answers without an end have to end.
+    pub stopping: CancellationToken,
 }
 
 /// The largest body of a request, in bytes.
@@ -169,6 +180,9 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(audit::list::handler))
         .routes(routes!(audit::head::handler))
         .routes(routes!(audit::verify::handler))
+        .routes(routes!(requests::list::handler))
+        .routes(routes!(requests::live::handler))
+        .routes(routes!(jobs::handler))
         .routes(routes!(usage::list::handler))
 }
 

@@ -121,6 +121,8 @@ codes! {
     PreconditionRequired = "precondition_required", PRECONDITION_REQUIRED, "If-Match required";
     /// There are as many webhooks as there can be.
     WebhookLimitReached = "webhook_limit_reached", CONFLICT, "Too many webhooks";
+    /// There are as many watchers of the live feed as there can be.
+    WatchLimitReached = "watch_limit_reached", CONFLICT, "Too many watchers";
     /// The key is disabled.
     KeyDisabled = "key_disabled", CONFLICT, "Key is disabled";
     /// Two secrets of the key are good already.

@@ -17,6 +17,7 @@ pub mod keys;
 mod open;
 mod plans;
 mod projects;
+pub mod requests;
 mod roles;
 mod rows;
 mod secrets;
@@ -30,6 +31,7 @@ pub use keys::{Hygiene, ImportFault, ImportedKey, KeyFilter, Keys, Notice, Revie
 pub use open::{CatalogSettings, OpenError, connect, migrate};
 pub use plans::{Plans, TenantLimits};
 pub use projects::{EnvironmentEdit, Grid, Projects};
+pub use requests::{Logged, RequestLog, Whose};
 pub use roles::Roles;
 pub use secrets::{KEY_OF_DIGEST, Secrets};
 pub use usage::{
@@ -207,6 +209,7 @@ pub trait Catalog:
     + Audit
     + Webhooks
     + Deliveries
+    + RequestLog
     + UsageBook
     + Send
     + Sync

@@ -235,6 +235,10 @@ impl<'r> Reader<'r> {
         u64::try_from(self.get::<i64>(column)?).map_err(|_| self.damaged(column, "out of range"))
     }
 
+    pub(super) fn optional_count(&self, column: &str) -> Result<Option<u64>, CatalogError> {
+        if self.get::<Option<i64>>(column)?.is_some() { self.count(column).map(Some) } else { Ok(None) }
+    }
+
     pub(super) fn time(&self, column: &str) -> Result<Timestamp, CatalogError> {
         self.get(column).map(Timestamp::from_micros)
     }

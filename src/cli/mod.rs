@@ -13,6 +13,7 @@ mod exit;
 mod expiry;
 mod grids;
 mod issued;
+mod jobs;
 mod keys;
 mod limits;
 mod me;
@@ -24,6 +25,7 @@ mod plans;
 mod projects;
 mod quarantine;
 mod quickstart;
+mod requests;
 mod roles;
 mod serve;
 mod terminal;
@@ -84,6 +86,10 @@ pub enum Command {
     Audit(audit::Audit),
     /// List, create, change, delete and test webhooks, which are told what happens to keys.
     Webhooks(webhooks::Webhooks),
+    /// List single exports, or watch them as they end.
+    Requests(requests::Requests),
+    /// List the background jobs of the server, and how they do.
+    Jobs(jobs::Jobs),
     /// List, show, remove and send again what no destination takes.
     Quarantine(quarantine::Quarantined),
     /// Print a script that teaches a shell to complete these commands.
@@ -110,6 +116,8 @@ pub async fn run(command: Command, terminal: &mut Terminal<'_>) -> Exit {
         Command::Usage(usage) => usage.run(terminal).await,
         Command::Audit(audit) => audit.run(terminal).await,
         Command::Webhooks(webhooks) => webhooks.run(terminal).await,
+        Command::Requests(requests) => requests.run(terminal).await,
+        Command::Jobs(jobs) => jobs.run(terminal).await,
         Command::Quarantine(quarantined) => quarantined.run(terminal).await,
         Command::Completion(completion) => completion.run(terminal),
     };

@@ -37,8 +37,9 @@ const LONGEST_FLUSH: Duration = Duration::from_mins(5);
 /// The first option whose value is out of its range, and the range.
 pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
     let (keys, limits, log) = (&config.keys, &config.limits, &config.log);
+    let requests = &config.requests;
     let count = |number: usize| number as u64;
-    let numbers: [(&str, u64, RangeInclusive<u64>); 22] = [
+    let numbers: [(&str, u64, RangeInclusive<u64>); 24] = [
         ("catalog.connections", config.catalog.connections.into(), 1..=MANY),
         ("keys.cache_keys", keys.cache_keys, 1..=u64::MAX),
         ("keys.lookups", count(keys.lookups), 1..=MANY),
@@ -61,6 +62,8 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
         ("log.in_flight", count(log.in_flight), 1..=MANY),
         ("usage.entries", count(config.usage.entries), 1..=MANY),
         ("log.backlog", log.backlog.0, 1..=u64::MAX),
+        ("requests.entries", count(requests.entries), 1..=MANY),
+        ("requests.keep_rows", requests.keep_rows, 1..=100 * MANY),
     ];
     let number = numbers.into_iter().find(|(_, value, range)| !range.contains(value)).map(|(option, value, range)| {
         let most = if *range.end() == u64::MAX { String::new() } else { format!(" and at most {}", range.end()) };
@@ -81,6 +84,8 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
         ("listen.reload", config.listen.reload),
         ("usage.flush_interval", config.usage.flush_interval),
         ("webhooks.timeout", config.webhooks.timeout),
+        ("requests.interval", requests.interval),
+        ("requests.keep", requests.keep),
     ];
     let length = lengths.into_iter().find(|(_, length)| length.0.is_zero());
     let late = keys.last_used_interval.0 > LONGEST_INTERVAL;
@@ -150,6 +155,13 @@ mod tests {
             ("log.backlog", "0"),
             ("limits.body_time", "0s"),
             ("lake.interval", "0s"),
+            ("requests.sample", "1.1"),
+            ("requests.sample", "-1"),
+            ("requests.sample", "0.0000001"),
+            ("requests.entries", "0"),
+            ("requests.interval", "0s"),
+            ("requests.keep_rows", "0"),
+            ("requests.keep", "0s"),
             ("keys.cache_ttl", "18446744073709551615s"),
         ] {
             let message = refused(option, value).unwrap_or_default();
@@ -183,6 +195,9 @@ mod tests {
             ("keys.last_used_interval", "1m"),
             ("limits.stream_window", "2147483647"),
             ("log.linger", "0s"),
+            ("requests.sample", "0"),
+            ("requests.sample", "0.000001"),
+            ("requests.sample", "1.0"),
             ("usage.keep_days", "32d"),
             ("keys.cache_grace", "0s"),
             ("shutdown.grace", "365d"),

@@ -8,6 +8,7 @@ pub mod forward;
 mod listen;
 mod load;
 pub mod pepper;
+mod requests;
 mod units;
 mod usage;
 mod webhooks;
@@ -15,7 +16,8 @@ mod webhooks;
 pub use forward::ForwardConfig;
 pub use listen::{Admitted, CorsConfig, ListenConfig, ListenerConfig, Prefix, Serves, TlsConfig};
 pub use load::ConfigError;
-pub use units::{Bytes, Span};
+pub use requests::RequestsConfig;
+pub use units::{Bytes, Share, Span};
 pub use usage::UsageConfig;
 pub use webhooks::WebhooksConfig;
 
@@ -58,6 +60,8 @@ pub struct Config {
     pub route: Vec<Route>,
     /// What is told to others of what happens to keys.
     pub webhooks: WebhooksConfig,
+    /// Which single exports are remembered.
+    pub requests: RequestsConfig,
     /// What is counted of what came in.
     pub usage: UsageConfig,
     /// Logs of the gate itself.

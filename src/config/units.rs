@@ -44,6 +44,69 @@ impl Bytes {
     }
 }
 
+/// A part of a whole, written from `0` to `1`, with at most six digits behind the point.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Share(u32);
+
+const MILLION: u32 = 1_000_000;
+
+impl Share {
+    /// So many of a million; all of it at the most.
+    #[must_use]
+    pub const fn per_million(parts: u32) -> Self {
+        Self(if parts < MILLION { parts } else { MILLION })
+    }
+
+    /// How many of a million it is.
+    #[must_use]
+    pub const fn millionths(self) -> u32 {
+        self.0
+    }
+
+    /// Reads `0`, `1` and what is between, such as `0.25`.
+    fn parse(text: &str) -> Option<Self> {
+        let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+        let digits = |text: &str| (1..=6).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits(part) {
+            return None;
+        }
+        let parts: u32 = format!("{part:0<6}").parse().ok()?;
+        match (whole, parts) {
+            ("0", parts) => Some(Self(parts)),
+            ("1", 0) => Some(Self(MILLION)),
+            _ => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Share {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Part;
+        impl Visitor<'_> for Part {
+            type Value = Share;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number from 0 to 1 with at most six digits behind the point")
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Share, E> {
+                let share = Share::parse(&number.to_string());
+                share.ok_or_else(|| E::invalid_value(Unexpected::Signed(number), &self))
+            }
+
+            fn visit_f64<E: Error>(self, number: f64) -> Result<Share, E> {
+                let share = Share::parse(&number.to_string());
+                share.ok_or_else(|| E::invalid_value(Unexpected::Float(number), &self))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Share, E> {
+                Share::parse(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+            }
+        }
+        deserializer.deserialize_any(Part)
+    }
+}
+
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Text;

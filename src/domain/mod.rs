@@ -26,6 +26,7 @@ pub mod project;
 pub mod random;
 pub mod reach;
 pub mod refusal;
+pub mod request;
 pub mod role;
 pub mod secret;
 pub mod signal;

@@ -4,6 +4,7 @@
 //! export has exactly one of the second. Nothing here waits for anything.
 
 pub mod limiter;
+pub mod requests;
 pub mod usage;
 
 use std::net::IpAddr;
@@ -11,11 +12,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::{KeyId, Origin, Refusal, Signal, Tenant, Timestamp, Transport};
+use requests::{Requests, Watch};
 use usage::Usage;
 
 /// Everything that is remembered of exports.
 #[derive(Debug, Default)]
 pub struct Books {
+    /// Single exports.
+    pub requests: Requests,
     /// How much came in and what became of it.
     pub usage: Usage,
 }
@@ -89,5 +93,12 @@ impl Books {
     /// An export has ended.
     pub fn decided(&self, decided: &Decided<'_>) {
         self.usage.decided(decided);
+        self.requests.decided(decided);
+    }
+
+    /// Shows exports as they end; `None` where too many watch already.
+    #[must_use]
+    pub fn watch(&self) -> Option<Watch> {
+        self.requests.watch()
     }
 }

@@ -17,6 +17,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::forward::ForwardMetrics;
 use super::hygiene::HygieneMetrics;
+use super::jobs::JobMetrics;
 use super::tls::TlsMetrics;
 use super::webhooks::WebhookMetrics;
 use crate::domain::{Reason, Signal, Transport};
@@ -73,6 +74,8 @@ pub struct Metrics {
     pub webhooks: WebhookMetrics,
     /// How many keys need attention.
     pub hygiene: HygieneMetrics,
+    /// How background jobs do.
+    pub jobs: JobMetrics,
 }
 
 /// The counters of one transport and signal.
@@ -128,6 +131,7 @@ impl Metrics {
         let tls = TlsMetrics::register(&mut registry);
         let webhooks = WebhookMetrics::register(&mut registry);
         let hygiene = HygieneMetrics::register(&mut registry);
+        let jobs = JobMetrics::register(&mut registry);
         let duration = Family::<Labels, Histogram>::new_with_constructor(|| {
             Histogram::new(exponential_buckets(0.000_25, 2.0, 16))
         });
@@ -168,6 +172,7 @@ impl Metrics {
             tls,
             webhooks,
             hygiene,
+            jobs,
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub mod forward;
 pub mod hygiene;
+pub mod jobs;
 pub mod logging;
 pub mod metrics;
 pub mod tls;

@@ -22,6 +22,7 @@ use crate::domain::Clock;
 use crate::domain::Transport;
 use crate::ingest::accept::Entrance;
 use crate::ingest::{self, Gate};
+use crate::observe::jobs::Jobs;
 use crate::observe::metrics::Metrics;
 
 /// Every listener of a process, bound.
@@ -156,9 +157,9 @@ impl IngestListener {
 
 impl Certificates {
     /// Replaces certificates whose files have changed, without end.
-    pub(super) async fn reload(self, config: Config) {
+    pub(super) async fn reload(self, config: Config, jobs: Arc<Jobs>) {
         if let Some(hangups) = self.hangups {
-            tls::reload(self.all, config.listen.reload.0, hangups).await;
+            tls::reload(self.all, config.listen.reload.0, hangups, &jobs.add("certificates")).await;
         }
     }
 }

@@ -45,6 +45,7 @@ use crate::domain::uses::Uses;
 use crate::domain::{Budget, Clock, Random};
 use crate::ingest::Gate;
 use crate::ingest::key_cache::KeyCache;
+use crate::observe::jobs::Jobs;
 use crate::observe::metrics::Metrics;
 use crate::shutdown::essential;
 use crate::storage::deliver::{Delivered, Deliverer, Report};
@@ -65,10 +66,10 @@ use refused::Refused;
 pub use settings::catalog_settings;
 use settings::{
     admin_limits, books, connection_limits, cors, credential_headers, export_limits, forwarding, key_cache_settings,
-    leaks, storage_settings, usage_keeper, usage_teller, webhook_sender,
+    leaks, request_keeper, storage_settings, usage_keeper, usage_teller, webhook_sender,
 };
 use slots::Slots;
-use upkeep::Upkeep;
+use upkeep::{Upkeep, Work};
 
 /// What the outside world gives to a process; tests give something else.
 #[derive(Clone)]
@@ -182,7 +183,7 @@ impl Server {
         let unwritten = Arc::clone(&uses);
         metrics
             .gauge("unwritten_uses", "Secrets whose last use is not written down yet", move || unwritten.len() as u64);
-        let usage = usage_keeper(&config.usage, books, &catalog, &world)?;
+        let usage = usage_keeper(&config.usage, Arc::clone(&books), &catalog, &world)?;
 
         let sender = Arc::new(webhook_sender(&config, &peppers, &clock)?);
         let courier =
@@ -194,7 +195,11 @@ impl Server {
             metrics: metrics.hygiene.clone(),
         };
         let limits = Arc::new(Limits::new(admin_limits(&config), &clock));
+        let (changed, all_changed) = (Arc::clone(&books), Arc::clone(&books));
         let admin = AdminState {
+            jobs: Arc::new(Jobs::new(Arc::clone(&clock), metrics.jobs.clone())),
+            books,
+            stopping: stop.clone(),
             body_time: config.limits.body_time.0,
             limits,
             leaks: leaks(&config)?,
@@ -203,9 +208,15 @@ impl Server {
             random,
             peppers,
             uses,
-            key_changed: Arc::new(move |id| keys.forget(&id)),
+            key_changed: Arc::new(move |id| {
+                keys.forget(&id);
+                changed.requests.key_changed();
+            }),
             webhooks: Arc::clone(&sender),
-            all_keys_changed: Arc::new(move || all_keys.forget_all()),
+            all_keys_changed: Arc::new(move || {
+                all_keys.forget_all();
+                all_changed.requests.key_changed();
+            }),
         };
         let listeners = Listeners::bind(&config, &gate.clock, &metrics).await?;
         Ok(Self {
@@ -288,25 +299,28 @@ impl Server {
         let crashed = CancellationToken::new();
         let (log_closed, delivery_closed) = (CancellationToken::new(), CancellationToken::new());
         let committing = tokio::spawn(essential("log", crashed.clone(), committer.run(log_closed.clone())));
-        let (told, failed) = (delivery_closed.clone(), crashed.clone());
+        let jobs = Arc::clone(&admin.jobs);
+        let (told, failed, job) = (delivery_closed.clone(), crashed.clone(), deliverer.job(&jobs));
         let delivering = tokio::spawn(async move {
-            essential("delivery", failed, deliverer.run(&told)).await;
+            essential("delivery", failed, deliverer.run(&told, &job)).await;
             deliverer
         });
         let mut forwarding = JoinSet::new();
         for mut forwarder in forwarders {
-            let (told, failed) = (delivery_closed.clone(), crashed.clone());
-            forwarding.spawn(essential("forwarding", failed, async move { forwarder.run(&told).await }));
+            let (told, failed, job) = (delivery_closed.clone(), crashed.clone(), forwarder.job(&jobs));
+            forwarding.spawn(essential("forwarding", failed, async move { forwarder.run(&told, &job).await }));
         }
 
         let sweeper = Sweeper { catalog: Arc::clone(&catalog), clock: Arc::clone(&gate.clock) };
         let teller = usage_teller(&config.usage, &catalog, &gate.clock);
         let herald =
             Herald { catalog: Arc::clone(&catalog), clock: Arc::clone(&gate.clock), random: Arc::clone(&gate.random) };
-        let upkeep = Upkeep::begin(courier, inspector, herald, sweeper, (usage, teller), &crashed);
+        let requests = Arc::new(request_keeper(&config, &gate, &catalog));
+        let work = Work { courier, inspector, herald, sweeper, usage, teller, requests };
+        let upkeep = Upkeep::begin(work, &jobs, &gate.metrics, &crashed);
 
         let Listeners { ingest, admin: admin_port, certificates } = listeners;
-        let _reloading = AbortOnDropHandle::new(tokio::spawn(certificates.reload(config.clone())));
+        let _reloading = AbortOnDropHandle::new(tokio::spawn(certificates.reload(config.clone(), Arc::clone(&jobs))));
         let use_keeper = UseKeeper {
             uses: Arc::clone(&gate.uses),
             catalog: Arc::clone(&catalog),
@@ -315,8 +329,9 @@ impl Server {
             interval: config.keys.last_used_interval.0,
         };
         let (keeper, uses_closed) = (use_keeper.clone(), CancellationToken::new());
-        let (told, failed) = (uses_closed.clone(), crashed.clone());
-        let keeping = tokio::spawn(essential("uses", failed, async move { keeper.run(&told).await }));
+        let (told, failed, unwritten) = (uses_closed.clone(), crashed.clone(), Arc::clone(&gate.uses));
+        let job = jobs.add_with_lag("uses", "secrets", move || unwritten.len() as u64);
+        let keeping = tokio::spawn(essential("uses", failed, async move { keeper.run(&told, &job).await }));
         let listeners = TaskTracker::new();
         let (health, others) = others::services()?;
         for listener in ingest {

@@ -17,14 +17,15 @@ use super::tls::provider;
 use crate::admin::leaks::{Leaks, PublicKeys};
 use crate::admin::limits::LimitSettings;
 use crate::catalog::{Catalog, CatalogSettings};
-use crate::config::{Config, ForwardConfig, LeaksConfig, UsageConfig};
+use crate::config::{Config, ForwardConfig, LeaksConfig, RequestsConfig, UsageConfig};
 use crate::domain::secret::Peppers;
 use crate::domain::usage::Step;
 use crate::domain::{Clock, RecordId};
-use crate::ingest::ExportLimits;
 use crate::ingest::cors::Cors;
 use crate::ingest::key_cache::KeyCacheSettings;
+use crate::ingest::{ExportLimits, Gate};
 use crate::metering::Books;
+use crate::metering::requests::{RequestSettings, Requests};
 use crate::metering::usage::Usage;
 use crate::observe::metrics::Metrics;
 use crate::otlp::scan::ScanLimits;
@@ -34,6 +35,7 @@ use crate::storage::forward::{ForwardSettings, Forwarding};
 use crate::storage::log::LogSettings;
 use crate::storage::open::StorageSettings;
 use crate::storage::route::DestinationId;
+use crate::upkeep::requests::{KeepSettings, RequestKeeper};
 use crate::upkeep::usage::UsageKeeper;
 use crate::upkeep::usage::told::UsageTeller;
 use crate::upkeep::webhooks::send::Sender;
@@ -66,10 +68,18 @@ pub(super) fn admin_limits(config: &Config) -> LimitSettings {
 /// What remembers exports, and a metric of how much that is.
 pub(super) fn books(config: &Config, metrics: &Metrics) -> Arc<Books> {
     let usage = if config.usage.enabled { Usage::new(config.usage.entries) } else { Usage::off() };
-    let books = Arc::new(Books { usage });
-    let unwritten = Arc::clone(&books);
+    let requests = Requests::new(RequestSettings {
+        sample: config.requests.sample.millionths(),
+        entries: config.requests.entries,
+    });
+    let books = Arc::new(Books { requests, usage });
+    let of = || Arc::clone(&books);
+    let (unwritten, lost, watched) = (of(), of(), of());
     let help = "Minutes of keys and signals whose usage is not written down yet";
     metrics.gauge("unwritten_usage", help, move || unwritten.usage.len() as u64);
+    let not_logged = move || lost.requests.not_logged();
+    metrics.gauge("requests_not_logged", "Exports that the request log had no room for", not_logged);
+    metrics.gauge("request_watchers", "Watchers of the live feed", move || watched.requests.watchers() as u64);
     books
 }
 
@@ -198,6 +208,14 @@ pub(super) fn webhook_sender(config: &Config, peppers: &Arc<Peppers>, clock: &Ar
         peppers: Arc::clone(peppers),
         clock: Arc::clone(clock),
     })
+}
+
+/// What writes single exports down.
+pub(super) fn request_keeper(config: &Config, gate: &Gate, catalog: &Arc<dyn Catalog>) -> RequestKeeper {
+    let RequestsConfig { interval, keep_rows, keep, .. } = config.requests;
+    let settings = KeepSettings { interval: interval.0, rows: keep_rows, age: keep.0 };
+    let (books, catalog) = (Arc::clone(&gate.books), Arc::clone(catalog));
+    RequestKeeper::new(books, catalog, Arc::clone(&gate.clock), Arc::clone(&gate.random), settings)
 }
 
 pub(super) fn key_cache_settings(config: &Config) -> KeyCacheSettings {

@@ -20,6 +20,7 @@ use super::expiry::not_after;
 use super::pem::{Files, PemError};
 use crate::config::TlsConfig;
 use crate::domain::{Clock, Timestamp};
+use crate::observe::jobs::Job;
 use crate::observe::metrics::Metrics;
 use crate::observe::tls::HandshakeFailure;
 
@@ -167,24 +168,35 @@ impl Tls {
 }
 
 /// Looks at the files of every listener, after each `pause` and at each of `hangups`, without end.
-pub(super) async fn reload(all: Vec<Arc<Tls>>, pause: Duration, mut hangups: Signal) {
+pub(super) async fn reload(all: Vec<Arc<Tls>>, pause: Duration, mut hangups: Signal, job: &Job) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             _ = hangups.recv() => tracing::info!("SIGHUP: looking at certificates"),
         }
         let all = all.clone();
-        // A panic of one look must not end all further ones.
-        let _ = tokio::task::spawn_blocking(move || all.iter().for_each(|tls| tell(&tls.option, &tls.look()))).await;
+        let look = move || all.iter().filter_map(|tls| tell(&tls.option, &tls.look())).collect::<Vec<_>>();
+        let run = job.begin();
+        match tokio::task::spawn_blocking(look).await {
+            Ok(refused) if refused.is_empty() => run.succeed(),
+            Ok(refused) => run.fail(refused.join("; ")),
+            // A panic of one look must not end all further ones.
+            Err(error) => run.fail(error.to_string()),
+        }
     }
 }
 
-fn tell(option: &str, looked: &Looked) {
+/// Says what came of a look, and returns what is wrong.
+fn tell(option: &str, looked: &Looked) -> Option<String> {
     match looked {
-        Looked::Unchanged => {}
-        Looked::Replaced => tracing::info!(option, "a new certificate is in use"),
+        Looked::Unchanged => None,
+        Looked::Replaced => {
+            tracing::info!(option, "a new certificate is in use");
+            None
+        }
         Looked::Refused(error) => {
             tracing::warn!(option, %error, "the new certificate is not good; the old one stays in use");
+            Some(format!("{option}: {error}"))
         }
     }
 }

@@ -7,52 +7,68 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::observe::jobs::{Fault, Jobs};
+use crate::observe::metrics::Metrics;
 use crate::shutdown::essential;
 use crate::upkeep::hygiene::Inspector;
 use crate::upkeep::plans::Herald;
+use crate::upkeep::requests::RequestKeeper;
 use crate::upkeep::sweep::Sweeper;
 use crate::upkeep::usage::UsageKeeper;
 use crate::upkeep::usage::told::UsageTeller;
 use crate::upkeep::webhooks::courier::Courier;
 
-/// How long it may take at the very end to write down usage.
-const USAGE_GRACE: Duration = Duration::from_secs(5);
+/// How long it may take at the very end to write down what was gathered, for each part of it.
+const LAST_WRITE: Duration = Duration::from_secs(5);
 
 /// What runs beside the listeners.
 pub(super) struct Upkeep {
     stop: CancellationToken,
     tasks: JoinSet<()>,
     usage: Arc<UsageKeeper>,
+    requests: Arc<RequestKeeper>,
+}
+
+/// What there is to do.
+pub(super) struct Work {
+    pub(super) courier: Courier,
+    pub(super) inspector: Inspector,
+    pub(super) herald: Herald,
+    pub(super) sweeper: Sweeper,
+    pub(super) usage: UsageKeeper,
+    pub(super) teller: UsageTeller,
+    pub(super) requests: Arc<RequestKeeper>,
 }
 
 impl Upkeep {
-    /// Begins the work; `crashed` is cancelled where it ends by itself.
-    pub(super) fn begin(
-        courier: Courier,
-        inspector: Inspector,
-        herald: Herald,
-        sweeper: Sweeper,
-        (usage, teller): (UsageKeeper, UsageTeller),
-        crashed: &CancellationToken,
-    ) -> Self {
+    /// Begins the work, each part of it a job; `crashed` is cancelled where it ends by itself.
+    pub(super) fn begin(work: Work, jobs: &Jobs, metrics: &Metrics, crashed: &CancellationToken) -> Self {
+        let Work { courier, inspector, herald, sweeper, usage, teller, requests } = work;
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
-        let told = stop.clone();
-        tasks.spawn(essential("webhooks", crashed.clone(), async move { courier.run(&told).await }));
-        let told = stop.clone();
-        tasks.spawn(essential("hygiene", crashed.clone(), async move { inspector.run(&told).await }));
-        let told = stop.clone();
-        tasks.spawn(essential("plans", crashed.clone(), async move { herald.run(&told).await }));
-        let told = stop.clone();
-        tasks.spawn(essential("sweeping", crashed.clone(), async move { sweeper.run(&told).await }));
-        let told = stop.clone();
-        tasks.spawn(essential("telling of usage", crashed.clone(), async move { teller.run(&told).await }));
+        let pending = metrics.webhooks.pending.clone();
+        let (told, job) = (stop.clone(), jobs.add_with_lag("webhooks", "messages", move || pending.get()));
+        tasks.spawn(essential("webhooks", crashed.clone(), async move { courier.run(&told, &job).await }));
+        let (told, job) = (stop.clone(), jobs.add("hygiene"));
+        tasks.spawn(essential("hygiene", crashed.clone(), async move { inspector.run(&told, &job).await }));
+        let (told, job) = (stop.clone(), jobs.add("plans"));
+        tasks.spawn(essential("plans", crashed.clone(), async move { herald.run(&told, &job).await }));
+        let (told, job) = (stop.clone(), jobs.add("sweeping"));
+        tasks.spawn(essential("sweeping", crashed.clone(), async move { sweeper.run(&told, &job).await }));
+        let (told, job) = (stop.clone(), jobs.add("usage-telling"));
+        tasks.spawn(essential("telling of usage", crashed.clone(), async move { teller.run(&told, &job).await }));
         let usage = Arc::new(usage);
-        let (keeper, told) = (Arc::clone(&usage), stop.clone());
-        tasks.spawn(essential("usage", crashed.clone(), async move { keeper.run(&told).await }));
-        Self { stop, tasks, usage }
+        let (keeper, told, job) = (Arc::clone(&usage), stop.clone(), jobs.add("usage"));
+        tasks.spawn(essential("usage", crashed.clone(), async move { keeper.run(&told, &job).await }));
+        let (keeper, told, job) = (Arc::clone(&requests), stop.clone(), requests.job(jobs));
+        tasks.spawn(essential("requests", crashed.clone(), async move { keeper.run(&told, &job).await }));
+        let (keeper, told, job) = (Arc::clone(&requests), stop.clone(), jobs.add("request-retention"));
+        let retention = async move { keeper.run_retention(&told, &job).await };
+        tasks.spawn(essential("request-retention", crashed.clone(), retention));
+        Self { stop, tasks, usage, requests }
     }
 
-    /// Ends it, at `grace` at the latest, and writes down the usage of exports that have ended since: there will be no others.
+    /// Ends it, at `grace` at the latest, and writes down what was gathered of exports that have ended since: there will be no
+    /// others.
     pub(super) async fn end(mut self, grace: Instant) {
         self.stop.cancel();
         let finish = async { while self.tasks.join_next().await.is_some() {} };
@@ -62,10 +78,16 @@ impl Upkeep {
                 "what webhooks are being told at the end of the grace period is told again at the next start"
             );
         }
-        match tokio::time::timeout(USAGE_GRACE, self.usage.flush()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the last usage is not written down"),
-            Err(_) => tracing::warn!("the last usage is not written down: the catalog takes too long"),
-        }
+        let (usage, requests) = (self.usage.flush(), self.requests.flush());
+        tokio::join!(last_write("usage", usage), last_write("the request log", requests));
     }
+}
+
+async fn last_write<E: Fault>(what: &str, write: impl Future<Output = Result<(), E>>) {
+    let why = match tokio::time::timeout(LAST_WRITE, write).await {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.shown(),
+        Err(_) => "the catalog takes too long".to_owned(),
+    };
+    tracing::warn!(why, "the end of {what} is not written down");
 }

@@ -22,6 +22,7 @@ use super::record::RecordMeta;
 use super::route::{DestinationId, LAKE_NAME as LAKE};
 use super::routing::Routing;
 use super::segment::{self, Stored};
+use crate::observe::jobs::{Job, Jobs};
 
 /// How delivery runs.
 #[derive(Clone, Copy, Debug)]
@@ -66,8 +67,15 @@ pub trait Report: Send + Sync + std::fmt::Debug + 'static {
 }
 
 impl Deliverer {
+    /// Its job, which lags by what waits for delivery.
+    #[must_use]
+    pub fn job(&self, jobs: &Jobs) -> Job {
+        let backlog = self.backlog.clone();
+        jobs.add_with_lag("delivery", "bytes", move || backlog.bytes())
+    }
+
     /// Delivers until `closed` is cancelled. A failure is logged and tried again after the interval.
-    pub async fn run(&mut self, closed: &CancellationToken) {
+    pub async fn run(&mut self, closed: &CancellationToken, job: &Job) {
         loop {
             tokio::select! {
                 () = closed.cancelled() => return,
@@ -77,7 +85,7 @@ impl Deliverer {
                 }, if self.is_idle() => {}
                 () = tokio::time::sleep(self.settings.interval), if !self.is_idle() => {}
             }
-            if let Err(error) = self.deliver_all(closed).await {
+            if let Err(error) = job.run(self.deliver_all(closed)).await {
                 self.report.failed();
                 tracing::error!(%error, backlog_bytes = self.backlog.bytes(), "delivery failed; it is tried again");
             }

@@ -21,6 +21,7 @@ pub mod segment;
 
 use std::path::PathBuf;
 
+use crate::observe::jobs::Fault;
 use crate::otlp::compression::InflateError;
 use destination::lake::LakeError;
 
@@ -59,4 +60,10 @@ pub enum StorageError {
     /// There are no random bytes for the log's id.
     #[error(transparent)]
     Random(#[from] crate::domain::random::RandomError),
+}
+
+impl Fault for StorageError {
+    fn shown(&self) -> String {
+        self.to_string()
+    }
 }

@@ -16,6 +16,7 @@ use crate::domain::hygiene::{Flag, RotationPolicy, attention};
 use crate::domain::webhook::{Delivery, EventId};
 use crate::domain::{Binding, Clock, Key, KeyId, Random, Slug, Timestamp};
 use crate::observe::hygiene::HygieneMetrics;
+use crate::observe::jobs::Job;
 
 /// Looks keys through, page by page.
 ///
@@ -52,10 +53,10 @@ struct Walk {
 
 impl Inspector {
     /// Inspects again and again until `stop`.
-    pub async fn run(self, stop: &CancellationToken) {
+    pub async fn run(self, stop: &CancellationToken, job: &Job) {
         let inspect = async {
             loop {
-                if let Err(error) = self.inspect(BREATH).await {
+                if let Err(error) = job.run(self.inspect(BREATH)).await {
                     tracing::warn!(%error, "an inspection of the keys was not finished; the next one begins anew");
                 }
                 tokio::time::sleep(PAUSE).await;

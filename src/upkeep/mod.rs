@@ -3,6 +3,7 @@
 
 pub mod hygiene;
 pub mod plans;
+pub mod requests;
 pub mod sweep;
 pub mod usage;
 pub mod uses;
@@ -10,6 +11,7 @@ pub mod webhooks;
 
 use crate::catalog::CatalogError;
 use crate::domain::random::RandomError;
+use crate::observe::jobs::Fault;
 
 /// Why a piece of work was not finished. The next time it goes on where it stopped.
 #[derive(Debug, thiserror::Error)]
@@ -20,4 +22,23 @@ pub enum UpkeepError {
     /// There were no ids to be had.
     #[error(transparent)]
     Random(#[from] RandomError),
+}
+
+/// What the database says may name its address, which is for the log.
+impl Fault for CatalogError {
+    fn shown(&self) -> String {
+        match self {
+            Self::Unavailable(_) => "the catalog's database is unavailable".to_owned(),
+            other => other.to_string(),
+        }
+    }
+}
+
+impl Fault for UpkeepError {
+    fn shown(&self) -> String {
+        match self {
+            Self::Catalog(error) => error.shown(),
+            Self::Random(error) => error.to_string(),
+        }
+    }
 }

@@ -12,6 +12,7 @@ use super::webhooks::message::{Event, message};
 use crate::catalog::{Catalog, Subscriber};
 use crate::domain::webhook::{EventId, EventKind};
 use crate::domain::{Clock, Project, Random, Slug, Timestamp};
+use crate::observe::jobs::Job;
 
 /// Looks for plans that have ended.
 pub struct Herald {
@@ -31,10 +32,10 @@ const AT_ONCE: u32 = 100;
 
 impl Herald {
     /// Looks again and again until `stop`.
-    pub async fn run(self, stop: &CancellationToken) {
+    pub async fn run(self, stop: &CancellationToken, job: &Job) {
         let look = async {
             loop {
-                if let Err(error) = self.look().await {
+                if let Err(error) = job.run(self.look()).await {
                     tracing::warn!(%error, "the ends of plans are told of later");
                 }
                 tokio::time::sleep(PAUSE).await;

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::catalog::Catalog;
 use crate::domain::Clock;
+use crate::observe::jobs::Job;
 
 /// Forgets answers once their time is over. New ones do so, too; this is for when there are none.
 pub struct Sweeper {
@@ -21,9 +22,9 @@ const PAUSE: Duration = Duration::from_mins(1);
 
 impl Sweeper {
     /// Sweeps again and again until `stop`.
-    pub async fn run(self, stop: &CancellationToken) {
+    pub async fn run(self, stop: &CancellationToken, job: &Job) {
         loop {
-            match self.catalog.sweep_answers(self.clock.now()).await {
+            match job.run(self.catalog.sweep_answers(self.clock.now())).await {
                 Ok(0) => {}
                 Ok(answers) => tracing::debug!(answers, "answers that were kept for repetitions are forgotten"),
                 Err(error) => {

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::catalog::{Catalog, CatalogError};
 use crate::domain::uses::Uses;
 use crate::domain::{Actor, Changed, Clock, KeyChange, KeyId};
+use crate::observe::jobs::Job;
 
 /// Writes the uses down that others have recorded, and retires secrets that are drained.
 #[derive(Clone)]
@@ -32,17 +33,23 @@ const DRAINED: u32 = 100;
 
 impl UseKeeper {
     /// Works until `stop` is cancelled. What is recorded after that is left to [`Self::flush`].
-    pub async fn run(&self, stop: &CancellationToken) {
+    pub async fn run(&self, stop: &CancellationToken, job: &Job) {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(self.interval) => {}
             }
-            if let Err(error) = self.flush().await {
-                tracing::warn!(%error, "when keys were last used could not be written down; it is tried again");
-            } else if let Err(error) = self.retire_drained().await {
-                tracing::warn!(%error, "secrets that are no longer used could not be retired; it is tried again");
-            }
+            let work = async {
+                if let Err(error) = self.flush().await {
+                    tracing::warn!(%error, "when keys were last used could not be written down; it is tried again");
+                    return Err(error);
+                }
+                self.retire_drained().await.inspect_err(|error| {
+                    tracing::warn!(%error, "secrets that are no longer used could not be retired; it is tried again");
+                })
+            };
+            // What went wrong is told already.
+            let _ = job.run(work).await;
         }
     }
 

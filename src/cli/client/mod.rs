@@ -3,6 +3,7 @@
 mod answer;
 mod https;
 mod once;
+mod stream;
 mod target;
 
 use std::time::Duration;

@@ -30,6 +30,7 @@ use super::route::DestinationId;
 use super::routing::Routing;
 use crate::domain::{Clock, Random, Tenant};
 use crate::observe::forward::ForwardMetrics;
+use crate::observe::jobs::{Job, Jobs};
 pub(super) use gone::keep_for_gone;
 pub(super) use lane::LaneId;
 use lane::{Lanes, Next, Source, Turn};
@@ -130,11 +131,18 @@ impl Forwarder {
         Ok(forwarder)
     }
 
+    /// Its job, which lags by what waits for the destination or lies in its quarantine.
+    #[must_use]
+    pub fn job(&self, jobs: &Jobs) -> Job {
+        let backlog = self.settings.metrics.backlog_bytes.clone();
+        jobs.add_with_lag(format!("forward:{}", self.settings.name), "bytes", move || backlog.get())
+    }
+
     /// Sends until `closed` is cancelled, and then what may be sent at that time. What is not sent stays in the log. It returns
     /// earlier only where it has broken down.
-    pub async fn run(&mut self, closed: &CancellationToken) {
+    pub async fn run(&mut self, closed: &CancellationToken, job: &Job) {
         while !closed.is_cancelled() {
-            let pause = match self.advance(false).await {
+            let pause = match job.run(self.advance(false)).await {
                 Ok(true) => Duration::ZERO,
                 Ok(false) => self.lanes.next_pause(self.clock.now()).map_or(TICK, |pause| pause.min(TICK)),
                 Err(error) => {

@@ -13,6 +13,7 @@ use crate::catalog::{Catalog, CatalogError, UsageFlush};
 use crate::domain::usage::Counted;
 use crate::domain::{Clock, RecordId};
 use crate::metering::Books;
+use crate::observe::jobs::Job;
 
 /// Writes down what was counted.
 ///
@@ -51,13 +52,13 @@ impl UsageKeeper {
     }
 
     /// Works until `stop` is cancelled. What is counted after that is left to [`Self::flush`].
-    pub async fn run(&self, stop: &CancellationToken) {
+    pub async fn run(&self, stop: &CancellationToken, job: &Job) {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(self.interval) => {}
             }
-            if let Err(error) = self.flush().await {
+            if let Err(error) = job.run(self.flush()).await {
                 tracing::warn!(%error, "usage could not be written down; it is tried again");
             }
         }

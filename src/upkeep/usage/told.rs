@@ -10,6 +10,7 @@ use crate::catalog::{Catalog, CatalogError, Subscriber, ToldUsage, UntoldUsage};
 use crate::domain::usage::{Amount, Step};
 use crate::domain::webhook::{EventId, EventKind};
 use crate::domain::{Clock, Timestamp};
+use crate::observe::jobs::Job;
 use crate::upkeep::webhooks::courier::pending;
 use crate::upkeep::webhooks::message::{Event, message};
 
@@ -42,10 +43,10 @@ const KEEP_WRITERS: Duration = Duration::from_hours(30 * 24);
 
 impl UsageTeller {
     /// Goes its rounds until `stop`.
-    pub async fn run(self, stop: &CancellationToken) {
+    pub async fn run(self, stop: &CancellationToken, job: &Job) {
         let rounds = async {
             loop {
-                if let Err(error) = self.round().await {
+                if let Err(error) = job.run(self.round()).await {
                     tracing::warn!(%error, "usage of the last hours is not told of, or old usage not taken away; the next round goes on");
                 }
                 tokio::time::sleep(PAUSE).await;

@@ -17,6 +17,7 @@ use crate::domain::webhook::{
     WebhookId, wait_as_asked,
 };
 use crate::domain::{Actor, Changed, Random, Slug, Timestamp};
+use crate::observe::jobs::Job;
 use crate::observe::webhooks::WebhookMetrics;
 use crate::upkeep::UpkeepError;
 
@@ -68,9 +69,9 @@ impl Courier {
     }
 
     /// Goes its rounds until `stop`, and then waits for what is under way.
-    pub async fn run(mut self, stop: &CancellationToken) {
+    pub async fn run(mut self, stop: &CancellationToken, job: &Job) {
         loop {
-            let pause = match self.round().await {
+            let pause = match job.run(self.round()).await {
                 Ok(More::Yes) => Duration::ZERO,
                 Ok(More::No) => PAUSE,
                 Err(error) => {

@@ -47,6 +47,8 @@ async fn the_other_project_looks_as_if_it_did_not_exist() {
                 Some(json!({"slug": "spy", "kind": "admin", "permissions": ["a.b"], "project": project})),
             ),
             (Method::GET, format!("/audit-events?project={project}"), None),
+            (Method::GET, format!("/requests?project={project}"), None),
+            (Method::GET, format!("/requests/live?project={project}"), None),
         ]
     };
     for ((method, path, body), (_, twin_path, twin_body)) in requests("bank").into_iter().zip(requests("nowhere")) {

@@ -42,6 +42,7 @@ use gridgate::domain::random::SeededRandom;
 use gridgate::domain::secret::Peppers;
 use gridgate::domain::uses::Uses;
 use gridgate::domain::{Actor, Binding, Key, Pepper, Permissions, Timestamp};
+use gridgate::observe::jobs::{JobMetrics, Jobs};
 use gridgate::observe::metrics::Metrics;
 use gridgate::observe::webhooks::WebhookMetrics;
 use gridgate::upkeep::hygiene::Inspector;
@@ -55,6 +56,7 @@ use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::catalog::{Fresh, slug};
@@ -127,6 +129,9 @@ impl Server {
             webhooks: Arc::new(sender(&names, &peppers, Arc::clone(&clock) as _)),
             peppers,
             leaks: None,
+            books: Arc::default(),
+            jobs: Arc::new(Jobs::new(Arc::clone(&clock) as _, JobMetrics::default())),
+            stopping: CancellationToken::new(),
             body_time: Duration::from_secs(30),
             limits: Arc::new(Limits::new(limits, &(Arc::clone(&clock) as _))),
             uses: Arc::new(Uses::new(100)),

@@ -1,27 +1,29 @@
 //! The real catalog, watched: commits are noted, look-ups are counted, changes and look-ups can be held up, and the database can
 //! be taken away.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use gridgate::catalog::{
     Answers, Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Catalog, CatalogError, Deliveries,
-    EnvironmentEdit, Grid, Happened, Hygiene, ImportFault, ImportedKey, KeyFilter, Keys, Notice, OnceOnly, Page,
-    Paging, Plans, Project, Projects, Reserved, Review, Roles, Secrets, Subscriber, TenantLimits, ToldUsage,
-    UntoldUsage, UsageBook, UsageFilter, UsageFlush, UsageRow, Webhooks,
+    EnvironmentEdit, Grid, Happened, Hygiene, ImportFault, ImportedKey, KeyFilter, Keys, Logged, Notice, OnceOnly,
+    Page, Paging, Plans, Project, Projects, RequestLog, Reserved, Review, Roles, Secrets, Subscriber, TenantLimits,
+    ToldUsage, UntoldUsage, UsageBook, UsageFilter, UsageFlush, UsageRow, Webhooks, Whose,
 };
 use gridgate::domain::audit::{Action, Actor};
 use gridgate::domain::hygiene::Flag;
 use gridgate::domain::limit::{ScopeId, Terms};
 use gridgate::domain::plan::PlanEdit;
 use gridgate::domain::project::ProjectChange;
+use gridgate::domain::request::{Ended, RequestFilter};
 use gridgate::domain::role::RoleEdit;
 use gridgate::domain::usage::{Amount, Counted, Step};
 use gridgate::domain::uses::LastUse;
 use gridgate::domain::webhook::{Attempt, Delivery, DeliveryState, Webhook, WebhookChange, WebhookId};
 use gridgate::domain::{
-    Changed, Digest, Environment, Key, KeyChange, KeyId, Limits, Plan, Role, Signal, Slug, Tenant, Timestamp,
+    Changed, Digest, Environment, Key, KeyChange, KeyId, Limits, Plan, RecordId, Role, Signal, Slug, Tenant, Timestamp,
 };
 use tokio::sync::Semaphore;
 
@@ -504,6 +506,42 @@ impl Audit for Watched {
 
     async fn verify_audit(&self, noted: Option<AuditHead>) -> Result<AuditReport, CatalogError> {
         self.inner()?.verify_audit(noted).await
+    }
+}
+
+#[async_trait]
+impl RequestLog for Watched {
+    async fn record_requests(&self, requests: &[(RecordId, Arc<Ended>)]) -> Result<(), CatalogError> {
+        self.inner()?.record_requests(requests).await
+    }
+
+    async fn record_not_logged(&self, counts: &[(Timestamp, Option<Slug>, u64)]) -> Result<(), CatalogError> {
+        self.inner()?.record_not_logged(counts).await
+    }
+
+    async fn requests(&self, filter: &RequestFilter, paging: &Paging) -> Result<Page<Logged>, CatalogError> {
+        self.inner()?.requests(filter, paging).await
+    }
+
+    async fn not_logged(
+        &self,
+        project: Option<&Slug>,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+    ) -> Result<u64, CatalogError> {
+        self.inner()?.not_logged(project, from, to).await
+    }
+
+    async fn request_counts(&self) -> Result<BTreeMap<Option<Slug>, u64>, CatalogError> {
+        self.inner()?.request_counts().await
+    }
+
+    async fn forget_requests(&self, whose: &Whose, before: Timestamp, limit: u32) -> Result<u64, CatalogError> {
+        self.inner()?.forget_requests(whose, before, limit).await
+    }
+
+    async fn forget_not_logged(&self, before: Timestamp) -> Result<(), CatalogError> {
+        self.inner()?.forget_not_logged(before).await
     }
 }
 

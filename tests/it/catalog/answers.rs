@@ -114,7 +114,7 @@ async fn the_sweeper_sweeps_by_itself(fresh: Arc<Fresh>) {
     let sweeper = Sweeper { catalog, clock: Arc::new(ManualClock::new(at(200))) };
     let stop = CancellationToken::new();
     let told = stop.clone();
-    let sweeping = tokio::spawn(async move { sweeper.run(&told).await });
+    let sweeping = tokio::spawn(async move { sweeper.run(&told, &crate::storage::job()).await });
     let swept = async {
         while fresh.count("idempotent_answers").await > 0 {
             tokio::task::yield_now().await;

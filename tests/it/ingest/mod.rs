@@ -25,6 +25,7 @@ mod one_port;
 mod overtaken;
 mod prefix;
 mod reload;
+mod requests;
 mod roles;
 mod secrecy;
 mod shutdown;

@@ -14,8 +14,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
+use gridgate::domain::SystemClock;
 use gridgate::domain::random::SeededRandom;
 use gridgate::domain::{Encoding, KeyId, RecordId, Signal, Tenant, Timestamp};
+use gridgate::observe::jobs::{Job, JobMetrics, Jobs};
 use gridgate::storage::StorageError;
 use gridgate::storage::backlog::Backlog;
 use gridgate::storage::deliver::{DeliverSettings, Delivered, Deliverer, Report};
@@ -179,4 +181,9 @@ fn folder(number: u8) -> String {
 pub(super) async fn paths(store: &dyn ObjectStore, folder: &str) -> Vec<String> {
     let objects = store.list(Some(&Path::from(folder))).try_collect::<Vec<_>>().await.expect("a list");
     objects.into_iter().map(|object| object.location.to_string()).collect()
+}
+
+/// A job that nobody asks about.
+pub(crate) fn job() -> Job {
+    Jobs::new(Arc::new(SystemClock), JobMetrics::default()).add("test")
 }

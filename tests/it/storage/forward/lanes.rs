@@ -6,7 +6,7 @@ use gridgate::domain::Signal;
 use gridgate::storage::destination::Sent;
 use tokio_util::sync::CancellationToken;
 
-use super::{World, later, route, taken};
+use super::{World, job, later, route, taken};
 
 #[tokio::test]
 async fn the_records_of_a_tenants_signal_are_sent_in_order() {
@@ -88,7 +88,7 @@ async fn a_tenant_that_is_never_answered_cannot_take_every_slot() {
     running.append([2, 5, 8, 11, 14, 17]).await;
     running.append([0, 1, 3, 4]).await;
     let mut forwarder = running.forwarders.remove(0);
-    let forwarding = tokio::spawn(async move { forwarder.run(&CancellationToken::new()).await });
+    let forwarding = tokio::spawn(async move { forwarder.run(&CancellationToken::new(), &job()).await });
     world.vendor.has_taken(4).await;
     forwarding.abort();
     running.close().await;

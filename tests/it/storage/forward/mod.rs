@@ -21,7 +21,7 @@ use gridgate::storage::record::RecordMeta;
 use gridgate::storage::route::Route;
 use tokio_util::sync::CancellationToken;
 
-use super::{ARRIVAL, Disks, Running, open_with, paths, record, rows_by_record};
+use super::{ARRIVAL, Disks, Running, job, open_with, paths, record, rows_by_record};
 
 type Script = Box<dyn FnMut(&RecordMeta) -> Sent + Send>;
 
@@ -229,7 +229,7 @@ async fn a_running_forwarder_hears_of_new_segments_and_stops_when_told() {
     let closed = CancellationToken::new();
     let told = closed.clone();
     let forwarding = tokio::spawn(async move {
-        forwarder.run(&told).await;
+        forwarder.run(&told, &job()).await;
     });
     running.append(0..5).await;
     world.vendor.has_taken(5).await;
@@ -254,7 +254,7 @@ async fn what_may_be_sent_when_the_gate_stops_is_sent() {
     running.append(0..6).await;
     let closed = CancellationToken::new();
     closed.cancel();
-    running.forwarders[0].run(&closed).await;
+    running.forwarders[0].run(&closed, &job()).await;
     let mut numbers = world.vendor.taken();
     numbers.sort_unstable();
     assert_eq!(numbers, [0, 1, 3, 4]);

@@ -1,0 +1,105 @@
+//! `GET /requests/live`
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::Sse;
+use axum::response::sse::{Event, KeepAlive};
+use futures_util::{Stream, stream};
+use serde_json::json;
+
+use super::query::RequestQuery;
+use super::{RequestView, query};
+use crate::admin::AdminState;
+use crate::admin::caller::Caller;
+use crate::admin::check::Check;
+use crate::admin::page::Parameters;
+use crate::admin::problem::{Code, Problem};
+use crate::domain::Permission;
+use crate::domain::request::RequestFilter;
+use crate::metering::requests::{MAX_WATCHERS, Shown, Watch};
+
+/// How often it is asked whether the caller still may watch, besides after every change of a key on this node.
+const ASK_AGAIN: Duration = Duration::from_secs(30);
+
+/// Exports as they end, all of the accepted ones included, as server-sent events: `export` with a row of the request log; `missed` with
+/// the `count` of those that came too fast for the client; and at last `end` with the `reason`: `stopping`, where the process stops; `key`,
+/// where the caller's key may no longer watch; `catalog`, where that cannot be found out.
+#[utoipa::path(
+    get, path = "/requests/live", tag = "requests", operation_id = "watch_requests",
+    security(("bearer" = ["usage.view"])),
+    params(RequestQuery),
+    responses(
+        (status = 200, body = String, content_type = "text/event-stream"),
+        (status = 404, description = "project_not_found"),
+        (status = 409, description = "watch_limit_reached"),
+    ),
+)]
+pub(in crate::admin) async fn handler(
+    State(state): State<AdminState>,
+    caller: Caller,
+    mut parameters: Parameters,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    caller.require(Permission::UsageView)?;
+    let mut check = Check::default();
+    let filter = query::take(&mut check, &mut parameters);
+    parameters.finish(&mut check, &query::NAMES);
+    let mut filter = check.finish(Some(filter))?;
+    query::narrow(&state, &caller, &mut filter).await?;
+    let watch = state.books.watch().ok_or_else(|| {
+        let detail = format!("{MAX_WATCHERS} watch already, and no more may at the same time");
+        Problem::new(Code::WatchLimitReached, detail)
+    })?;
+    let live = Live { state, caller, filter, watch };
+    let events = stream::unfold(Some(live), |live| async move {
+        let mut live = live?;
+        match live.next().await {
+            Next::Event(event) => Some((Ok(event), Some(live))),
+            Next::End(reason) => Some((Ok(event("end", &json!({"reason": reason}))), None)),
+        }
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::default()))
+}
+
+struct Live {
+    state: AdminState,
+    caller: Caller,
+    filter: RequestFilter,
+    watch: Watch,
+}
+
+enum Next {
+    Event(Event),
+    End(&'static str),
+}
+
+impl Live {
+    async fn next(&mut self) -> Next {
+        loop {
+            let shown = tokio::select! {
+                () = self.state.stopping.cancelled() => return Next::End("stopping"),
+                shown = self.watch.next() => shown,
+                () = tokio::time::sleep(ASK_AGAIN) => Some(Shown::KeyChanged),
+            };
+            match shown {
+                Some(Shown::Export(ended)) if self.filter.matches(&ended) => {
+                    return Next::Event(event("export", &json!(RequestView::new(None, &ended))));
+                }
+                Some(Shown::Export(_)) => {}
+                Some(Shown::Missed(count)) => return Next::Event(event("missed", &json!({"count": count}))),
+                Some(Shown::KeyChanged) => {
+                    if let Err(why) = self.caller.still_may(&self.state, Permission::UsageView).await {
+                        return Next::End(why);
+                    }
+                }
+                None => return Next::End("stopping"),
+            }
+        }
+    }
+}
+
+/// JSON is one line.
+fn event(name: &str, data: &serde_json::Value) -> Event {
+    Event::default().event(name).data(data.to_string())
+}
