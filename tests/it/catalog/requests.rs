@@ -304,6 +304,7 @@ async fn a_keeper_loses_nothing_while_the_catalog_fails(fresh: Arc<Fresh>) {
                 identified: None,
                 measured: None,
                 origin: None,
+                would_refuse: false,
                 outcome: Outcome::Refused(&refusal),
             });
         }
