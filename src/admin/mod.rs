@@ -49,6 +49,7 @@ pub mod request;
 pub mod roles;
 mod strict;
 pub mod terms;
+pub mod usage;
 pub mod webhooks;
 
 use std::fmt::Write;
@@ -168,6 +169,7 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(audit::list::handler))
         .routes(routes!(audit::head::handler))
         .routes(routes!(audit::verify::handler))
+        .routes(routes!(usage::list::handler))
 }
 
 async fn path_unknown(_: Anyone) -> Problem {

@@ -115,6 +115,7 @@ const SQLITE: Files = &[
     ("idempotent_answers", include_str!("migrations/sqlite/0004_idempotent_answers.sql")),
     ("attention", include_str!("migrations/sqlite/0005_attention.sql")),
     ("terms", include_str!("migrations/sqlite/0006_terms.sql")),
+    ("usage", include_str!("migrations/sqlite/0007_usage.sql")),
 ];
 const POSTGRES: Files = &[
     ("first", include_str!("migrations/postgres/0001_first.sql")),
@@ -123,6 +124,7 @@ const POSTGRES: Files = &[
     ("idempotent_answers", include_str!("migrations/postgres/0004_idempotent_answers.sql")),
     ("attention", include_str!("migrations/postgres/0005_attention.sql")),
     ("terms", include_str!("migrations/postgres/0006_terms.sql")),
+    ("usage", include_str!("migrations/postgres/0007_usage.sql")),
 ];
 
 #[cfg(test)]

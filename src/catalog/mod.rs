@@ -21,6 +21,7 @@ mod roles;
 mod rows;
 mod secrets;
 mod store;
+mod usage;
 mod webhooks;
 
 pub use answers::{Answers, OnceOnly, Reserved};
@@ -31,6 +32,9 @@ pub use plans::{Plans, TenantLimits};
 pub use projects::{EnvironmentEdit, Grid, Projects};
 pub use roles::Roles;
 pub use secrets::{KEY_OF_DIGEST, Secrets};
+pub use usage::{
+    Dimension, ToldUsage, UntoldUsage, UsageBook, UsageFilter, UsageFlush, UsageRow, statement as usage_statement,
+};
 pub use webhooks::{Deliveries, Happened, MAX_WEBHOOKS, Subscriber, Webhooks};
 
 pub mod issue;
@@ -193,7 +197,20 @@ impl std::fmt::Display for Entity {
 /// [`Actor`]: crate::domain::Actor
 #[async_trait]
 pub trait Catalog:
-    Projects + Plans + Keys + Answers + Hygiene + Secrets + Roles + Audit + Webhooks + Deliveries + Send + Sync + 'static
+    Projects
+    + Plans
+    + Keys
+    + Answers
+    + Hygiene
+    + Secrets
+    + Roles
+    + Audit
+    + Webhooks
+    + Deliveries
+    + UsageBook
+    + Send
+    + Sync
+    + 'static
 {
     /// Asks the database for an answer, for readiness.
     async fn ping(&self) -> Result<(), CatalogError>;

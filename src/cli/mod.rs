@@ -27,6 +27,7 @@ mod quickstart;
 mod roles;
 mod serve;
 mod terminal;
+mod usage;
 mod webhooks;
 
 use clap::{Parser, Subcommand};
@@ -77,6 +78,8 @@ pub enum Command {
     Members(members::Members),
     /// Show the admin key that the command line uses.
     Me(me::Me),
+    /// Show how much came in and what became of it.
+    Usage(usage::Usage),
     /// List and verify the audit log: who did what.
     Audit(audit::Audit),
     /// List, create, change, delete and test webhooks, which are told what happens to keys.
@@ -104,6 +107,7 @@ pub async fn run(command: Command, terminal: &mut Terminal<'_>) -> Exit {
         Command::Roles(roles) => roles.run(terminal).await,
         Command::Members(members) => members.run(terminal).await,
         Command::Me(me) => me.run(terminal).await,
+        Command::Usage(usage) => usage.run(terminal).await,
         Command::Audit(audit) => audit.run(terminal).await,
         Command::Webhooks(webhooks) => webhooks.run(terminal).await,
         Command::Quarantine(quarantined) => quarantined.run(terminal).await,

@@ -9,12 +9,14 @@ mod listen;
 mod load;
 pub mod pepper;
 mod units;
+mod usage;
 mod webhooks;
 
 pub use forward::ForwardConfig;
 pub use listen::{Admitted, CorsConfig, ListenConfig, ListenerConfig, Prefix, Serves, TlsConfig};
 pub use load::ConfigError;
 pub use units::{Bytes, Span};
+pub use usage::UsageConfig;
 pub use webhooks::WebhooksConfig;
 
 use std::path::PathBuf;
@@ -56,6 +58,8 @@ pub struct Config {
     pub route: Vec<Route>,
     /// What is told to others of what happens to keys.
     pub webhooks: WebhooksConfig,
+    /// What is counted of what came in.
+    pub usage: UsageConfig,
     /// Logs of the gate itself.
     pub observe: ObserveConfig,
     /// The end of the process.

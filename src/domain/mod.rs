@@ -33,6 +33,7 @@ pub mod tags;
 pub mod tenant;
 pub mod token;
 mod transport;
+pub mod usage;
 pub mod uses;
 pub mod webhook;
 

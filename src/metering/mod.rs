@@ -3,15 +3,21 @@
 //! The path of an export tells [`Books`] of two moments: whose the export is, once that is proved, and what became of it. Every
 //! export has exactly one of the second. Nothing here waits for anything.
 
+pub mod usage;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::{KeyId, Origin, Refusal, Signal, Tenant, Timestamp, Transport};
+use usage::Usage;
 
 /// Everything that is remembered of exports.
 #[derive(Debug, Default)]
-pub struct Books {}
+pub struct Books {
+    /// How much came in and what became of it.
+    pub usage: Usage,
+}
 
 /// An export whose sender has proved possession of a secret.
 #[derive(Clone, Debug)]
@@ -71,6 +77,8 @@ pub struct Decided<'a> {
     pub origin: Option<&'a Origin>,
     /// What became of it.
     pub outcome: Outcome<'a>,
+    /// Whether it was accepted although a limit that is not enforced had nothing left.
+    pub would_refuse: bool,
 }
 
 impl Books {
@@ -78,5 +86,7 @@ impl Books {
     pub fn identified(&self, _at: Timestamp, _signal: Signal, _identified: &Identified) {}
 
     /// An export has ended.
-    pub fn decided(&self, _decided: &Decided<'_>) {}
+    pub fn decided(&self, decided: &Decided<'_>) {
+        self.usage.decided(decided);
+    }
 }

@@ -55,8 +55,8 @@ use crate::storage::log::Committer;
 use crate::storage::open::Storage;
 pub use crate::storage::quarantine::{Quarantine, SetAside};
 use crate::upkeep::hygiene::Inspector;
-use crate::upkeep::plans::Herald;
 use crate::upkeep::sweep::Sweeper;
+use crate::upkeep::usage::UsageKeeper;
 use crate::upkeep::uses::UseKeeper;
 use crate::upkeep::webhooks::courier::Courier;
 use connections::Connections;
@@ -65,7 +65,7 @@ use refused::Refused;
 pub use settings::catalog_settings;
 use settings::{
     admin_limits, connection_limits, cors, credential_headers, export_limits, forwarding, key_cache_settings, leaks,
-    storage_settings, webhook_sender,
+    storage_settings, usage, usage_keeper, usage_teller, webhook_sender,
 };
 use slots::Slots;
 use upkeep::Upkeep;
@@ -88,7 +88,7 @@ pub struct Server {
     committer: Committer,
     deliverer: Deliverer,
     forwarders: Vec<Forwarder>,
-    upkeep: (Courier, Inspector),
+    upkeep: (Courier, Inspector, UsageKeeper),
     connections: Connections,
     listeners: Listeners,
     stop: CancellationToken,
@@ -155,6 +155,7 @@ impl Server {
         );
         let keys = Arc::new(KeyCache::new(Arc::clone(&catalog), Arc::clone(&clock), key_cache_settings(&config)));
         let uses = Arc::new(Uses::new(config.keys.last_used_entries));
+        let books = Arc::new(Books { usage: usage(&config.usage) });
         let gate = Arc::new(Gate {
             keys: Arc::clone(&keys),
             peppers: Arc::clone(&peppers),
@@ -167,7 +168,7 @@ impl Server {
             clock: Arc::clone(&clock),
             random: Arc::clone(&random),
             metrics: Arc::clone(&metrics),
-            books: Arc::new(Books::default()),
+            books: Arc::clone(&books),
             stopping: stop.clone(),
         });
         let open = connections.clone();
@@ -181,6 +182,13 @@ impl Server {
         let unwritten = Arc::clone(&uses);
         metrics
             .gauge("unwritten_uses", "Secrets whose last use is not written down yet", move || unwritten.len() as u64);
+        let unwritten = Arc::clone(&books);
+        metrics.gauge(
+            "unwritten_usage",
+            "Minutes of keys and signals whose usage is not written down yet",
+            move || unwritten.usage.len() as u64,
+        );
+        let usage = usage_keeper(&config.usage, books, &catalog, &world)?;
 
         let sender = Arc::new(webhook_sender(&config, &peppers, &clock)?);
         let courier =
@@ -214,7 +222,7 @@ impl Server {
             committer,
             deliverer,
             forwarders,
-            upkeep: (courier, inspector),
+            upkeep: (courier, inspector, usage),
             connections,
             listeners,
             stop,
@@ -276,7 +284,7 @@ impl Server {
             committer,
             mut deliverer,
             forwarders,
-            upkeep: (courier, inspector),
+            upkeep: (courier, inspector, usage),
             connections,
             listeners,
             stop,
@@ -298,9 +306,8 @@ impl Server {
         }
 
         let sweeper = Sweeper { catalog: Arc::clone(&catalog), clock: Arc::clone(&gate.clock) };
-        let herald =
-            Herald { catalog: Arc::clone(&catalog), clock: Arc::clone(&gate.clock), random: Arc::clone(&gate.random) };
-        let upkeep = Upkeep::begin(courier, inspector, herald, sweeper, &crashed);
+        let teller = usage_teller(&config.usage, &catalog, &gate.clock);
+        let upkeep = Upkeep::begin(courier, inspector, sweeper, (usage, teller), &crashed);
 
         let Listeners { ingest, admin: admin_port, certificates } = listeners;
         let _reloading = AbortOnDropHandle::new(tokio::spawn(certificates.reload(config.clone())));

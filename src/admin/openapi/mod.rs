@@ -34,6 +34,7 @@ use crate::domain::{Permission, Permissions};
         (name = "members", description = "People"),
         (name = "roles", description = "Named sets of permissions"),
         (name = "audit", description = "Who did what"),
+        (name = "usage", description = "How much came in and what became of it"),
         (name = "description", description = "This description"),
     ),
 )]

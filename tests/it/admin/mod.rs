@@ -21,6 +21,7 @@ mod roles;
 mod secrecy;
 mod terms;
 mod two_admins;
+pub(crate) mod usage;
 pub(crate) mod watched;
 
 use std::net::{IpAddr, SocketAddr};
@@ -198,6 +199,11 @@ impl Server {
     /// Where the catalog is.
     pub(crate) fn catalog_url(&self) -> &str {
         &self.fresh.settings.url
+    }
+
+    /// The number of rows in a table of the catalog.
+    pub(crate) async fn count(&self, table: &str) -> i64 {
+        self.fresh.count(table).await
     }
 
     /// From now on every call of the catalog fails.

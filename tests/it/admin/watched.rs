@@ -8,18 +8,20 @@ use async_trait::async_trait;
 use gridgate::catalog::{
     Answers, Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Catalog, CatalogError, Deliveries,
     EnvironmentEdit, Grid, Happened, Hygiene, ImportFault, ImportedKey, KeyFilter, Keys, Notice, OnceOnly, Page,
-    Paging, Plans, Project, Projects, Reserved, Review, Roles, Secrets, Subscriber, TenantLimits, Webhooks,
+    Paging, Plans, Project, Projects, Reserved, Review, Roles, Secrets, Subscriber, TenantLimits, ToldUsage,
+    UntoldUsage, UsageBook, UsageFilter, UsageFlush, UsageRow, Webhooks,
 };
 use gridgate::domain::audit::{Action, Actor};
 use gridgate::domain::hygiene::Flag;
-use gridgate::domain::limit::Terms;
+use gridgate::domain::limit::{ScopeId, Terms};
 use gridgate::domain::plan::PlanEdit;
 use gridgate::domain::project::ProjectChange;
 use gridgate::domain::role::RoleEdit;
+use gridgate::domain::usage::{Amount, Counted, Step};
 use gridgate::domain::uses::LastUse;
 use gridgate::domain::webhook::{Attempt, Delivery, DeliveryState, Webhook, WebhookChange, WebhookId};
 use gridgate::domain::{
-    Changed, Digest, Environment, Key, KeyChange, KeyId, Limits, Plan, Role, Slug, Tenant, Timestamp,
+    Changed, Digest, Environment, Key, KeyChange, KeyId, Limits, Plan, Role, Signal, Slug, Tenant, Timestamp,
 };
 use tokio::sync::Semaphore;
 
@@ -502,5 +504,45 @@ impl Audit for Watched {
 
     async fn verify_audit(&self, noted: Option<AuditHead>) -> Result<AuditReport, CatalogError> {
         self.inner()?.verify_audit(noted).await
+    }
+}
+
+#[async_trait]
+impl UsageBook for Watched {
+    async fn record_usage(&self, flush: &UsageFlush, counted: &[Counted]) -> Result<bool, CatalogError> {
+        let recorded = self.inner()?.record_usage(flush, counted).await;
+        if self.forgetful.load(Ordering::SeqCst) {
+            return Err(CatalogError::Unavailable("the answer was lost".to_owned()));
+        }
+        recorded
+    }
+
+    async fn used(
+        &self,
+        scope: &ScopeId,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<[Amount; Signal::ALL.len()], CatalogError> {
+        self.inner()?.used(scope, from, to).await
+    }
+
+    async fn usage(&self, filter: &UsageFilter, paging: &Paging) -> Result<Page<UsageRow>, CatalogError> {
+        self.inner()?.usage(filter, paging).await
+    }
+
+    async fn sweep_usage(&self, step: Step, before: Timestamp, limit: u32) -> Result<u64, CatalogError> {
+        self.inner()?.sweep_usage(step, before, limit).await
+    }
+
+    async fn sweep_usage_notes(&self, before: Timestamp, hours: Timestamp) -> Result<(), CatalogError> {
+        self.inner()?.sweep_usage_notes(before, hours).await
+    }
+
+    async fn untold_usage(&self, before: Timestamp, limit: u32) -> Result<Vec<UntoldUsage>, CatalogError> {
+        self.inner()?.untold_usage(before, limit).await
+    }
+
+    async fn tell_usage(&self, told: &[ToldUsage]) -> Result<(), CatalogError> {
+        self.inner()?.tell_usage(told).await
     }
 }

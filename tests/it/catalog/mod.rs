@@ -15,6 +15,7 @@ mod plans;
 mod roles;
 mod secrets;
 mod terms;
+mod usage;
 mod webhooks;
 mod whole;
 

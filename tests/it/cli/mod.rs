@@ -9,6 +9,7 @@ mod lost;
 mod people;
 mod plans;
 mod presented;
+mod usage;
 mod webhooks;
 
 use std::sync::Arc;

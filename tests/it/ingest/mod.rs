@@ -39,6 +39,7 @@ mod tls;
 pub(crate) mod told;
 mod unread;
 mod upkeep;
+mod usage;
 mod whoami;
 
 use std::collections::BTreeMap;

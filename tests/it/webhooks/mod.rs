@@ -8,6 +8,7 @@ mod plans;
 pub(crate) mod receiver;
 mod review;
 mod sending;
+mod usage;
 
 use std::collections::HashMap;
 use std::io;
