@@ -30,13 +30,12 @@ impl Upkeep {
     pub(super) fn begin(
         courier: Courier,
         inspector: Inspector,
+        herald: Herald,
         sweeper: Sweeper,
         (usage, teller): (UsageKeeper, UsageTeller),
         crashed: &CancellationToken,
     ) -> Self {
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
-        let Inspector { catalog, clock, random, .. } = &inspector;
-        let herald = Herald { catalog: Arc::clone(catalog), clock: Arc::clone(clock), random: Arc::clone(random) };
         let told = stop.clone();
         tasks.spawn(essential("webhooks", crashed.clone(), async move { courier.run(&told).await }));
         let told = stop.clone();
