@@ -35,6 +35,8 @@ fn operations() -> Vec<Operation> {
                 path: path
                     .replace("{id}", &format!("{prefix}_000000000000"))
                     .replace("{project}", "nowhere")
+                    .replace("{grid}", "none")
+                    .replace("{environment}", "none")
                     .replace("{slug}", "nothing"),
                 permissions: operation["security"].get(0).map(|first| texts(&first["bearer"])),
                 query: parameters.filter(in_query).map(|parameter| text(&parameter["name"])).collect(),

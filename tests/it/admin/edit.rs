@@ -121,7 +121,8 @@ async fn what_is_fixed_is_told_to_be() {
     let server = Server::with_two_projects().await;
     let id = key(&server).await;
     let view = server.get(&format!("/keys/{id}")).await.expect(200);
-    let editable = ["name", "note", "tags", "owner", "role", "permissions", "allowed_addresses", "expires_at"];
+    let editable =
+        ["name", "note", "tags", "owner", "role", "permissions", "allowed_addresses", "limits", "expires_at"];
     for (field, value) in view.as_object().expect("fields") {
         let answer = server.patch_key(&id, "*", &json!({field: value})).await;
         if editable.contains(&field.as_str()) {

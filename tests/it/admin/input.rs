@@ -81,7 +81,7 @@ async fn fields_of_a_key_are_all_told_at_once() {
     let unread = "an instant is written as RFC 3339 says, for example 2026-11-21T10:22:00Z or \
         2026-11-21T11:22:00.5+01:00";
     let unknown = "send one of `name`, `note`, `tags`, `owner`, `kind`, `project`, `grid`, `environment`, `role`, \
-        `permissions`, `allowed_addresses`, `expires_at`, `disabled`, `format`";
+        `permissions`, `allowed_addresses`, `limits`, `expires_at`, `disabled`, `format`";
     for (body, expected) in [
         (
             json!({}),

@@ -50,7 +50,7 @@ async fn each_route_needs_its_permission_and_no_other() {
         (Method::GET, "/projects".to_owned(), None, Permission::ProjectView),
         (Method::POST, "/projects".to_owned(), Some(json!({"slug": "third"})), Permission::ProjectCreate),
         (Method::GET, "/projects/shop".to_owned(), None, Permission::ProjectView),
-        (Method::PATCH, "/projects/shop".to_owned(), Some(json!({"limits": []})), Permission::QuotaUpdate),
+        (Method::PATCH, "/projects/bank".to_owned(), Some(json!({"limits": []})), Permission::QuotaUpdate),
         (Method::POST, "/projects/shop/suspend".to_owned(), Some(json!({"reason": "a"})), Permission::ProjectSuspend),
         (Method::POST, "/projects/shop/resume".to_owned(), None, Permission::ProjectSuspend),
         (Method::GET, "/projects/shop/limits".to_owned(), None, Permission::QuotaView),

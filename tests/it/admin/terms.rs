@@ -95,6 +95,8 @@ async fn every_bad_limit_is_pointed_at() {
         (json!({"unit": "items", "per": "day", "amount": 10, "burst": 20}), with("unit", json!("requests")));
     let mut daily = requests.clone();
     daily["per"] = json!("day");
+    let mut windowed = with("window", json!(1));
+    windowed["per"] = json!("day");
     let faults = [
         (with("amount", json!(0)), "/2/amount", amount),
         (with("amount", json!(-1)), "/2/amount", amount),
@@ -114,7 +116,7 @@ async fn every_bad_limit_is_pointed_at() {
         (with("amount", json!(11)), "/2", "one limit for each period, unit and signal"),
         (quota, "/2/burst", "leave it out, or send per: second"),
         (daily, "/2/unit", "items or bytes, or send per: second"),
-        (with("window", json!(1)), "/2/window", ""),
+        (windowed, "/2/window", ""),
     ];
     for (bad, place, fix) in faults {
         let limits = json!([good, requests, bad]);

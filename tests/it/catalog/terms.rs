@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gridgate::catalog::{AuditFilter, Catalog, CatalogError, Entity, Paging, TenantLimits};
+use gridgate::catalog::{AuditFilter, Catalog, CatalogError, Entity, ImportedKey, Paging, TenantLimits};
 use gridgate::domain::audit::Action;
 use gridgate::domain::key::KeyEdit;
 use gridgate::domain::limit::{Scope, Terms};
@@ -303,6 +303,9 @@ async fn as_many_keys_are_active_as_the_plan_says(fresh: Arc<Fresh>) {
     }
     let refused = create(4).await;
     assert!(matches!(refused, Err(CatalogError::KeyLimit { most: 3, .. })), "{refused:?}");
+    let imported = ImportedKey { key: key(5, Binding::Tenant(web())), digests: Vec::new() };
+    let faults = catalog.check_import(&[imported], &by(5)).await.expect("an answer");
+    assert!(matches!(faults[0].error, CatalogError::KeyLimit { most: 3, .. }), "{faults:?}");
     // The project's own number comes first.
     let more = ProjectEdit { max_active_keys: Some(Some(4)), ..ProjectEdit::default() };
     change(&*catalog, &edit(more), 5).await.expect("a change");
