@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
-use gridgate::domain::Signal;
+use gridgate::domain::limit::ScopeId;
+use gridgate::domain::{Clock as _, Limits, Signal};
 use gridgate::ingest;
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::bare::{Bare, answer};
@@ -93,5 +95,37 @@ async fn a_client_that_leaves_when_the_log_has_its_export() {
     assert!(!count(&gate, &format!("exports_accepted_total{labels}")));
     assert!(!count(&gate, &format!("exports_gone_total{labels}")));
     assert_eq!(gate.budget.used(), 0);
+    server.stop().await;
+}
+
+/// What is not stored is given back to the limits, also when nobody waits for it.
+#[tokio::test]
+async fn a_client_that_leaves_is_charged_for_what_is_stored() {
+    let server = Gate::start().await;
+    let mut new = new_key("one");
+    new["limits"] = json!([{"unit": "requests", "per": "second", "amount": 5}]);
+    let key = server.created(&new).await;
+    let (id, limits) = (ScopeId::Key(key.id.parse().expect("an id")), "5 requests/second".parse().expect("a limit"));
+    let left =
+        |gate: &ingest::Gate, limits: &Limits| gate.keys.limiter().standings(&id, limits, server.clock.now())[0].left;
+    let export = Export::traces(Form::Protobuf, &key.token);
+
+    let Bare { gate, committer } = Bare::of(&server).await;
+    leave(&gate, &export).await;
+    assert_eq!(left(&gate, &limits), 4);
+    drop(committer);
+    eventually("it is given back", async || left(&gate, &limits) == 5).await;
+    // One whose client waits.
+    assert_eq!(answer(&gate, &export, &Arc::default()).await.status(), 503);
+    assert_eq!(left(&gate, &limits), 5);
+
+    let Bare { gate, committer } = Bare::of(&server).await;
+    leave(&gate, &export).await;
+    let closed = CancellationToken::new();
+    closed.cancel();
+    committer.run(closed).await;
+    let accepted = "exports_accepted_total{transport=\"http\",signal=\"traces\"}";
+    eventually("it is accepted", async || count(&gate, accepted)).await;
+    assert_eq!(left(&gate, &limits), 4);
     server.stop().await;
 }

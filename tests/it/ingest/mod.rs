@@ -18,6 +18,7 @@ mod last_used;
 mod leaks;
 mod left;
 mod legacy;
+mod limited;
 mod limits;
 mod many_keys;
 mod observed;
