@@ -302,7 +302,7 @@ mod tests {
             identified,
             measured: None,
             origin: None,
-            would_refuse: None,
+            would_refuse: false,
             outcome,
         }
     }
