@@ -43,6 +43,7 @@ pub mod page;
 mod precondition;
 pub mod problem;
 pub mod projects;
+pub mod refusals;
 pub mod request;
 pub mod roles;
 mod strict;
@@ -155,6 +156,7 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(audit::list::handler))
         .routes(routes!(audit::head::handler))
         .routes(routes!(audit::verify::handler))
+        .routes(routes!(refusals::list::handler))
 }
 
 async fn path_unknown(_: Anyone) -> Problem {

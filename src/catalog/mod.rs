@@ -16,6 +16,7 @@ mod guard;
 pub mod keys;
 mod open;
 mod projects;
+mod refusals;
 mod roles;
 mod rows;
 mod secrets;
@@ -27,6 +28,7 @@ pub use audit::{Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Broken, 
 pub use keys::{Hygiene, ImportFault, ImportedKey, KeyFilter, Keys, Notice, Review};
 pub use open::{CatalogSettings, OpenError, connect, migrate};
 pub use projects::{EnvironmentEdit, Grid, Project, ProjectEdit, Projects};
+pub use refusals::{RefusalBook, RefusalFilter, Refused, RefusedKey};
 pub use roles::Roles;
 pub use secrets::Secrets;
 pub use webhooks::{Deliveries, Happened, MAX_WEBHOOKS, Subscriber, Webhooks};
@@ -166,7 +168,19 @@ impl std::fmt::Display for Entity {
 /// [`Actor`]: crate::domain::Actor
 #[async_trait]
 pub trait Catalog:
-    Projects + Keys + Answers + Hygiene + Secrets + Roles + Audit + Webhooks + Deliveries + Send + Sync + 'static
+    Projects
+    + Keys
+    + Answers
+    + Hygiene
+    + Secrets
+    + Roles
+    + Audit
+    + Webhooks
+    + Deliveries
+    + RefusalBook
+    + Send
+    + Sync
+    + 'static
 {
     /// Asks the database for an answer, for readiness.
     async fn ping(&self) -> Result<(), CatalogError>;

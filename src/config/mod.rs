@@ -8,12 +8,14 @@ pub mod forward;
 mod listen;
 mod load;
 pub mod pepper;
+mod refusals;
 mod units;
 mod webhooks;
 
 pub use forward::ForwardConfig;
 pub use listen::{Admitted, CorsConfig, ListenConfig, ListenerConfig, Prefix, Serves, TlsConfig};
 pub use load::ConfigError;
+pub use refusals::RefusalsConfig;
 pub use units::{Bytes, Span};
 pub use webhooks::WebhooksConfig;
 
@@ -56,6 +58,8 @@ pub struct Config {
     pub route: Vec<Route>,
     /// What is told to others of what happens to keys.
     pub webhooks: WebhooksConfig,
+    /// What is remembered of exports that are turned away.
+    pub refusals: RefusalsConfig,
     /// Logs of the gate itself.
     pub observe: ObserveConfig,
     /// The end of the process.

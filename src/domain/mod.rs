@@ -9,6 +9,7 @@ mod base62;
 pub mod budget;
 pub mod clock;
 pub mod credential;
+pub mod drift;
 pub mod encoding;
 pub mod environment;
 pub mod hygiene;
@@ -31,6 +32,7 @@ pub mod tags;
 pub mod tenant;
 pub mod token;
 mod transport;
+pub mod trouble;
 pub mod uses;
 pub mod webhook;
 

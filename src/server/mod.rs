@@ -64,7 +64,7 @@ use refused::Refused;
 pub use settings::catalog_settings;
 use settings::{
     admin_limits, connection_limits, cors, credential_headers, export_limits, forwarding, key_cache_settings, leaks,
-    storage_settings, webhook_sender,
+    refusal_keeper, refusals, storage_settings, webhook_sender,
 };
 use slots::Slots;
 use upkeep::Upkeep;
@@ -166,7 +166,7 @@ impl Server {
             clock: Arc::clone(&clock),
             random: Arc::clone(&random),
             metrics: Arc::clone(&metrics),
-            books: Arc::new(Books::default()),
+            books: Arc::new(Books { refusals: refusals(&config) }),
             stopping: stop.clone(),
         });
         let open = connections.clone();
@@ -296,7 +296,8 @@ impl Server {
         }
 
         let sweeper = Sweeper { catalog: Arc::clone(&catalog), clock: Arc::clone(&gate.clock) };
-        let upkeep = Upkeep::begin(courier, inspector, sweeper, &crashed);
+        let refusals = refusal_keeper(&config, &gate.books, &catalog, &gate.clock);
+        let upkeep = Upkeep::begin(courier, inspector, sweeper, refusals, &crashed);
 
         let Listeners { ingest, admin: admin_port, certificates } = listeners;
         let _reloading = AbortOnDropHandle::new(tokio::spawn(certificates.reload(config.clone())));

@@ -15,13 +15,15 @@ use super::pem::read_authorities;
 use super::tls::provider;
 use crate::admin::leaks::{Leaks, PublicKeys};
 use crate::admin::limits::LimitSettings;
-use crate::catalog::CatalogSettings;
+use crate::catalog::{Catalog, CatalogSettings};
 use crate::config::{Config, ForwardConfig, LeaksConfig};
 use crate::domain::Clock;
 use crate::domain::secret::Peppers;
 use crate::ingest::ExportLimits;
 use crate::ingest::cors::Cors;
 use crate::ingest::key_cache::KeyCacheSettings;
+use crate::metering::Books;
+use crate::metering::refusals::{RefusalSettings, Refusals};
 use crate::observe::metrics::Metrics;
 use crate::otlp::scan::ScanLimits;
 use crate::storage::deliver::DeliverSettings;
@@ -30,6 +32,7 @@ use crate::storage::forward::{ForwardSettings, Forwarding};
 use crate::storage::log::LogSettings;
 use crate::storage::open::StorageSettings;
 use crate::storage::route::DestinationId;
+use crate::upkeep::refusals::RefusalKeeper;
 use crate::upkeep::webhooks::send::Sender;
 use crate::upkeep::webhooks::target::{Policy, SystemResolver};
 
@@ -53,6 +56,29 @@ pub(super) fn admin_limits(config: &Config) -> LimitSettings {
         requests_per_second: count(config.admin.requests_per_second),
         burst: count(config.admin.burst),
         unauthenticated_per_minute: count(config.admin.unauthenticated_per_minute),
+    }
+}
+
+/// The book of what is turned away.
+pub(super) fn refusals(config: &Config) -> Refusals {
+    let groups = usize::try_from(config.refusals.groups).unwrap_or(usize::MAX);
+    Refusals::new(RefusalSettings { entries: config.refusals.entries, groups })
+}
+
+/// Who writes it down.
+pub(super) fn refusal_keeper(
+    config: &Config,
+    books: &Arc<Books>,
+    catalog: &Arc<dyn Catalog>,
+    clock: &Arc<dyn Clock>,
+) -> RefusalKeeper {
+    RefusalKeeper {
+        books: Arc::clone(books),
+        catalog: Arc::clone(catalog),
+        clock: Arc::clone(clock),
+        interval: config.refusals.flush_interval.0,
+        groups: config.refusals.groups,
+        keep: config.refusals.keep.0,
     }
 }
 

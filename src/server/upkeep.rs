@@ -1,11 +1,14 @@
 //! The work over the catalog, from start to end.
 
+use std::time::Duration;
+
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::shutdown::essential;
 use crate::upkeep::hygiene::Inspector;
+use crate::upkeep::refusals::RefusalKeeper;
 use crate::upkeep::sweep::Sweeper;
 use crate::upkeep::webhooks::courier::Courier;
 
@@ -13,11 +16,21 @@ use crate::upkeep::webhooks::courier::Courier;
 pub(super) struct Upkeep {
     stop: CancellationToken,
     tasks: JoinSet<()>,
+    refusals: RefusalKeeper,
 }
+
+/// How long it may take at the very end to write down what was turned away.
+const FLUSH_GRACE: Duration = Duration::from_secs(5);
 
 impl Upkeep {
     /// Begins the work; `crashed` is cancelled where it ends by itself.
-    pub(super) fn begin(courier: Courier, inspector: Inspector, sweeper: Sweeper, crashed: &CancellationToken) -> Self {
+    pub(super) fn begin(
+        courier: Courier,
+        inspector: Inspector,
+        sweeper: Sweeper,
+        refusals: RefusalKeeper,
+        crashed: &CancellationToken,
+    ) -> Self {
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
         let told = stop.clone();
         tasks.spawn(essential("webhooks", crashed.clone(), async move { courier.run(&told).await }));
@@ -25,10 +38,12 @@ impl Upkeep {
         tasks.spawn(essential("hygiene", crashed.clone(), async move { inspector.run(&told).await }));
         let told = stop.clone();
         tasks.spawn(essential("sweeping", crashed.clone(), async move { sweeper.run(&told).await }));
-        Self { stop, tasks }
+        let (told, keeper) = (stop.clone(), refusals.clone());
+        tasks.spawn(essential("refusals", crashed.clone(), async move { keeper.run(&told).await }));
+        Self { stop, tasks, refusals }
     }
 
-    /// Ends it, at `grace` at the latest.
+    /// Ends it, at `grace` at the latest, and writes down what was turned away until now: there are no exports any more.
     pub(super) async fn end(mut self, grace: Instant) {
         self.stop.cancel();
         let finish = async { while self.tasks.join_next().await.is_some() {} };
@@ -37,6 +52,13 @@ impl Upkeep {
             tracing::warn!(
                 "what webhooks are being told at the end of the grace period is told again at the next start"
             );
+        }
+        match tokio::time::timeout(FLUSH_GRACE, self.refusals.flush()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the last of what was turned away is not written down"),
+            Err(_) => {
+                tracing::warn!("the last of what was turned away is not written down: the catalog takes too long")
+            }
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Work over the catalog that nobody waits for: uses of keys are written down, keys are looked through, webhooks are sent,
-//! and kept answers are forgotten.
+//! what was turned away is written down, and kept answers are forgotten.
 
 pub mod hygiene;
+pub mod refusals;
 pub mod sweep;
 pub mod uses;
 pub mod webhooks;

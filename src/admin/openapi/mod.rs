@@ -31,6 +31,7 @@ use super::problem::ProblemView;
         (name = "members", description = "People"),
         (name = "roles", description = "Named sets of permissions"),
         (name = "audit", description = "Who did what"),
+        (name = "refusals", description = "What was turned away, and why"),
         (name = "description", description = "This description"),
     ),
 )]

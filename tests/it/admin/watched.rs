@@ -8,11 +8,13 @@ use async_trait::async_trait;
 use gridgate::catalog::{
     Answers, Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Catalog, CatalogError, Deliveries,
     EnvironmentEdit, Grid, Happened, Hygiene, ImportFault, ImportedKey, KeyFilter, Keys, Notice, OnceOnly, Page,
-    Paging, Project, ProjectEdit, Projects, Reserved, Review, Roles, Secrets, Subscriber, Webhooks,
+    Paging, Project, ProjectEdit, Projects, RefusalBook, RefusalFilter, Refused, Reserved, Review, Roles, Secrets,
+    Subscriber, Webhooks,
 };
 use gridgate::domain::audit::{Action, Actor};
 use gridgate::domain::hygiene::Flag;
 use gridgate::domain::role::RoleEdit;
+use gridgate::domain::trouble::Trouble;
 use gridgate::domain::uses::LastUse;
 use gridgate::domain::webhook::{Attempt, Delivery, DeliveryState, Webhook, WebhookChange, WebhookId};
 use gridgate::domain::{Changed, Digest, Environment, Key, KeyChange, KeyId, Role, Slug, Timestamp};
@@ -198,6 +200,21 @@ impl Keys for Watched {
         let changed = self.inner()?.change_key(id, change, expected, by).await?;
         self.committed("changed", id);
         Ok(changed)
+    }
+}
+
+#[async_trait]
+impl RefusalBook for Watched {
+    async fn record_refusals(&self, troubles: &[Trouble], most: u32) -> Result<(), CatalogError> {
+        self.inner()?.record_refusals(troubles, most).await
+    }
+
+    async fn refusals(&self, filter: &RefusalFilter, paging: &Paging) -> Result<Page<Refused>, CatalogError> {
+        self.inner()?.refusals(filter, paging).await
+    }
+
+    async fn forget_refusals(&self, before: Timestamp) -> Result<u64, CatalogError> {
+        self.inner()?.forget_refusals(before).await
     }
 }
 

@@ -11,6 +11,7 @@ mod lists;
 mod names;
 mod opening;
 mod plans;
+mod refusals;
 mod roles;
 mod secrets;
 mod webhooks;

@@ -24,6 +24,7 @@ mod observed;
 mod one_port;
 mod overtaken;
 mod prefix;
+mod refusals;
 mod reload;
 mod roles;
 mod secrecy;
