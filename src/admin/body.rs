@@ -44,7 +44,18 @@ impl<T: DeserializeOwned> FromRequest<AdminState> for Checked<T> {
     }
 }
 
-/// The same, where a request may have no body at all.
+/// A body that is declared as JSON, unread; in an extractor's last place as [`Json`].
+pub(super) struct Text(pub(super) Bytes);
+
+impl FromRequest<AdminState> for Text {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AdminState) -> Result<Self, Problem> {
+        read(request, state, &[JSON]).await.map(Self)
+    }
+}
+
+/// As [`Checked`], where a request may have no body at all.
 pub(super) struct Optional<T>(pub(super) T, pub(super) Check);
 
 impl<T: DeserializeOwned + Default> FromRequest<AdminState> for Optional<T> {
@@ -146,7 +157,16 @@ pub(super) fn is_one_of(headers: &HeaderMap, types: &[&str]) -> bool {
 }
 
 async fn bytes(request: Request, state: &AdminState) -> Result<Bytes, Problem> {
-    Bytes::from_request(request, state).await.map_err(|rejection| unread(&rejection))
+    let body = in_time(state, Bytes::from_request(request, state)).await?;
+    body.map_err(|rejection| unread(&rejection))
+}
+
+/// What `reading` of a body comes to, if it comes in time.
+pub(super) async fn in_time<T>(state: &AdminState, reading: impl Future<Output = T>) -> Result<T, Problem> {
+    tokio::time::timeout(state.body_time, reading).await.map_err(|_| {
+        let seconds = state.body_time.as_secs_f64();
+        Problem::new(Code::BodyTimeout, format!("the body did not arrive within {seconds} s; send it again"))
+    })
 }
 
 fn unread(rejection: &BytesRejection) -> Problem {

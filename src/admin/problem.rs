@@ -138,12 +138,16 @@ codes! {
     BodyIncomplete = "body_incomplete", BAD_REQUEST, "Incomplete body";
     /// The body has more bytes than any request needs.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "Body too large";
+    /// The body took too long.
+    BodyTimeout = "body_timeout", REQUEST_TIMEOUT, "Body too slow";
     /// The body is declared as something else than JSON.
     ContentTypeUnsupported = "content_type_unsupported", UNSUPPORTED_MEDIA_TYPE, "Unsupported content type";
     /// Fields or parameters are out of range, unknown, repeated or missing; `errors` names each.
     Invalid = "invalid", UNPROCESSABLE_ENTITY, "Invalid request";
     /// The catalog's database does not answer.
     CatalogUnavailable = "catalog_unavailable", SERVICE_UNAVAILABLE, "Catalog unavailable";
+    /// An import took longer than others can wait for it.
+    ImportTimeout = "import_timeout", SERVICE_UNAVAILABLE, "Import took too long";
     /// A fault of Gridgate's own.
     Internal = "internal", INTERNAL_SERVER_ERROR, "Internal error";
 }
@@ -153,7 +157,7 @@ impl Code {
     #[must_use]
     pub const fn retry_after(self) -> Option<u32> {
         match self {
-            Self::CatalogUnavailable => Some(5),
+            Self::CatalogUnavailable | Self::ImportTimeout => Some(5),
             Self::RateLimited => Some(1),
             _ => None,
         }
@@ -341,7 +345,7 @@ impl From<CatalogError> for Problem {
             CatalogError::RetentionNotOver { .. } => Self::new(Code::RetentionNotOver, detail),
             CatalogError::LastOwner => Self::new(Code::LastOwner, detail),
             CatalogError::Refused(_) => Self::new(Code::GrantRefused, detail),
-            CatalogError::ActorGone => Self::new(Code::PermissionDenied, detail),
+            CatalogError::ActorGone | CatalogError::PermissionGone { .. } => Self::new(Code::PermissionDenied, detail),
             CatalogError::ChangeRefused(refused) => match refused {
                 ChangeRefused::Revoked => Self::new(Code::KeyRevoked, detail),
                 ChangeRefused::Expired => Self::new(Code::KeyExpired, detail),
@@ -349,6 +353,7 @@ impl From<CatalogError> for Problem {
                 ChangeRefused::RotationInProgress => Self::new(Code::RotationInProgress, detail),
                 ChangeRefused::Overlap => Self::new(Code::Invalid, detail),
             },
+            CatalogError::ImportTimeout(_) => Self::new(Code::ImportTimeout, detail),
             CatalogError::Cursor => Self::invalid(vec![FieldError {
                 place: Place::Parameter("cursor".to_owned()),
                 detail,

@@ -30,10 +30,12 @@ pub use open::{CatalogSettings, OpenError, connect, migrate};
 pub use projects::{EnvironmentEdit, Grid, Project, ProjectEdit, Projects};
 pub use refusals::{RefusalBook, RefusalFilter, Refused, RefusedKey};
 pub use roles::Roles;
-pub use secrets::Secrets;
+pub use secrets::{KEY_OF_DIGEST, Secrets};
 pub use webhooks::{Deliveries, Happened, MAX_WEBHOOKS, Subscriber, Webhooks};
 
 pub mod issue;
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -87,15 +89,23 @@ pub enum CatalogError {
     /// The actor's key was revoked or disabled, or expired, before the change was made.
     #[error("the admin key that asks for it is no longer active")]
     ActorGone,
+    /// The actor's key lost what its request needs before the change was made.
+    #[error("this needs the permission {permission}, which {key} lacks")]
+    PermissionGone {
+        /// The key that lacks it.
+        key: KeyId,
+        /// What it lacks, by name.
+        permission: String,
+    },
     /// The change is refused from the key's present status.
     #[error(transparent)]
     ChangeRefused(#[from] ChangeRefused),
     /// The tenant has as many active keys as it may have.
-    #[error("{} active keys are the most here, and there are: {}; disable or revoke one first", most, list(active))]
+    #[error("{most} active keys are the most here{}; disable or revoke one first", list(active))]
     KeyLimit {
         /// How many it may have.
         most: u32,
-        /// Those there are, the oldest first; not all where there are many.
+        /// Those there are, the oldest first; not all where there are many, and none where they come with the same import.
         active: Vec<KeyId>,
     },
     /// Only revoked keys are erased.
@@ -110,6 +120,9 @@ pub enum CatalogError {
     /// The project, or the installation, has as many webhooks as it can have.
     #[error("there are {MAX_WEBHOOKS} webhooks already, and no more are allowed")]
     TooManyWebhooks,
+    /// The import took longer than it may keep other changes waiting. Nothing was imported.
+    #[error("nothing was imported, because it took longer than {} s; ask again later, or for fewer keys", .0.as_secs_f64())]
+    ImportTimeout(Duration),
     /// The position in a list is none that this catalog gave out.
     #[error("the cursor is none that a list gave out")]
     Cursor,
@@ -123,7 +136,8 @@ pub enum CatalogError {
 }
 
 fn list(ids: &[KeyId]) -> String {
-    ids.iter().map(KeyId::to_string).collect::<Vec<_>>().join(", ")
+    let ids: Vec<_> = ids.iter().map(KeyId::to_string).collect();
+    if ids.is_empty() { String::new() } else { format!(", and there are: {}", ids.join(", ")) }
 }
 
 /// What an error of the catalog speaks of.

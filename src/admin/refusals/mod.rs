@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::openapi::schemas;
 use crate::catalog::Refused;
 use crate::domain::trouble::{Cause, Trouble};
-use crate::domain::{Signal, Slug, Transport};
+use crate::domain::{Reason, Signal, Slug, Transport};
 
 /// Exports with the same trouble, in answers.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
@@ -108,7 +108,7 @@ impl From<Refused> for RefusalView {
             likely_service,
             signals: seen.signals.iter().map(Signal::as_str).map(str::to_owned).collect(),
             transports: seen.transports.iter().map(Transport::as_str).map(str::to_owned).collect(),
-            http_status: reason.map(|reason| reason.http_status()),
+            http_status: reason.map(Reason::http_status),
             grpc_status: reason.map(|reason| reason.grpc_code().as_str().to_owned()),
         }
     }

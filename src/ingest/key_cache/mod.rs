@@ -282,6 +282,7 @@ mod tests {
             statement_timeout: 5 * second,
             max_active_keys: 100,
             purge_after: second,
+            import_timeout: second,
         };
         catalog::migrate(&settings).await.expect("migrations");
         let catalog = catalog::connect(&settings).await.expect("a catalog");

@@ -37,6 +37,8 @@ pub(crate) struct Watched {
     pub(crate) creating: Semaphore,
     /// Answers cannot be kept, as if the process ended right before.
     pub(crate) forgetful: AtomicBool,
+    /// Imports take too long.
+    pub(crate) slow: AtomicBool,
     /// Look-ups of keys that have begun.
     pub(crate) asked: AtomicUsize,
     /// A look-up that has its answer waits for a permit here before it returns.
@@ -57,6 +59,7 @@ impl Watched {
             creations: Semaphore::new(Semaphore::MAX_PERMITS),
             creating: Semaphore::new(0),
             forgetful: AtomicBool::new(false),
+            slow: AtomicBool::new(false),
             asked: AtomicUsize::new(0),
             lookups: Semaphore::new(Semaphore::MAX_PERMITS),
             answered: Semaphore::new(0),
@@ -161,6 +164,9 @@ impl Keys for Watched {
     }
 
     async fn import_keys(&self, keys: &[ImportedKey], by: &Actor) -> Result<Vec<ImportFault>, CatalogError> {
+        if self.slow.load(Ordering::SeqCst) {
+            return Err(CatalogError::ImportTimeout(std::time::Duration::from_secs(4)));
+        }
         let faults = self.inner()?.import_keys(keys, by).await?;
         if faults.is_empty() {
             for imported in keys {
@@ -168,6 +174,10 @@ impl Keys for Watched {
             }
         }
         Ok(faults)
+    }
+
+    async fn check_import(&self, keys: &[ImportedKey], by: &Actor) -> Result<Vec<ImportFault>, CatalogError> {
+        self.inner()?.check_import(keys, by).await
     }
 
     async fn purge_key(&self, id: &KeyId, by: &Actor) -> Result<bool, CatalogError> {

@@ -6,6 +6,7 @@ mod answers;
 mod audit;
 mod damage;
 mod hygiene;
+mod import;
 mod keys;
 mod lists;
 mod names;
@@ -151,6 +152,7 @@ pub(crate) fn settings(url: String) -> CatalogSettings {
         statement_timeout: Duration::from_secs(30),
         max_active_keys: 1_000,
         purge_after: Duration::from_secs(30),
+        import_timeout: Duration::from_secs(30),
     }
 }
 
