@@ -114,6 +114,8 @@ const SQLITE: Files = &[
     (3, "webhooks", include_str!("migrations/sqlite/0003_webhooks.sql")),
     (4, "idempotent_answers", include_str!("migrations/sqlite/0004_idempotent_answers.sql")),
     (5, "attention", include_str!("migrations/sqlite/0005_attention.sql")),
+    (6, "terms", include_str!("migrations/sqlite/0006_terms.sql")),
+    (7, "usage", include_str!("migrations/sqlite/0007_usage.sql")),
     (9, "refusals", include_str!("migrations/sqlite/0009_refusals.sql")),
 ];
 const POSTGRES: Files = &[
@@ -122,6 +124,8 @@ const POSTGRES: Files = &[
     (3, "webhooks", include_str!("migrations/postgres/0003_webhooks.sql")),
     (4, "idempotent_answers", include_str!("migrations/postgres/0004_idempotent_answers.sql")),
     (5, "attention", include_str!("migrations/postgres/0005_attention.sql")),
+    (6, "terms", include_str!("migrations/postgres/0006_terms.sql")),
+    (7, "usage", include_str!("migrations/postgres/0007_usage.sql")),
     (9, "refusals", include_str!("migrations/postgres/0009_refusals.sql")),
 ];
 

@@ -15,22 +15,28 @@ mod error;
 mod guard;
 pub mod keys;
 mod open;
+mod plans;
 mod projects;
 mod refusals;
 mod roles;
 mod rows;
 mod secrets;
 mod store;
+mod usage;
 mod webhooks;
 
 pub use answers::{Answers, OnceOnly, Reserved};
 pub use audit::{Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Broken, EntryHash};
 pub use keys::{Hygiene, ImportFault, ImportedKey, KeyFilter, Keys, Notice, Review};
 pub use open::{CatalogSettings, OpenError, connect, migrate};
-pub use projects::{EnvironmentEdit, Grid, Project, ProjectEdit, Projects};
+pub use plans::{Plans, TenantLimits};
+pub use projects::{EnvironmentEdit, Grid, Projects};
 pub use refusals::{RefusalBook, RefusalFilter, Refused, RefusedKey};
 pub use roles::Roles;
 pub use secrets::{KEY_OF_DIGEST, Secrets};
+pub use usage::{
+    Dimension, ToldUsage, UntoldUsage, UsageBook, UsageFilter, UsageFlush, UsageRow, statement as usage_statement,
+};
 pub use webhooks::{Deliveries, Happened, MAX_WEBHOOKS, Subscriber, Webhooks};
 
 pub mod issue;
@@ -39,8 +45,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use crate::domain::Project;
 use crate::domain::authority::AuthorityError;
 use crate::domain::key::ChangeRefused;
+use crate::domain::project::ProjectRefused;
 use crate::domain::{KeyId, Timestamp};
 
 /// One page of a list.
@@ -80,6 +88,12 @@ pub enum CatalogError {
     /// Keys have the role.
     #[error("keys have the role; give them another one, or revoke them, first")]
     RoleInUse,
+    /// Projects have the plan.
+    #[error("projects have the plan; give them another one, or none, first")]
+    PlanInUse,
+    /// The change of a project is refused as it is now.
+    #[error(transparent)]
+    ProjectRefused(#[from] ProjectRefused),
     /// The change would leave no owner.
     #[error("it is the last owner that neither expires nor is disabled; make another one first")]
     LastOwner,
@@ -153,6 +167,8 @@ pub enum Entity {
     Key,
     /// A role, by its slug.
     Role,
+    /// A plan, by its slug.
+    Plan,
     /// A webhook, by id.
     Webhook,
     /// A token that came from elsewhere.
@@ -167,6 +183,7 @@ impl std::fmt::Display for Entity {
             Self::Environment => "the environment",
             Self::Key => "a key with this name",
             Self::Role => "the role",
+            Self::Plan => "the plan",
             Self::Webhook => "the webhook",
             Self::Token => "a key with this token",
         })
@@ -183,6 +200,7 @@ impl std::fmt::Display for Entity {
 #[async_trait]
 pub trait Catalog:
     Projects
+    + Plans
     + Keys
     + Answers
     + Hygiene
@@ -192,6 +210,7 @@ pub trait Catalog:
     + Webhooks
     + Deliveries
     + RefusalBook
+    + UsageBook
     + Send
     + Sync
     + 'static

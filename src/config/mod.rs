@@ -10,6 +10,7 @@ mod load;
 pub mod pepper;
 mod refusals;
 mod units;
+mod usage;
 mod webhooks;
 
 pub use forward::ForwardConfig;
@@ -17,6 +18,7 @@ pub use listen::{Admitted, CorsConfig, ListenConfig, ListenerConfig, Prefix, Ser
 pub use load::ConfigError;
 pub use refusals::RefusalsConfig;
 pub use units::{Bytes, Span};
+pub use usage::UsageConfig;
 pub use webhooks::WebhooksConfig;
 
 use std::path::PathBuf;
@@ -60,6 +62,8 @@ pub struct Config {
     pub webhooks: WebhooksConfig,
     /// What is remembered of exports that are turned away.
     pub refusals: RefusalsConfig,
+    /// What is counted of what came in.
+    pub usage: UsageConfig,
     /// Logs of the gate itself.
     pub observe: ObserveConfig,
     /// The end of the process.

@@ -5,6 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
+
 use super::base62::{is_base62, random_base62};
 use super::random::{Random, RandomError};
 use super::{Changed, KeyId, RecordId, Slug, Timestamp};
@@ -389,6 +391,16 @@ impl EventId {
     /// Where `random` gives no bytes.
     pub fn new(now: Timestamp, random: &dyn Random) -> Result<Self, RandomError> {
         RecordId::new(now, random).map(Self)
+    }
+
+    /// The id of the event of this name at `at`, the same whoever makes it.
+    #[must_use]
+    pub fn named(at: Timestamp, name: &str) -> Self {
+        let digest: [u8; 32] = Sha256::digest(name).into();
+        let mut bytes = [0; 16];
+        bytes[..6].copy_from_slice(&(at.micros() / 1_000).to_be_bytes()[2..]);
+        bytes[6..].copy_from_slice(&digest[..10]);
+        Self(RecordId::from_bytes(bytes))
     }
 }
 

@@ -117,6 +117,7 @@ impl Asking {
             measured: None,
             origin: None,
             outcome: Outcome::Refused(refusal),
+            would_refuse: false,
         });
     }
 }
@@ -134,10 +135,10 @@ async fn tell(
         return Err(Refusal::because(Reason::MethodNotAllowed, "whoami is asked with GET"));
     }
     let Proved { cached, secret_version, presented } = prove(gate, &parts.headers, |_| ()).await?;
-    let key = &cached.key;
+    let (key, terms) = (&cached.key, &cached.terms);
     asking.identified = cached.tenant.clone().map(|tenant| Identified { key: key.id, secret_version, tenant });
     let environment = entrance.environment.as_ref();
-    let used = Use { key, secret_version, environment, address: peer, at: gate.clock.now() };
+    let used = Use { key, terms, secret_version, environment, address: peer, at: gate.clock.now() };
     let tenant = used.judge()?;
     if admit::are_too_large(gate, &parts.headers) {
         return Err(Refusal::new(Reason::HeadersTooLarge).of_key(key.id));

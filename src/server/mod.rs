@@ -55,7 +55,9 @@ use crate::storage::log::Committer;
 use crate::storage::open::Storage;
 pub use crate::storage::quarantine::{Quarantine, SetAside};
 use crate::upkeep::hygiene::Inspector;
+use crate::upkeep::plans::Herald;
 use crate::upkeep::sweep::Sweeper;
+use crate::upkeep::usage::UsageKeeper;
 use crate::upkeep::uses::UseKeeper;
 use crate::upkeep::webhooks::courier::Courier;
 use connections::Connections;
@@ -64,7 +66,7 @@ use refused::Refused;
 pub use settings::catalog_settings;
 use settings::{
     admin_limits, connection_limits, cors, credential_headers, export_limits, forwarding, key_cache_settings, leaks,
-    refusal_keeper, refusals, storage_settings, webhook_sender,
+    refusal_keeper, refusals, storage_settings, usage, usage_keeper, usage_teller, webhook_sender,
 };
 use slots::Slots;
 use upkeep::Upkeep;
@@ -87,7 +89,7 @@ pub struct Server {
     committer: Committer,
     deliverer: Deliverer,
     forwarders: Vec<Forwarder>,
-    upkeep: (Courier, Inspector),
+    upkeep: (Courier, Inspector, UsageKeeper),
     connections: Connections,
     listeners: Listeners,
     stop: CancellationToken,
@@ -154,6 +156,7 @@ impl Server {
         );
         let keys = Arc::new(KeyCache::new(Arc::clone(&catalog), Arc::clone(&clock), key_cache_settings(&config)));
         let uses = Arc::new(Uses::new(config.keys.last_used_entries));
+        let books = Arc::new(Books { refusals: refusals(&config), usage: usage(&config.usage) });
         let gate = Arc::new(Gate {
             keys: Arc::clone(&keys),
             peppers: Arc::clone(&peppers),
@@ -166,7 +169,7 @@ impl Server {
             clock: Arc::clone(&clock),
             random: Arc::clone(&random),
             metrics: Arc::clone(&metrics),
-            books: Arc::new(Books { refusals: refusals(&config) }),
+            books: Arc::clone(&books),
             stopping: stop.clone(),
         });
         let open = connections.clone();
@@ -180,6 +183,13 @@ impl Server {
         let unwritten = Arc::clone(&uses);
         metrics
             .gauge("unwritten_uses", "Secrets whose last use is not written down yet", move || unwritten.len() as u64);
+        let unwritten = Arc::clone(&books);
+        metrics.gauge(
+            "unwritten_usage",
+            "Minutes of keys and signals whose usage is not written down yet",
+            move || unwritten.usage.len() as u64,
+        );
+        let usage = usage_keeper(&config.usage, books, &catalog, &world)?;
 
         let sender = Arc::new(webhook_sender(&config, &peppers, &clock)?);
         let courier =
@@ -213,7 +223,7 @@ impl Server {
             committer,
             deliverer,
             forwarders,
-            upkeep: (courier, inspector),
+            upkeep: (courier, inspector, usage),
             connections,
             listeners,
             stop,
@@ -275,7 +285,7 @@ impl Server {
             committer,
             mut deliverer,
             forwarders,
-            upkeep: (courier, inspector),
+            upkeep: (courier, inspector, usage),
             connections,
             listeners,
             stop,
@@ -298,7 +308,10 @@ impl Server {
 
         let sweeper = Sweeper { catalog: Arc::clone(&catalog), clock: Arc::clone(&gate.clock) };
         let refusals = refusal_keeper(&config, &gate.books, &catalog, &gate.clock);
-        let upkeep = Upkeep::begin(courier, inspector, sweeper, refusals, &crashed);
+        let teller = usage_teller(&config.usage, &catalog, &gate.clock);
+        let herald =
+            Herald { catalog: Arc::clone(&catalog), clock: Arc::clone(&gate.clock), random: Arc::clone(&gate.random) };
+        let upkeep = Upkeep::begin(courier, inspector, herald, sweeper, (usage, teller), refusals, &crashed);
 
         let Listeners { ingest, admin: admin_port, certificates } = listeners;
         let _reloading = AbortOnDropHandle::new(tokio::spawn(certificates.reload(config.clone())));

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use http::HeaderName;
@@ -16,14 +17,16 @@ use super::tls::provider;
 use crate::admin::leaks::{Leaks, PublicKeys};
 use crate::admin::limits::LimitSettings;
 use crate::catalog::{Catalog, CatalogSettings};
-use crate::config::{Config, ForwardConfig, LeaksConfig};
-use crate::domain::Clock;
+use crate::config::{Config, ForwardConfig, LeaksConfig, UsageConfig};
 use crate::domain::secret::Peppers;
+use crate::domain::usage::Step;
+use crate::domain::{Clock, RecordId};
 use crate::ingest::ExportLimits;
 use crate::ingest::cors::Cors;
 use crate::ingest::key_cache::KeyCacheSettings;
 use crate::metering::Books;
 use crate::metering::refusals::{RefusalSettings, Refusals};
+use crate::metering::usage::Usage;
 use crate::observe::metrics::Metrics;
 use crate::otlp::scan::ScanLimits;
 use crate::storage::deliver::DeliverSettings;
@@ -33,6 +36,8 @@ use crate::storage::log::LogSettings;
 use crate::storage::open::StorageSettings;
 use crate::storage::route::DestinationId;
 use crate::upkeep::refusals::RefusalKeeper;
+use crate::upkeep::usage::UsageKeeper;
+use crate::upkeep::usage::told::UsageTeller;
 use crate::upkeep::webhooks::send::Sender;
 use crate::upkeep::webhooks::target::{Policy, SystemResolver};
 
@@ -80,6 +85,33 @@ pub(super) fn refusal_keeper(
         interval: config.refusals.flush_interval.0,
         groups: config.refusals.groups,
         keep: config.refusals.keep.0,
+    }
+}
+
+/// What counts usage.
+pub(super) fn usage(config: &UsageConfig) -> Usage {
+    if config.enabled { Usage::new(config.entries) } else { Usage::off() }
+}
+
+/// What writes usage down.
+pub(super) fn usage_keeper(
+    config: &UsageConfig,
+    books: Arc<Books>,
+    catalog: &Arc<dyn Catalog>,
+    world: &World,
+) -> Result<UsageKeeper> {
+    let writer = RecordId::new(world.clock.now(), &*world.random).context("random bytes")?;
+    let (catalog, clock) = (Arc::clone(catalog), Arc::clone(&world.clock));
+    Ok(UsageKeeper::new(books, catalog, clock, config.flush_interval.0, writer))
+}
+
+/// An hour is told of when it is written down on every node, and a minute later.
+pub(super) fn usage_teller(config: &UsageConfig, catalog: &Arc<dyn Catalog>, clock: &Arc<dyn Clock>) -> UsageTeller {
+    UsageTeller {
+        catalog: Arc::clone(catalog),
+        clock: Arc::clone(clock),
+        patience: config.flush_interval.0.saturating_mul(2).saturating_add(Duration::from_mins(1)),
+        keep: Step::ALL.map(|step| config.keep(step)),
     }
 }
 

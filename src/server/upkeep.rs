@@ -1,5 +1,6 @@
 //! The work over the catalog, from start to end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -8,26 +9,32 @@ use tokio_util::sync::CancellationToken;
 
 use crate::shutdown::essential;
 use crate::upkeep::hygiene::Inspector;
+use crate::upkeep::plans::Herald;
 use crate::upkeep::refusals::RefusalKeeper;
 use crate::upkeep::sweep::Sweeper;
+use crate::upkeep::usage::UsageKeeper;
+use crate::upkeep::usage::told::UsageTeller;
 use crate::upkeep::webhooks::courier::Courier;
+
+/// How long it may take at the very end to write down usage, and what was turned away.
+const FLUSH_GRACE: Duration = Duration::from_secs(5);
 
 /// What runs beside the listeners.
 pub(super) struct Upkeep {
     stop: CancellationToken,
     tasks: JoinSet<()>,
     refusals: RefusalKeeper,
+    usage: Arc<UsageKeeper>,
 }
-
-/// How long it may take at the very end to write down what was turned away.
-const FLUSH_GRACE: Duration = Duration::from_secs(5);
 
 impl Upkeep {
     /// Begins the work; `crashed` is cancelled where it ends by itself.
     pub(super) fn begin(
         courier: Courier,
         inspector: Inspector,
+        herald: Herald,
         sweeper: Sweeper,
+        (usage, teller): (UsageKeeper, UsageTeller),
         refusals: RefusalKeeper,
         crashed: &CancellationToken,
     ) -> Self {
@@ -37,13 +44,21 @@ impl Upkeep {
         let told = stop.clone();
         tasks.spawn(essential("hygiene", crashed.clone(), async move { inspector.run(&told).await }));
         let told = stop.clone();
+        tasks.spawn(essential("plans", crashed.clone(), async move { herald.run(&told).await }));
+        let told = stop.clone();
         tasks.spawn(essential("sweeping", crashed.clone(), async move { sweeper.run(&told).await }));
         let (told, keeper) = (stop.clone(), refusals.clone());
         tasks.spawn(essential("refusals", crashed.clone(), async move { keeper.run(&told).await }));
-        Self { stop, tasks, refusals }
+        let told = stop.clone();
+        tasks.spawn(essential("telling of usage", crashed.clone(), async move { teller.run(&told).await }));
+        let usage = Arc::new(usage);
+        let (keeper, told) = (Arc::clone(&usage), stop.clone());
+        tasks.spawn(essential("usage", crashed.clone(), async move { keeper.run(&told).await }));
+        Self { stop, tasks, usage, refusals }
     }
 
-    /// Ends it, at `grace` at the latest, and writes down what was turned away until now: there are no exports any more.
+    /// Ends it, at `grace` at the latest, and writes down the usage of exports that have ended since, and what was turned away: there will be
+    /// no others.
     pub(super) async fn end(mut self, grace: Instant) {
         self.stop.cancel();
         let finish = async { while self.tasks.join_next().await.is_some() {} };
@@ -57,8 +72,13 @@ impl Upkeep {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "the last of what was turned away is not written down"),
             Err(_) => {
-                tracing::warn!("the last of what was turned away is not written down: the catalog takes too long")
+                tracing::warn!("the last of what was turned away is not written down: the catalog takes too long");
             }
+        }
+        match tokio::time::timeout(FLUSH_GRACE, self.usage.flush()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the last usage is not written down"),
+            Err(_) => tracing::warn!("the last usage is not written down: the catalog takes too long"),
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::admin::once::Once;
 use crate::admin::openapi::schemas;
 use crate::admin::problem::{Code, Place, Problem};
 use crate::admin::strict;
+use crate::admin::terms::NewLimit;
 use crate::catalog::{CatalogError, Entity, ImportFault, ImportedKey};
 use crate::domain::key::Grant;
 use crate::domain::{Binding, Key, KeyId, Permission, Slug, Tenant, TokenKind};
@@ -80,6 +81,9 @@ pub struct ImportedRow {
     /// Where it may be used from: addresses and ranges in CIDR notation; anywhere unless told otherwise.
     #[schema(max_items = 50)]
     pub allowed_addresses: Option<Vec<String>>,
+    /// The limits of its own, of an ingest key; this needs `quota.update`.
+    #[schema(max_items = 35)]
+    pub limits: Option<Vec<NewLimit>>,
     /// RFC 3339; never unless told otherwise.
     #[schema(value_type = Option<schemas::Instant>)]
     pub expires_at: Option<String>,
@@ -122,11 +126,11 @@ pub(in crate::admin) async fn handler(
 
 async fn import(
     state: AdminState,
-    caller: Caller,
+    mut caller: Caller,
     import: Import,
     form: Form,
 ) -> Result<(StatusCode, Json<Imported>), Problem> {
-    let Rows { keys, places, mut faults } = read(&state, &caller, import, form).await?;
+    let Rows { keys, places, mut faults } = read(&state, &mut caller, import, form).await?;
     let environments = state.catalog.environments().await?;
     let now = caller.actor.at;
     let whole = faults.is_empty();
@@ -198,7 +202,7 @@ struct Rows {
     faults: Faults,
 }
 
-async fn read(state: &AdminState, caller: &Caller, import: Import, form: Form) -> Result<Rows, Problem> {
+async fn read(state: &AdminState, caller: &mut Caller, import: Import, form: Form) -> Result<Rows, Problem> {
     let mut rows = Rows { keys: Vec::new(), places: Vec::new(), faults: form.faults };
     let mut grants = HashMap::new();
     let mut tokens = HashMap::new();
@@ -241,7 +245,7 @@ async fn read(state: &AdminState, caller: &Caller, import: Import, form: Form) -
 /// What is to be made of a row, but for its secret.
 async fn make(
     state: &AdminState,
-    caller: &Caller,
+    caller: &mut Caller,
     new: &NewKey,
     mut check: Check,
     grants: &mut HashMap<(Option<Slug>, Slug), Grant>,
@@ -253,6 +257,7 @@ async fn make(
     let (new, asked) = create::read(new, check, at)?;
     let project = new.binding.project().cloned();
     create::require_sight(caller, &new.binding)?;
+    fields::require_quota(caller, !new.limits.is_empty())?;
     let known = match &asked {
         Asked::Role(role) => grants.get(&(project.clone(), role.clone())).cloned(),
         Asked::Own(_) => None,
@@ -272,6 +277,7 @@ async fn make(
         role: grant.role,
         permissions: grant.permissions,
         allowed: new.allowed,
+        limits: new.limits,
         created_by: caller.actor.key,
         expires_at: new.expires_at,
         disabled_at: new.disabled.then_some(at),
@@ -341,6 +347,7 @@ impl ImportedRow {
             role: self.role,
             permissions: self.permissions,
             allowed_addresses: self.allowed_addresses,
+            limits: self.limits,
             expires_at: self.expires_at,
             disabled: self.disabled,
             format: None,

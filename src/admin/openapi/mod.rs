@@ -27,12 +27,15 @@ use crate::domain::{Permission, Permissions};
     components(schemas(ProblemView, schemas::Action)),
     tags(
         (name = "projects", description = "Projects, their grids, and environments"),
+        (name = "plans", description = "Named sets of limits that projects have"),
+        (name = "limits", description = "What projects, tenants and keys are limited to"),
         (name = "keys", description = "Keys and their whole life"),
         (name = "webhooks", description = "Who is told of what happens to keys"),
         (name = "members", description = "People"),
         (name = "roles", description = "Named sets of permissions"),
         (name = "audit", description = "Who did what"),
         (name = "refusals", description = "What was turned away, and why"),
+        (name = "usage", description = "How much came in and what became of it"),
         (name = "description", description = "This description"),
     ),
 )]

@@ -8,7 +8,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::domain::webhook::EventKind;
-use crate::domain::{audit, hygiene, trouble};
+use crate::domain::{audit, hygiene, limit, trouble};
 
 /// 1 to 40 characters of `a-z`, `0-9` and single `-` between them. Immutable.
 #[derive(ToSchema)]
@@ -215,6 +215,51 @@ pub struct RefusalQuery {
     pub to: Option<String>,
 }
 
+/// How finely usage is told.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum UsageStep {
+    /// By minute.
+    Minute,
+    /// By hour.
+    Hour,
+    /// By UTC day.
+    Day,
+}
+
+/// Which usage, and how it is grouped.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct UsageQuery {
+    /// From the step on that this instant is in; 24 steps before `to` unless told otherwise.
+    #[param(value_type = Option<Instant>, nullable = false)]
+    pub from: Option<String>,
+    /// Only steps that begin before this instant; now unless told otherwise.
+    #[param(value_type = Option<Instant>, nullable = false)]
+    pub to: Option<String>,
+    /// How finely; by hour unless told otherwise.
+    #[param(value_type = Option<UsageStep>, nullable = false)]
+    pub step: Option<String>,
+    /// A row for each of these: `project`, `grid`, `environment`, `key`, `signal` and `outcome`, with commas between them.
+    #[param(nullable = false, pattern = "^[a-z,]+$")]
+    pub group_by: Option<String>,
+    /// Only of this project.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub project: Option<String>,
+    /// Only of this grid.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub grid: Option<String>,
+    /// Only of this environment.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub environment: Option<String>,
+    /// Only of this key.
+    #[param(value_type = Option<KeyId>, nullable = false)]
+    pub key: Option<String>,
+    /// Only of this signal.
+    #[param(value_type = Option<Signal>, nullable = false)]
+    pub signal: Option<String>,
+}
+
 /// The header of a change that can be meant for one version.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
@@ -366,6 +411,36 @@ named! {
 named! {
     /// Why exports are turned away, or what they are warned of.
     RefusalReason = trouble::Cause
+}
+
+named! {
+    /// What a limit counts: exports, items, or bytes of payloads.
+    LimitUnit = limit::Unit
+}
+
+named! {
+    /// For how long the amount of a limit is: a rate, or a quota for a calendar day or month in UTC.
+    LimitPeriod = limit::Per
+}
+
+named! {
+    /// What happens over a limit: exports are refused, accepted with a warning, or only counted.
+    LimitMode = limit::Mode
+}
+
+named! {
+    /// What a limit is about.
+    LimitScope = limit::Scope
+}
+
+/// Where a limit comes from.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum LimitSource {
+    /// It was given to the very project, tenant or key.
+    Own,
+    /// From the plan of the project.
+    Plan,
 }
 
 /// A quarter of a year, in UTC.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use sqlx::any::AnyRow;
 use sqlx::{Any, AnyConnection, AssertSqlSafe, Transaction, query};
 
-pub(super) use fields::{changed, fields, of_key};
+pub(super) use fields::{changed, fields, of_key, of_limits};
 
 use super::CatalogError;
 use super::dialect::Dialect;

@@ -163,7 +163,10 @@ impl Known {
     async fn read(connection: &mut AnyConnection, keys: &[ImportedKey], now: Timestamp) -> Result<Self, CatalogError> {
         let projects = distinct(keys.iter().filter_map(|imported| imported.key.binding.project().map(Slug::as_str)));
         let projects: Vec<_> = projects.into_iter().map(|project| [project]).collect();
-        let select = "SELECT slug, max_active_keys FROM projects WHERE slug IN (VALUES {})";
+        let select = "SELECT p.slug, COALESCE(p.max_active_keys, n.max_active_keys) AS max_active_keys
+             FROM projects AS p
+             LEFT JOIN plans AS n ON n.slug = p.plan
+             WHERE p.slug IN (VALUES {})";
         let projects = find(connection, select, &[], &projects).await?;
         let project = |row| {
             let row = Reader::new(row, "projects", &["slug"]);

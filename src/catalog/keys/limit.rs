@@ -6,8 +6,8 @@ use crate::catalog::CatalogError;
 use crate::catalog::rows::Reader;
 use crate::domain::{Binding, Key, KeyId, KeyStatus, Tenant, Timestamp};
 
-/// [`CatalogError::KeyLimit`] where `key` would be one active key too many of its tenant at `now`; `default` holds where the project has
-/// no number of its own. Keys that are active already are never too many.
+/// [`CatalogError::KeyLimit`] where `key` would be one active key too many of its tenant at `now`; `default` holds where neither the
+/// project nor its plan has a number. Keys that are active already are never too many.
 pub(super) async fn require_room(
     connection: &mut AnyConnection,
     before: Option<&Key>,
@@ -20,7 +20,13 @@ pub(super) async fn require_room(
     if !is_active(key) || before.is_some_and(is_active) {
         return Ok(());
     }
-    let select = query("SELECT slug, max_active_keys FROM projects WHERE slug = $1").bind(tenant.project.as_str());
+    let select = query(
+        "SELECT p.slug, COALESCE(p.max_active_keys, n.max_active_keys) AS max_active_keys
+         FROM projects AS p
+         LEFT JOIN plans AS n ON n.slug = p.plan
+         WHERE p.slug = $1",
+    )
+    .bind(tenant.project.as_str());
     let row = select.fetch_one(&mut *connection).await?;
     let most = Reader::new(&row, "projects", &["slug"]).optional_number("max_active_keys")?.unwrap_or(default);
     let select = query(

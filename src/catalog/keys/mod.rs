@@ -195,7 +195,7 @@ impl Store {
 }
 
 /// The statement with its values, to be run.
-fn bound(statement: Statement) -> Query<'static, Any, AnyArguments> {
+pub(super) fn bound(statement: Statement) -> Query<'static, Any, AnyArguments> {
     let Statement { sql, values } = statement;
     values.into_iter().fold(query(AssertSqlSafe(sql)), |query, value| match value {
         Value::Text(text) => query.bind(text),

@@ -50,8 +50,8 @@ pub(super) async fn insert(connection: &mut AnyConnection, key: &Key) -> Result<
 
 /// Writes new keys.
 pub(super) async fn insert_all(connection: &mut AnyConnection, keys: &[&Key]) -> Result<(), CatalogError> {
-    for some in keys.chunks(rows_at_once(26)) {
-        let values = places(0, some.len(), 26);
+    for some in keys.chunks(rows_at_once(27)) {
+        let values = places(0, some.len(), 27);
         let sql = format!(
             "INSERT INTO keys (
                  id,
@@ -70,6 +70,7 @@ pub(super) async fn insert_all(connection: &mut AnyConnection, keys: &[&Key]) ->
                  role,
                  permissions,
                  allowed,
+                 limits,
                  version,
                  updated_at,
                  expires_at,
@@ -101,6 +102,7 @@ pub(super) async fn insert_all(connection: &mut AnyConnection, keys: &[&Key]) ->
                 .bind(key.role.as_ref().map(Slug::as_str))
                 .bind(own_permissions(key))
                 .bind(key.allowed.to_string())
+                .bind(key.limits.to_string())
                 .bind(key.version.cast_signed())
                 .bind(key.updated_at.micros())
                 .bind(key.expires_at.map(Timestamp::micros))
@@ -140,7 +142,8 @@ pub(super) async fn update(connection: &mut AnyConnection, before: &Key, key: &K
              exposed_at = $16,
              reviewed_at = $17,
              secret_order = $18,
-             weak = $19
+             weak = $19,
+             limits = $20
          WHERE id = $1 AND version = $2",
     )
     .bind(&id)
@@ -161,7 +164,8 @@ pub(super) async fn update(connection: &mut AnyConnection, before: &Key, key: &K
     .bind(key.exposed_at.map(Timestamp::micros))
     .bind(key.reviewed_at.map(Timestamp::micros))
     .bind(secret_order(key))
-    .bind(weak(key));
+    .bind(weak(key))
+    .bind(key.limits.to_string());
     wrote_one(update.execute(&mut *connection).await?.rows_affected())?;
     if key.tags != before.tags {
         query("DELETE FROM key_tags WHERE key_id = $1").bind(&id).execute(&mut *connection).await?;

@@ -11,9 +11,11 @@ use zeroize::Zeroizing;
 
 use super::csv::{self, Record};
 use crate::admin::keys::KeyView;
+use crate::admin::terms::NewLimit;
 use crate::cli::client::{Client, Data, Once};
 use crate::cli::output::{self, Output, inert};
 use crate::cli::{Exit, Failure, Terminal};
+use crate::domain::Limits;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -25,7 +27,8 @@ till,shop,web,production,pos south,0f8fad5b-d9cb-469f-a165-70867728950e
 [{\"name\": \"till\", \"project\": \"shop\", \"grid\": \"web\", \"environment\": \"production\", \"sha256\": \"…\"}]")]
 pub(super) struct Import {
     /// A file with a row for each key, `-` for standard input: JSON, or comma-separated values with the columns `name`, `note`, `tags`,
-    /// `owner`, `kind`, `project`, `grid`, `environment`, `role`, `permissions`, `allowed_addresses`, `expires_at`, `disabled`, and `token`
+    /// `owner`, `kind`, `project`, `grid`, `environment`, `role`, `permissions`, `allowed_addresses`, `limits` (with commas between them), `expires_at`,
+    /// `disabled`, and `token`
     /// (a UUID) or `sha256` (64 hexadecimal digits of the digest of the UUID in lower case with hyphens).
     #[arg(long, value_name = "FILE")]
     file: PathBuf,
@@ -37,7 +40,7 @@ pub(super) struct Import {
 }
 
 /// A column of a file, and what its cells are.
-const COLUMNS: [(&str, Cell); 15] = [
+const COLUMNS: [(&str, Cell); 16] = [
     ("name", Cell::Text),
     ("note", Cell::Text),
     ("tags", Cell::List),
@@ -49,6 +52,7 @@ const COLUMNS: [(&str, Cell); 15] = [
     ("role", Cell::Text),
     ("permissions", Cell::List),
     ("allowed_addresses", Cell::List),
+    ("limits", Cell::Limits),
     ("expires_at", Cell::Text),
     ("disabled", Cell::Bool),
     ("token", Cell::Text),
@@ -59,6 +63,7 @@ const COLUMNS: [(&str, Cell); 15] = [
 enum Cell {
     Text,
     List,
+    Limits,
     Bool,
 }
 
@@ -134,8 +139,8 @@ fn csv_rows(records: &[Record]) -> Result<Rows, Failure> {
         let mut key = Map::new();
         for (&(name, cell), text) in columns.iter().zip(&record.cells).filter(|(_, text)| !text.is_empty()) {
             match cell.value(text) {
-                Some(value) => drop(key.insert(name.to_owned(), value)),
-                None => wrong.push(format!("line {}: {name} is true, false or empty", record.line)),
+                Ok(value) => drop(key.insert(name.to_owned(), value)),
+                Err(why) => wrong.push(format!("line {}: {name}{why}", record.line)),
             }
         }
         let row = to_raw_value(&key);
@@ -165,12 +170,16 @@ fn columns(head: &Record) -> Result<Vec<(&'static str, Cell)>, Failure> {
 }
 
 impl Cell {
-    /// The JSON of a cell that is not empty.
-    fn value(self, text: &str) -> Option<Value> {
+    /// The JSON of a cell that is not empty, or what follows its column's name to say what is wrong.
+    fn value(self, text: &str) -> Result<Value, String> {
         match self {
-            Self::Text => Some(json!(text)),
-            Self::List => Some(json!(text.split_whitespace().collect::<Vec<_>>())),
-            Self::Bool => text.parse::<bool>().ok().map(Value::Bool),
+            Self::Text => Ok(json!(text)),
+            Self::List => Ok(json!(text.split_whitespace().collect::<Vec<_>>())),
+            Self::Limits => {
+                let limits: Limits = text.parse().map_err(|error| format!(": {error}"))?;
+                Ok(json!(limits.iter().map(NewLimit::from).collect::<Vec<_>>()))
+            }
+            Self::Bool => text.parse::<bool>().map(Value::Bool).map_err(|_| " is true, false or empty".to_owned()),
         }
     }
 }
@@ -214,6 +223,11 @@ mod tests {
             json!([{"name": "Till 1", "tags": ["pos", "south"], "disabled": true, "token": "0f8f"}])
         );
         assert_eq!(found.lines, [2]);
+        let found = rows("name,limits\na,\"10 items/day warn, 5 requests/second\"\nb,\n").expect("rows");
+        let limit = |unit: &str, per: &str, amount: u64, burst: Option<u64>, mode: &str| json!({"unit": unit, "per": per, "amount": amount, "burst": burst, "signal": null, "mode": mode});
+        let limits =
+            json!([limit("requests", "second", 5, Some(5), "enforce"), limit("items", "day", 10, None, "warn")]);
+        assert_eq!(value(&found), json!([{"name": "a", "limits": limits}, {"name": "b"}]));
         for text in ["[{\"name\": \"a\"}]", " {\"keys\": [{\"name\": \"a\"}]}"] {
             assert_eq!(value(&rows(text).expect("rows")), json!([{"name": "a"}]));
         }
@@ -222,6 +236,8 @@ mod tests {
 
     #[test]
     fn every_row_that_is_wrong_is_named() {
+        let failure = rows("name,limits\na,10 items/day burst 20\n").expect_err("it is wrong");
+        assert_eq!(failure.lines[1..], ["line 2: limits: only a limit per second has a burst"]);
         let failure = rows("name,disabled\na,yes\nb\nc,false\nd,1,2\n").expect_err("it is wrong");
         assert_eq!(failure.exit, Exit::Usage);
         assert_eq!(

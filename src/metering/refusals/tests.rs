@@ -29,6 +29,7 @@ fn decided<'a>(second: i64, outcome: Outcome<'a>, identified: Option<&'a Identif
         measured: None,
         origin: None,
         outcome,
+        would_refuse: false,
     }
 }
 

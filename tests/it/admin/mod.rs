@@ -20,7 +20,9 @@ mod projects;
 mod refusals;
 mod roles;
 mod secrecy;
+mod terms;
 mod two_admins;
+pub(crate) mod usage;
 pub(crate) mod watched;
 
 use std::net::{IpAddr, SocketAddr};
@@ -44,6 +46,7 @@ use gridgate::domain::{Actor, Binding, Key, Pepper, Permissions, Timestamp};
 use gridgate::observe::metrics::Metrics;
 use gridgate::observe::webhooks::WebhookMetrics;
 use gridgate::upkeep::hygiene::Inspector;
+use gridgate::upkeep::plans::Herald;
 use gridgate::upkeep::webhooks::courier::Courier;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -188,9 +191,20 @@ impl Server {
         Inspector { catalog, clock, random, metrics: Metrics::new().hygiene.clone() }
     }
 
+    /// What tells of the ends of plans in the same catalog.
+    pub(crate) fn herald(&self) -> Herald {
+        let AdminState { catalog, clock, random, .. } = self.state.clone();
+        Herald { catalog, clock, random }
+    }
+
     /// Where the catalog is.
     pub(crate) fn catalog_url(&self) -> &str {
         &self.fresh.settings.url
+    }
+
+    /// The number of rows in a table of the catalog.
+    pub(crate) async fn count(&self, table: &str) -> i64 {
+        self.fresh.count(table).await
     }
 
     /// From now on every call of the catalog fails.
@@ -307,6 +321,7 @@ pub(crate) fn ingest_view(server: &Server, id: &Value, project: &str, name: &str
             "telemetry.logs.write", "telemetry.metrics.write", "telemetry.profiles.write", "telemetry.traces.write",
         ],
         "allowed_addresses": [],
+        "limits": [],
         "member": false,
         "masked": id.as_str().map(|id| format!("ggi_prd_{}_…", &id["key_".len()..])),
         "status": "active",

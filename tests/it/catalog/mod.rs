@@ -15,6 +15,8 @@ mod plans;
 mod refusals;
 mod roles;
 mod secrets;
+mod terms;
+mod usage;
 mod webhooks;
 mod whole;
 

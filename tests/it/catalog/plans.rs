@@ -264,7 +264,7 @@ fn postgres_touched(plan: &[String]) -> f64 {
     touched
 }
 
-fn bound<'q>(
+pub(super) fn bound<'q>(
     query: sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>,
     page: &'q Statement,
 ) -> sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments> {

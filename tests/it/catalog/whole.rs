@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use gridgate::catalog::{Catalog, CatalogError, Entity, ProjectEdit};
+use gridgate::catalog::{Catalog, CatalogError, Entity};
 use gridgate::domain::audit::Action;
 use gridgate::domain::key::KeyEdit;
+use gridgate::domain::project::{ProjectChange, ProjectEdit};
 use gridgate::domain::{Binding, Changed, Key, KeyChange, KeyId, Tags};
 
 use super::{Fresh, at, by, key, on_both, slug, tenant, with_grids};
@@ -22,7 +23,8 @@ pub(super) fn web(number: u8) -> Key {
 
 pub(super) async fn bound(catalog: &dyn Catalog, most: u32) {
     let edit = ProjectEdit { max_active_keys: Some(Some(most)), ..ProjectEdit::default() };
-    catalog.change_project(&slug("shop"), &edit, &by(0)).await.expect("an edit").expect("the project");
+    let edit = ProjectChange::Edit(Box::new(edit));
+    catalog.change_project(&slug("shop"), &edit, None, &by(0)).await.expect("an edit").expect("the project");
 }
 
 fn assert_full<T: std::fmt::Debug>(answer: Result<T, CatalogError>, expected: &[KeyId]) {

@@ -21,7 +21,7 @@ use crate::catalog::{execute_at, slug, tenant};
 use crate::cli::Shell;
 
 /// The reasons that nothing leads to yet.
-const NOT_YET: [Reason; 3] = [Reason::ProjectSuspended, Reason::RateLimited, Reason::QuotaExhausted];
+const NOT_YET: [Reason; 2] = [Reason::RateLimited, Reason::QuotaExhausted];
 
 /// What a service calls itself here.
 const AGENT: &str = "OTel-OTLP-Exporter-Python/1.27.0";
@@ -173,6 +173,19 @@ async fn wrong_keys(gate: &Gate, found: &mut BTreeSet<Reason>) {
     let key = gate.key("shop").await;
     send(gate, &traces(form, &key.token), gate.more[0], Reason::EnvironmentMismatch).await;
     assert_found(gate, found, Reason::EnvironmentMismatch, Who::Key(&key)).await;
+    change_project(gate, "suspend", "{\"reason\": \"unpaid\"}").await;
+    send(gate, &traces(form, &key.token), gate.http, Reason::ProjectSuspended).await;
+    assert_found(gate, found, Reason::ProjectSuspended, Who::Key(&key)).await;
+    change_project(gate, "resume", "").await;
+}
+
+/// `POST /projects/shop/{change}`
+async fn change_project(gate: &Gate, change: &str, body: &str) {
+    let request = Request::post(format!("/api/v1/projects/shop/{change}"))
+        .header("authorization", format!("Bearer {}", gate.owner))
+        .header("content-type", "application/json");
+    let answer = exchange(gate.admin, false, request, body.to_owned()).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
 }
 
 async fn wrong_requests(gate: &Gate, found: &mut BTreeSet<Reason>) {
