@@ -46,6 +46,7 @@ pub mod plans;
 mod precondition;
 pub mod problem;
 pub mod projects;
+pub mod refusals;
 pub mod request;
 pub mod requests;
 pub mod roles;
@@ -183,6 +184,7 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(requests::list::handler))
         .routes(routes!(requests::live::handler))
         .routes(routes!(jobs::handler))
+        .routes(routes!(refusals::list::handler))
         .routes(routes!(usage::list::handler))
 }
 

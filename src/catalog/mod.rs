@@ -17,6 +17,7 @@ pub mod keys;
 mod open;
 mod plans;
 mod projects;
+mod refusals;
 pub mod requests;
 mod roles;
 mod rows;
@@ -31,6 +32,7 @@ pub use keys::{Hygiene, ImportFault, ImportedKey, KeyFilter, Keys, Notice, Revie
 pub use open::{CatalogSettings, OpenError, connect, migrate};
 pub use plans::{Plans, TenantLimits};
 pub use projects::{EnvironmentEdit, Grid, Projects};
+pub use refusals::{RefusalBook, RefusalFilter, Refused, RefusedKey};
 pub use requests::{Logged, RequestLog, Whose};
 pub use roles::Roles;
 pub use secrets::{KEY_OF_DIGEST, Secrets};
@@ -210,6 +212,7 @@ pub trait Catalog:
     + Webhooks
     + Deliveries
     + RequestLog
+    + RefusalBook
     + UsageBook
     + Send
     + Sync

@@ -25,6 +25,7 @@ mod plans;
 mod projects;
 mod quarantine;
 mod quickstart;
+mod refusals;
 mod requests;
 mod roles;
 mod serve;
@@ -74,6 +75,8 @@ pub enum Command {
     Keys(keys::Keys),
     /// Find out why telemetry does not arrive.
     Doctor(doctor::Doctor),
+    /// Show which telemetry was turned away, why, and what to do about it.
+    Refusals(refusals::Refusals),
     /// List, create, change and delete roles: names for what keys may do.
     Roles(roles::Roles),
     /// List, invite, change and remove the people that administer.
@@ -110,6 +113,7 @@ pub async fn run(command: Command, terminal: &mut Terminal<'_>) -> Exit {
         Command::Environments(environments) => environments.run(terminal).await,
         Command::Keys(keys) => keys.run(terminal).await,
         Command::Doctor(doctor) => doctor.run(terminal).await,
+        Command::Refusals(refusals) => refusals.run(terminal).await,
         Command::Roles(roles) => roles.run(terminal).await,
         Command::Members(members) => members.run(terminal).await,
         Command::Me(me) => me.run(terminal).await,

@@ -21,6 +21,9 @@ const MOST_FIELDS: u64 = 1 << 14;
 /// down by then.
 const LONGEST_INTERVAL: Duration = Duration::from_mins(1);
 
+/// The groups of a project are counted each time that some of it are written.
+const MOST_GROUPS: u64 = 10_000;
+
 /// More would be a slip of the keyboard.
 const MANY: u64 = 1_000_000;
 
@@ -39,7 +42,7 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
     let (keys, limits, log) = (&config.keys, &config.limits, &config.log);
     let requests = &config.requests;
     let count = |number: usize| number as u64;
-    let numbers: [(&str, u64, RangeInclusive<u64>); 24] = [
+    let numbers: [(&str, u64, RangeInclusive<u64>); 26] = [
         ("catalog.connections", config.catalog.connections.into(), 1..=MANY),
         ("keys.cache_keys", keys.cache_keys, 1..=u64::MAX),
         ("keys.lookups", count(keys.lookups), 1..=MANY),
@@ -64,6 +67,8 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
         ("log.backlog", log.backlog.0, 1..=u64::MAX),
         ("requests.entries", count(requests.entries), 1..=MANY),
         ("requests.keep_rows", requests.keep_rows, 1..=100 * MANY),
+        ("refusals.entries", count(config.refusals.entries), 1..=MANY),
+        ("refusals.groups", config.refusals.groups.into(), 1..=MOST_GROUPS),
     ];
     let number = numbers.into_iter().find(|(_, value, range)| !range.contains(value)).map(|(option, value, range)| {
         let most = if *range.end() == u64::MAX { String::new() } else { format!(" and at most {}", range.end()) };
@@ -86,6 +91,8 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
         ("webhooks.timeout", config.webhooks.timeout),
         ("requests.interval", requests.interval),
         ("requests.keep", requests.keep),
+        ("refusals.flush_interval", config.refusals.flush_interval),
+        ("refusals.keep", config.refusals.keep),
     ];
     let length = lengths.into_iter().find(|(_, length)| length.0.is_zero());
     let late = keys.last_used_interval.0 > LONGEST_INTERVAL;
@@ -153,6 +160,11 @@ mod tests {
             ("limits.stream_window", "2GiB"),
             ("log.in_flight", "0"),
             ("log.backlog", "0"),
+            ("refusals.flush_interval", "0s"),
+            ("refusals.entries", "0"),
+            ("refusals.groups", "0"),
+            ("refusals.groups", "10001"),
+            ("refusals.keep", "0s"),
             ("limits.body_time", "0s"),
             ("lake.interval", "0s"),
             ("requests.sample", "1.1"),

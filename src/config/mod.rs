@@ -8,6 +8,7 @@ pub mod forward;
 mod listen;
 mod load;
 pub mod pepper;
+mod refusals;
 mod requests;
 mod units;
 mod usage;
@@ -16,6 +17,7 @@ mod webhooks;
 pub use forward::ForwardConfig;
 pub use listen::{Admitted, CorsConfig, ListenConfig, ListenerConfig, Prefix, Serves, TlsConfig};
 pub use load::ConfigError;
+pub use refusals::RefusalsConfig;
 pub use requests::RequestsConfig;
 pub use units::{Bytes, Share, Span};
 pub use usage::UsageConfig;
@@ -62,6 +64,8 @@ pub struct Config {
     pub webhooks: WebhooksConfig,
     /// Which single exports are remembered.
     pub requests: RequestsConfig,
+    /// What is remembered of exports that are turned away.
+    pub refusals: RefusalsConfig,
     /// What is counted of what came in.
     pub usage: UsageConfig,
     /// Logs of the gate itself.

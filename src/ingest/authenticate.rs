@@ -10,6 +10,7 @@ use super::key_cache::CachedKey;
 use super::tally::Tally;
 use crate::domain::credential::{self, CredentialError, Presented};
 use crate::domain::judge::Use;
+use crate::domain::token;
 use crate::domain::uses::Used;
 use crate::domain::{KeyId, Reason, Refusal, Tenant, Timestamp, TokenKind};
 use crate::metering::Identified;
@@ -84,6 +85,11 @@ pub(super) async fn prove<'h>(
         Some((cached, secret_version)) => Ok(Proved { cached, secret_version, presented }),
         None => Err(Reason::KeyInvalid.into()),
     }
+}
+
+/// The key that `headers` speak of, whatever else is wrong with them: nothing is looked up, nothing is proved.
+pub(super) fn claimed(gate: &Gate, headers: &HeaderMap) -> Option<KeyId> {
+    token::claimed(presented(headers, &gate.credential_headers).ok()?)
 }
 
 /// Judges once more, just before the export joins a batch: its body took time to arrive. Where the key was changed meanwhile, it

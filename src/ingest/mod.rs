@@ -138,6 +138,12 @@ where
         }
         Err(Ended::Refused(refusal)) => {
             tracing::debug!(reason = refusal.reason.as_str(), key = ?refusal.key, "an export was refused");
+            // Whose it may be, so that somebody can find it.
+            if refusal.key.is_none()
+                && let Some(key) = authenticate::claimed(gate, &parts.headers)
+            {
+                tally.claims(key);
+            }
             tally.refused(&refusal);
             Err(refusal)
         }

@@ -14,9 +14,10 @@ use super::Gate;
 use super::accept::{self, Entrance, Format};
 use super::acknowledge::{self, Answer};
 use super::admit;
-use super::authenticate::{Proved, prove, remember};
+use super::authenticate::{Proved, claimed, prove, remember};
 use crate::domain::judge::Use;
-use crate::domain::{Permissions, Reason, Refusal, SecretState, Signal, Slug, Tenant, Timestamp};
+use crate::domain::{Permissions, Reason, Refusal, SecretState, Signal, Slug, Tenant, Timestamp, Transport};
+use crate::metering::{Decided, Identified, Outcome};
 
 /// The path, behind the listener's prefix.
 pub const PATH: &str = "/v1/whoami";
@@ -60,8 +61,12 @@ pub(super) async fn answer(
     parts: &request::Parts,
     has_no_body: bool,
 ) -> Response<Answer> {
-    let told = tell(gate, entrance, peer, parts).await;
+    let mut asking = Asking { at: gate.clock.now(), identified: None };
+    let told = tell(gate, entrance, peer, parts, &mut asking).await;
     gate.metrics.whoami(told.as_ref().err().map(|refusal| refusal.reason));
+    if let Err(refusal) = &told {
+        asking.refused(gate, peer, parts, refusal);
+    }
     let mut response = match told {
         Ok(text) => {
             let mut response = Response::new(Answer::of(text.into()));
@@ -91,14 +96,47 @@ pub(super) async fn answer(
     response
 }
 
+/// Who asks, as far as it is known.
+struct Asking {
+    at: Timestamp,
+    identified: Option<Identified>,
+}
+
+impl Asking {
+    /// Remembers the refusal beside those of exports.
+    fn refused(&self, gate: &Gate, peer: IpAddr, parts: &request::Parts, refusal: &Refusal) {
+        gate.books.whoami_refused(&Decided {
+            at: self.at,
+            took: gate.clock.now().since(self.at),
+            transport: Transport::Http,
+            signal: None,
+            address: peer.to_canonical(),
+            agent: parts.headers.get(header::USER_AGENT).map_or(&b""[..], |agent| agent.as_bytes()),
+            claimed: claimed(gate, &parts.headers),
+            identified: self.identified.as_ref(),
+            measured: None,
+            origin: None,
+            outcome: Outcome::Refused(refusal),
+            would_refuse: false,
+        });
+    }
+}
+
 /// The answer's JSON.
-async fn tell(gate: &Gate, entrance: &Entrance, peer: IpAddr, parts: &request::Parts) -> Result<String, Refusal> {
+async fn tell(
+    gate: &Gate,
+    entrance: &Entrance,
+    peer: IpAddr,
+    parts: &request::Parts,
+    asking: &mut Asking,
+) -> Result<String, Refusal> {
     accept::served(entrance)?;
     if parts.method != Method::GET && parts.method != Method::HEAD {
         return Err(Refusal::because(Reason::MethodNotAllowed, "whoami is asked with GET"));
     }
     let Proved { cached, secret_version, presented } = prove(gate, &parts.headers, |_| ()).await?;
     let (key, terms) = (&cached.key, &cached.terms);
+    asking.identified = cached.tenant.clone().map(|tenant| Identified { key: key.id, secret_version, tenant });
     let environment = entrance.environment.as_ref();
     let used = Use { key, terms, secret_version, environment, address: peer, at: gate.clock.now() };
     let tenant = used.judge()?;

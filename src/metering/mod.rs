@@ -4,6 +4,7 @@
 //! export has exactly one of the second. Nothing here waits for anything.
 
 pub mod limiter;
+pub mod refusals;
 pub mod requests;
 pub mod usage;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::{KeyId, Origin, Refusal, Signal, Tenant, Timestamp, Transport};
+use refusals::Refusals;
 use requests::{Requests, Watch};
 use usage::Usage;
 
@@ -20,6 +22,8 @@ use usage::Usage;
 pub struct Books {
     /// Single exports.
     pub requests: Requests,
+    /// What was turned away, and why.
+    pub refusals: Refusals,
     /// How much came in and what became of it.
     pub usage: Usage,
 }
@@ -92,6 +96,7 @@ impl Books {
 
     /// An export has ended.
     pub fn decided(&self, decided: &Decided<'_>) {
+        self.refusals.decided(decided);
         self.usage.decided(decided);
         self.requests.decided(decided);
     }
@@ -100,5 +105,10 @@ impl Books {
     #[must_use]
     pub fn watch(&self) -> Option<Watch> {
         self.requests.watch()
+    }
+
+    /// A question of whoami was refused: no export, but asked in place of one.
+    pub fn whoami_refused(&self, decided: &Decided<'_>) {
+        self.refusals.decided(decided);
     }
 }

@@ -25,6 +25,7 @@ use crate::ingest::cors::Cors;
 use crate::ingest::key_cache::KeyCacheSettings;
 use crate::ingest::{ExportLimits, Gate};
 use crate::metering::Books;
+use crate::metering::refusals::{RefusalSettings, Refusals};
 use crate::metering::requests::{RequestSettings, Requests};
 use crate::metering::usage::Usage;
 use crate::observe::metrics::Metrics;
@@ -35,6 +36,7 @@ use crate::storage::forward::{ForwardSettings, Forwarding};
 use crate::storage::log::LogSettings;
 use crate::storage::open::StorageSettings;
 use crate::storage::route::DestinationId;
+use crate::upkeep::refusals::RefusalKeeper;
 use crate::upkeep::requests::{KeepSettings, RequestKeeper};
 use crate::upkeep::usage::UsageKeeper;
 use crate::upkeep::usage::told::UsageTeller;
@@ -72,7 +74,9 @@ pub(super) fn books(config: &Config, metrics: &Metrics) -> Arc<Books> {
         sample: config.requests.sample.millionths(),
         entries: config.requests.entries,
     });
-    let books = Arc::new(Books { requests, usage });
+    let groups = usize::try_from(config.refusals.groups).unwrap_or(usize::MAX);
+    let refusals = Refusals::new(RefusalSettings { entries: config.refusals.entries, groups });
+    let books = Arc::new(Books { refusals, requests, usage });
     let of = || Arc::clone(&books);
     let (unwritten, lost, watched) = (of(), of(), of());
     let help = "Minutes of keys and signals whose usage is not written down yet";
@@ -81,6 +85,18 @@ pub(super) fn books(config: &Config, metrics: &Metrics) -> Arc<Books> {
     metrics.gauge("requests_not_logged", "Exports that the request log had no room for", not_logged);
     metrics.gauge("request_watchers", "Watchers of the live feed", move || watched.requests.watchers() as u64);
     books
+}
+
+/// What writes down what was turned away.
+pub(super) fn refusal_keeper(config: &Config, gate: &Gate, catalog: &Arc<dyn Catalog>) -> RefusalKeeper {
+    RefusalKeeper {
+        books: Arc::clone(&gate.books),
+        catalog: Arc::clone(catalog),
+        clock: Arc::clone(&gate.clock),
+        interval: config.refusals.flush_interval.0,
+        groups: config.refusals.groups,
+        keep: config.refusals.keep.0,
+    }
 }
 
 /// What writes usage down.

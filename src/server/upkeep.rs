@@ -12,6 +12,7 @@ use crate::observe::metrics::Metrics;
 use crate::shutdown::essential;
 use crate::upkeep::hygiene::Inspector;
 use crate::upkeep::plans::Herald;
+use crate::upkeep::refusals::RefusalKeeper;
 use crate::upkeep::requests::RequestKeeper;
 use crate::upkeep::sweep::Sweeper;
 use crate::upkeep::usage::UsageKeeper;
@@ -25,6 +26,7 @@ const LAST_WRITE: Duration = Duration::from_secs(5);
 pub(super) struct Upkeep {
     stop: CancellationToken,
     tasks: JoinSet<()>,
+    refusals: RefusalKeeper,
     usage: Arc<UsageKeeper>,
     requests: Arc<RequestKeeper>,
 }
@@ -37,13 +39,14 @@ pub(super) struct Work {
     pub(super) sweeper: Sweeper,
     pub(super) usage: UsageKeeper,
     pub(super) teller: UsageTeller,
+    pub(super) refusals: RefusalKeeper,
     pub(super) requests: Arc<RequestKeeper>,
 }
 
 impl Upkeep {
     /// Begins the work, each part of it a job; `crashed` is cancelled where it ends by itself.
     pub(super) fn begin(work: Work, jobs: &Jobs, metrics: &Metrics, crashed: &CancellationToken) -> Self {
-        let Work { courier, inspector, herald, sweeper, usage, teller, requests } = work;
+        let Work { courier, inspector, herald, sweeper, usage, teller, refusals, requests } = work;
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
         let pending = metrics.webhooks.pending.clone();
         let (told, job) = (stop.clone(), jobs.add_with_lag("webhooks", "messages", move || pending.get()));
@@ -56,6 +59,8 @@ impl Upkeep {
         tasks.spawn(essential("sweeping", crashed.clone(), async move { sweeper.run(&told, &job).await }));
         let (told, job) = (stop.clone(), jobs.add("usage-telling"));
         tasks.spawn(essential("telling of usage", crashed.clone(), async move { teller.run(&told, &job).await }));
+        let (keeper, told, job) = (refusals.clone(), stop.clone(), jobs.add("refusals"));
+        tasks.spawn(essential("refusals", crashed.clone(), async move { keeper.run(&told, &job).await }));
         let usage = Arc::new(usage);
         let (keeper, told, job) = (Arc::clone(&usage), stop.clone(), jobs.add("usage"));
         tasks.spawn(essential("usage", crashed.clone(), async move { keeper.run(&told, &job).await }));
@@ -64,7 +69,7 @@ impl Upkeep {
         let (keeper, told, job) = (Arc::clone(&requests), stop.clone(), jobs.add("request-retention"));
         let retention = async move { keeper.run_retention(&told, &job).await };
         tasks.spawn(essential("request-retention", crashed.clone(), retention));
-        Self { stop, tasks, usage, requests }
+        Self { stop, tasks, refusals, usage, requests }
     }
 
     /// Ends it, at `grace` at the latest, and writes down what was gathered of exports that have ended since: there will be no
@@ -78,8 +83,12 @@ impl Upkeep {
                 "what webhooks are being told at the end of the grace period is told again at the next start"
             );
         }
-        let (usage, requests) = (self.usage.flush(), self.requests.flush());
-        tokio::join!(last_write("usage", usage), last_write("the request log", requests));
+        let (usage, refusals, requests) = (self.usage.flush(), self.refusals.flush(), self.requests.flush());
+        tokio::join!(
+            last_write("usage", usage),
+            last_write("what was turned away", refusals),
+            last_write("the request log", requests)
+        );
     }
 }
 

@@ -1,8 +1,9 @@
-//! Work over the catalog that nobody waits for: usage and uses of keys are written down, keys are looked through, ends of plans are
-//! told, webhooks are sent, and kept answers are forgotten.
+//! Work over the catalog that nobody waits for: usage, uses of keys and what was turned away are written down, keys are looked
+//! through, ends of plans are told, webhooks are sent, and kept answers are forgotten.
 
 pub mod hygiene;
 pub mod plans;
+pub mod refusals;
 pub mod requests;
 pub mod sweep;
 pub mod usage;

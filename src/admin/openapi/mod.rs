@@ -35,6 +35,7 @@ use crate::domain::{Permission, Permissions};
         (name = "roles", description = "Named sets of permissions"),
         (name = "audit", description = "Who did what"),
         (name = "requests", description = "Single exports, and the work behind"),
+        (name = "refusals", description = "What was turned away, and why"),
         (name = "usage", description = "How much came in and what became of it"),
         (name = "description", description = "This description"),
     ),

@@ -8,7 +8,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::domain::webhook::EventKind;
-use crate::domain::{audit, hygiene};
+use crate::domain::{audit, hygiene, trouble};
 
 /// 1 to 40 characters of `a-z`, `0-9` and single `-` between them. Immutable.
 #[derive(ToSchema)]
@@ -186,6 +186,33 @@ pub struct AuditQuery {
     /// Only before this instant.
     #[param(value_type = Option<Instant>, nullable = false)]
     pub until: Option<String>,
+}
+
+/// The filters of what was turned away.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct RefusalQuery {
+    /// Only what is of this project, or claims a key of it.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub project: Option<String>,
+    /// Only what names this key, proved or claimed.
+    #[param(value_type = Option<KeyId>, nullable = false)]
+    pub key: Option<String>,
+    /// Only this reason.
+    #[param(value_type = Option<RefusalReason>, nullable = false)]
+    pub reason: Option<String>,
+    /// Only what comes from this address.
+    #[param(value_type = Option<Address>, nullable = false)]
+    pub address: Option<String>,
+    /// Only what holds this text, in any case: in its detail, user agent, service, address, reason, or the key's id or name.
+    #[param(min_length = 1, max_length = 100, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$", nullable = false)]
+    pub q: Option<String>,
+    /// Only groups with an export at this instant or later.
+    #[param(value_type = Option<Instant>, nullable = false)]
+    pub from: Option<String>,
+    /// Only groups whose first export was before this instant.
+    #[param(value_type = Option<Instant>, nullable = false)]
+    pub to: Option<String>,
 }
 
 /// How finely usage is told.
@@ -379,6 +406,11 @@ named! {
 named! {
     /// Why a key needs attention.
     Flag = hygiene::Flag
+}
+
+named! {
+    /// Why exports are turned away, or what they are warned of.
+    RefusalReason = trouble::Cause
 }
 
 // Behind the macro that it uses.

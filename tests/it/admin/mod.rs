@@ -17,6 +17,7 @@ mod members;
 mod once;
 mod permissions;
 mod projects;
+mod refusals;
 mod roles;
 mod secrecy;
 mod terms;

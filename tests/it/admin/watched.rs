@@ -9,8 +9,9 @@ use async_trait::async_trait;
 use gridgate::catalog::{
     Answers, Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Catalog, CatalogError, Deliveries,
     EnvironmentEdit, Grid, Happened, Hygiene, ImportFault, ImportedKey, KeyFilter, Keys, Logged, Notice, OnceOnly,
-    Page, Paging, Plans, Project, Projects, RequestLog, Reserved, Review, Roles, Secrets, Subscriber, TenantLimits,
-    ToldUsage, UntoldUsage, UsageBook, UsageFilter, UsageFlush, UsageRow, Webhooks, Whose,
+    Page, Paging, Plans, Project, Projects, RefusalBook, RefusalFilter, Refused, RequestLog, Reserved, Review, Roles,
+    Secrets, Subscriber, TenantLimits, ToldUsage, UntoldUsage, UsageBook, UsageFilter, UsageFlush, UsageRow, Webhooks,
+    Whose,
 };
 use gridgate::domain::audit::{Action, Actor};
 use gridgate::domain::hygiene::Flag;
@@ -19,6 +20,7 @@ use gridgate::domain::plan::PlanEdit;
 use gridgate::domain::project::ProjectChange;
 use gridgate::domain::request::{Ended, RequestFilter};
 use gridgate::domain::role::RoleEdit;
+use gridgate::domain::trouble::Trouble;
 use gridgate::domain::usage::{Amount, Counted, Step};
 use gridgate::domain::uses::LastUse;
 use gridgate::domain::webhook::{Attempt, Delivery, DeliveryState, Webhook, WebhookChange, WebhookId};
@@ -297,6 +299,21 @@ impl Keys for Watched {
         let changed = self.inner()?.change_key(id, change, expected, by).await?;
         self.committed("changed", id);
         Ok(changed)
+    }
+}
+
+#[async_trait]
+impl RefusalBook for Watched {
+    async fn record_refusals(&self, troubles: &[Trouble], most: u32) -> Result<(), CatalogError> {
+        self.inner()?.record_refusals(troubles, most).await
+    }
+
+    async fn refusals(&self, filter: &RefusalFilter, paging: &Paging) -> Result<Page<Refused>, CatalogError> {
+        self.inner()?.refusals(filter, paging).await
+    }
+
+    async fn forget_refusals(&self, before: Timestamp) -> Result<u64, CatalogError> {
+        self.inner()?.forget_refusals(before).await
     }
 }
 

@@ -12,6 +12,7 @@ mod lists;
 mod names;
 mod opening;
 mod plans;
+mod refusals;
 mod requests;
 mod roles;
 mod secrets;

@@ -25,6 +25,7 @@ mod observed;
 mod one_port;
 mod overtaken;
 mod prefix;
+mod refusals;
 mod reload;
 mod requests;
 mod roles;
