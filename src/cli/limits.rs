@@ -91,14 +91,14 @@ impl Of {
     }
 
     async fn replace(&self, client: &Client, limits: &[Limit]) -> Result<(), Failure> {
-        let (path, patch) = (self.path(), Patch::new([("limits", Some(json!(bodies(limits))))]));
+        let (path, edit) = (self.path(), Patch::new([("limits", Some(json!(bodies(limits))))]));
         if self.key.is_some() {
             let version = async || Ok(client.get::<KeyView>(&path).await?.version);
-            patch.send::<KeyView>(client, &path, None, version).await?;
+            edit.send::<KeyView>(client, &path, None, version).await?;
         } else if self.project.is_some() {
-            client.patch::<ProjectView>(&path, &patch, None).await?;
+            client.patch::<ProjectView>(&path, &edit, None).await?;
         } else {
-            client.patch::<LimitsView>(&format!("{path}/limits"), &patch, None).await?;
+            client.patch::<LimitsView>(&format!("{path}/limits"), &edit, None).await?;
         }
         Ok(())
     }

@@ -205,8 +205,8 @@ fn limit(check: &mut Check, at: &str, new: &NewLimit) -> Option<Limit> {
     }
     let burst = number(check, place("burst"), new.burst.as_ref(), LimitError::Burst);
     let ((signal, mode), burst) = signal.zip(mode).zip(burst)?;
-    let made = Limit::new(per?, unit?, signal, amount??, burst, mode.unwrap_or(Mode::Enforce));
-    let error = match made {
+    let limit = Limit::new(per?, unit?, signal, amount??, burst, mode.unwrap_or(Mode::Enforce));
+    let error = match limit {
         Ok(limit) => return Some(limit),
         Err(error) => error,
     };
@@ -248,8 +248,8 @@ fn word<T: Copy + ToString>(
     let Some(text) = text else { return Some(None) };
     let found = named(text);
     if found.is_none() {
-        let names: Vec<_> = all.iter().map(T::to_string).collect();
-        check.refuse(place, format!("there is no such {what}"), format!("one of {}", names.join(", ")));
+        let words: Vec<_> = all.iter().map(T::to_string).collect();
+        check.refuse(place, format!("there is no such {what}"), format!("one of {}", words.join(", ")));
     }
     found.map(Some)
 }
