@@ -11,6 +11,7 @@ pub mod clock;
 pub mod credential;
 pub mod encoding;
 pub mod environment;
+mod event_id;
 pub mod hygiene;
 pub mod id;
 pub mod judge;
