@@ -30,6 +30,7 @@ mod body;
 mod caller;
 mod check;
 pub mod environments;
+mod faults;
 mod grant;
 pub mod grids;
 pub mod keys;
@@ -40,12 +41,14 @@ pub mod members;
 mod once;
 pub mod openapi;
 pub mod page;
+pub mod plans;
 mod precondition;
 pub mod problem;
 pub mod projects;
 pub mod request;
 pub mod roles;
 mod strict;
+pub mod terms;
 pub mod usage;
 pub mod webhooks;
 
@@ -89,7 +92,7 @@ pub struct AdminState {
     /// Called with each key that was made or changed: after the commit and before the answer, so that what the answer says
     /// already holds at the gate.
     pub key_changed: Arc<dyn Fn(KeyId) + Send + Sync>,
-    /// Called in the same way where a role was changed, by which any key may have been.
+    /// Called in the same way where a role, a project, its limits or a plan was changed, by which any key may have been.
     pub all_keys_changed: Arc<dyn Fn() + Send + Sync>,
     /// How long the body of a request may take to arrive.
     pub body_time: Duration,
@@ -128,6 +131,13 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(environments::edit::handler))
         .routes(routes!(projects::list::handler, projects::create::handler))
         .routes(routes!(projects::show::handler, projects::edit::handler))
+        .routes(routes!(projects::suspend::handler))
+        .routes(routes!(projects::resume::handler))
+        .routes(routes!(terms::of_project::handler))
+        .routes(routes!(terms::show_tenant::handler, terms::of_tenant::handler))
+        .routes(routes!(terms::of_key::handler))
+        .routes(routes!(plans::list::handler, plans::create::handler))
+        .routes(routes!(plans::show::handler, plans::edit::handler, plans::delete::handler))
         .routes(routes!(grids::list::handler, grids::create::handler))
         .routes(routes!(keys::list::handler, keys::create::handler))
         .routes(routes!(keys::quarter::handler))

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::catalog::{CatalogError, Entity};
 use crate::domain::key::ChangeRefused;
+use crate::domain::project::ProjectRefused;
 use crate::domain::random::RandomError;
 
 /// Declares [`Code`] with its whole answer in one row: label, HTTP status, title.
@@ -104,6 +105,14 @@ codes! {
     RoleBuiltIn = "role_built_in", CONFLICT, "Role is built in";
     /// Keys have the role.
     RoleInUse = "role_in_use", CONFLICT, "Role is in use";
+    /// No such plan.
+    PlanNotFound = "plan_not_found", NOT_FOUND, "Plan not found";
+    /// The plan's slug is taken.
+    PlanExists = "plan_exists", CONFLICT, "Plan exists already";
+    /// Projects have the plan.
+    PlanInUse = "plan_in_use", CONFLICT, "Plan is in use";
+    /// The project's plan has ended.
+    PlanEnded = "plan_ended", CONFLICT, "Plan has ended";
     /// Nobody would be left who may do everything.
     LastOwner = "last_owner", CONFLICT, "Last owner";
     /// The thing is at another version than the one that the change was meant for.
@@ -146,6 +155,8 @@ codes! {
     Invalid = "invalid", UNPROCESSABLE_ENTITY, "Invalid request";
     /// The catalog's database does not answer.
     CatalogUnavailable = "catalog_unavailable", SERVICE_UNAVAILABLE, "Catalog unavailable";
+    /// An import took longer than others can wait for it.
+    ImportTimeout = "import_timeout", SERVICE_UNAVAILABLE, "Import took too long";
     /// A fault of Gridgate's own.
     Internal = "internal", INTERNAL_SERVER_ERROR, "Internal error";
 }
@@ -155,7 +166,7 @@ impl Code {
     #[must_use]
     pub const fn retry_after(self) -> Option<u32> {
         match self {
-            Self::CatalogUnavailable => Some(5),
+            Self::CatalogUnavailable | Self::ImportTimeout => Some(5),
             Self::RateLimited => Some(1),
             _ => None,
         }
@@ -337,6 +348,12 @@ impl From<CatalogError> for Problem {
             CatalogError::Exists(Entity::Role) => Self::new(Code::RoleExists, detail),
             CatalogError::TooManyWebhooks => Self::new(Code::WebhookLimitReached, detail),
             CatalogError::VersionConflict { current } => Self::version_conflict(current),
+            CatalogError::Exists(Entity::Plan) => Self::new(Code::PlanExists, detail),
+            CatalogError::PlanInUse => Self::new(Code::PlanInUse, detail),
+            CatalogError::ProjectRefused(refused) => match refused {
+                ProjectRefused::NoPlan => Self::new(Code::Invalid, detail),
+                ProjectRefused::PlanEnded { .. } => Self::new(Code::PlanEnded, detail),
+            },
             CatalogError::RoleInUse => Self::new(Code::RoleInUse, detail),
             CatalogError::KeyLimit { .. } => Self::new(Code::KeyLimitReached, detail),
             CatalogError::NotRevoked => Self::new(Code::KeyNotRevoked, detail),
@@ -351,6 +368,7 @@ impl From<CatalogError> for Problem {
                 ChangeRefused::RotationInProgress => Self::new(Code::RotationInProgress, detail),
                 ChangeRefused::Overlap => Self::new(Code::Invalid, detail),
             },
+            CatalogError::ImportTimeout(_) => Self::new(Code::ImportTimeout, detail),
             CatalogError::Cursor => Self::invalid(vec![FieldError {
                 place: Place::Parameter("cursor".to_owned()),
                 detail,
@@ -387,6 +405,7 @@ impl Problem {
             Entity::Webhook => Self::new(Code::WebhookNotFound, "there is no such webhook that this key may see"),
             Entity::Key => Self::new(Code::KeyNotFound, "there is no such key that this key may see"),
             Entity::Role => Self::new(Code::RoleNotFound, "there is no such role that this key may see"),
+            Entity::Plan => Self::new(Code::PlanNotFound, "there is no such plan"),
             Entity::Token => Self::internal("a token was looked up by name"),
         }
     }
@@ -399,40 +418,4 @@ impl From<RandomError> for Problem {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::HashSet;
-
-    #[test]
-    fn codes_are_distinct_and_answer_with_an_error() {
-        let labels: HashSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
-        assert_eq!(labels.len(), Code::ALL.len());
-        for code in Code::ALL {
-            assert!(code.status().is_client_error() || code.status().is_server_error(), "{code:?}");
-            assert_eq!(code.challenge().is_some(), code.status() == StatusCode::UNAUTHORIZED, "{code:?}");
-            let later = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS].contains(&code.status());
-            assert_eq!(code.retry_after().is_some(), later, "{code:?}");
-        }
-    }
-
-    #[test]
-    fn every_code_is_in_the_documentation() {
-        let document = include_str!("../../docs/api.md");
-        for code in Code::ALL {
-            let row = format!("| `{}` | {} |", code.as_str(), code.status().as_u16());
-            assert!(document.contains(&row), "docs/api.md lacks {row}");
-        }
-    }
-
-    #[test]
-    fn the_database_is_not_quoted() {
-        for error in
-            [CatalogError::Unavailable("db.internal:5432".to_owned()), CatalogError::Damaged("row 7".to_owned())]
-        {
-            let problem = Problem::from(error);
-            let shown = serde_json::to_string(&problem.view("r")).expect("a view is JSON");
-            assert!(!shown.contains("5432") && !shown.contains("row 7"), "{shown}");
-            assert!(problem.cause.is_some());
-        }
-    }
-}
+mod tests;

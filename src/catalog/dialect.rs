@@ -88,10 +88,10 @@ impl Dialect {
             Self::Sqlite => SQLITE,
             Self::Postgres => POSTGRES,
         };
-        let migration = |(version, title, sql): &(i64, &'static str, &'static str)| {
-            Migration::new(*version, (*title).into(), MigrationType::Simple, sql.into_sql_str(), false)
+        let migration = |((title, sql), version): (&(&'static str, &'static str), i64)| {
+            Migration::new(version, (*title).into(), MigrationType::Simple, sql.into_sql_str(), false)
         };
-        files.iter().map(migration).collect()
+        files.iter().zip(1..).map(migration).collect()
     }
 }
 
@@ -105,24 +105,26 @@ fn sqlite_session(busy_millis: i32) -> String {
     format!("PRAGMA busy_timeout = {busy_millis}; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
 }
 
-type Files = &'static [(i64, &'static str, &'static str)];
+type Files = &'static [(&'static str, &'static str)];
 
-/// Number, title and text, in order.
+/// Title and text, in order; the first has the number 1.
 const SQLITE: Files = &[
-    (1, "first", include_str!("migrations/sqlite/0001_first.sql")),
-    (2, "lifecycle", include_str!("migrations/sqlite/0002_lifecycle.sql")),
-    (3, "webhooks", include_str!("migrations/sqlite/0003_webhooks.sql")),
-    (4, "idempotent_answers", include_str!("migrations/sqlite/0004_idempotent_answers.sql")),
-    (5, "attention", include_str!("migrations/sqlite/0005_attention.sql")),
-    (7, "usage", include_str!("migrations/sqlite/0007_usage.sql")),
+    ("first", include_str!("migrations/sqlite/0001_first.sql")),
+    ("lifecycle", include_str!("migrations/sqlite/0002_lifecycle.sql")),
+    ("webhooks", include_str!("migrations/sqlite/0003_webhooks.sql")),
+    ("idempotent_answers", include_str!("migrations/sqlite/0004_idempotent_answers.sql")),
+    ("attention", include_str!("migrations/sqlite/0005_attention.sql")),
+    ("terms", include_str!("migrations/sqlite/0006_terms.sql")),
+    ("usage", include_str!("migrations/sqlite/0007_usage.sql")),
 ];
 const POSTGRES: Files = &[
-    (1, "first", include_str!("migrations/postgres/0001_first.sql")),
-    (2, "lifecycle", include_str!("migrations/postgres/0002_lifecycle.sql")),
-    (3, "webhooks", include_str!("migrations/postgres/0003_webhooks.sql")),
-    (4, "idempotent_answers", include_str!("migrations/postgres/0004_idempotent_answers.sql")),
-    (5, "attention", include_str!("migrations/postgres/0005_attention.sql")),
-    (7, "usage", include_str!("migrations/postgres/0007_usage.sql")),
+    ("first", include_str!("migrations/postgres/0001_first.sql")),
+    ("lifecycle", include_str!("migrations/postgres/0002_lifecycle.sql")),
+    ("webhooks", include_str!("migrations/postgres/0003_webhooks.sql")),
+    ("idempotent_answers", include_str!("migrations/postgres/0004_idempotent_answers.sql")),
+    ("attention", include_str!("migrations/postgres/0005_attention.sql")),
+    ("terms", include_str!("migrations/postgres/0006_terms.sql")),
+    ("usage", include_str!("migrations/postgres/0007_usage.sql")),
 ];
 
 #[cfg(test)]
@@ -145,9 +147,10 @@ mod tests {
                 .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
                 .collect();
             names.sort();
-            let listed: Vec<_> = files.iter().map(|(number, title, _)| format!("{number:04}_{title}.sql")).collect();
+            let listed: Vec<_> =
+                files.iter().zip(1..).map(|((title, _), number)| format!("{number:04}_{title}.sql")).collect();
             assert_eq!(names, listed);
-            for (name, (_, _, sql)) in names.iter().zip(files) {
+            for (name, (_, sql)) in names.iter().zip(files) {
                 assert_eq!(&std::fs::read_to_string(format!("{path}/{name}")).expect("the file"), sql);
             }
         }

@@ -14,11 +14,13 @@ mod expiry;
 mod grids;
 mod issued;
 mod keys;
+mod limits;
 mod me;
 mod members;
 mod migrate;
 mod output;
 mod patch;
+mod plans;
 mod projects;
 mod quarantine;
 mod quickstart;
@@ -56,8 +58,12 @@ pub enum Command {
     Bootstrap(bootstrap::Bootstrap),
     /// Bring the catalog's schema to this version's.
     Migrate(serve::Installation),
-    /// Create, list and change projects.
+    /// Create, list, change, suspend and resume projects.
     Projects(projects::Projects),
+    /// List, create, change and delete plans: named sets of limits that projects have.
+    Plans(plans::Plans),
+    /// Show and change what projects, tenants and keys are limited to.
+    Limits(limits::Limits),
     /// Create and list grids, the applications of a project.
     Grids(grids::Grids),
     /// List, create and change environments.
@@ -92,6 +98,8 @@ pub async fn run(command: Command, terminal: &mut Terminal<'_>) -> Exit {
         Command::Bootstrap(bootstrap) => bootstrap::run(&bootstrap, terminal).await,
         Command::Migrate(installation) => migrate::run(&installation, terminal).await,
         Command::Projects(projects) => projects.run(terminal).await,
+        Command::Plans(plans) => plans.run(terminal).await,
+        Command::Limits(limits) => limits.run(terminal).await,
         Command::Grids(grids) => grids.run(terminal).await,
         Command::Environments(environments) => environments.run(terminal).await,
         Command::Keys(keys) => keys.run(terminal).await,

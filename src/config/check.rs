@@ -69,6 +69,7 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
     let lengths = [
         ("catalog.connect_time", config.catalog.connect_time),
         ("catalog.statement_time", config.catalog.statement_time),
+        ("catalog.import_time", config.catalog.import_time),
         ("keys.lookup_time", keys.lookup_time),
         ("keys.last_used_interval", keys.last_used_interval),
         ("limits.body_time", limits.body_time),

@@ -86,6 +86,8 @@ pub struct CatalogConfig {
     pub connect_time: Span,
     /// How long one statement may take, waiting for a lock included.
     pub statement_time: Span,
+    /// How long an import may keep other changes waiting.
+    pub import_time: Span,
 }
 
 /// `[keys]`
@@ -242,7 +244,13 @@ impl Default for DataConfig {
 
 impl Default for CatalogConfig {
     fn default() -> Self {
-        Self { url: String::new(), connections: 8, connect_time: Span::seconds(5), statement_time: Span::seconds(5) }
+        Self {
+            url: String::new(),
+            connections: 8,
+            connect_time: Span::seconds(5),
+            statement_time: Span::seconds(5),
+            import_time: Span::seconds(4),
+        }
     }
 }
 

@@ -163,6 +163,18 @@ names! {
     ProjectCreated = "project.created",
     /// A project was edited.
     ProjectEdited = "project.edited",
+    /// A project was suspended.
+    ProjectSuspended = "project.suspended",
+    /// A suspended project was resumed.
+    ProjectResumed = "project.resumed",
+    /// The limits of a tenant were changed.
+    TenantEdited = "tenant.edited",
+    /// A plan was made.
+    PlanCreated = "plan.created",
+    /// A plan was edited.
+    PlanEdited = "plan.edited",
+    /// A plan was deleted.
+    PlanDeleted = "plan.deleted",
     /// A grid was made.
     GridCreated = "grid.created",
     /// An environment was made.
@@ -190,6 +202,10 @@ names! {
     Role = "role",
     /// A project, by its slug.
     Project = "project",
+    /// A plan, by its slug.
+    Plan = "plan",
+    /// A tenant, by `project/grid/environment`.
+    Tenant = "tenant",
     /// A grid, by `project/grid`.
     Grid = "grid",
     /// An environment, by its slug.

@@ -54,6 +54,7 @@ use crate::storage::log::Committer;
 use crate::storage::open::Storage;
 pub use crate::storage::quarantine::{Quarantine, SetAside};
 use crate::upkeep::hygiene::Inspector;
+use crate::upkeep::plans::Herald;
 use crate::upkeep::sweep::Sweeper;
 use crate::upkeep::usage::UsageKeeper;
 use crate::upkeep::uses::UseKeeper;
@@ -300,7 +301,9 @@ impl Server {
 
         let sweeper = Sweeper { catalog: Arc::clone(&catalog), clock: Arc::clone(&gate.clock) };
         let teller = usage_teller(&config.usage, &catalog, &gate.clock);
-        let upkeep = Upkeep::begin(courier, inspector, sweeper, (usage, teller), &crashed);
+        let herald =
+            Herald { catalog: Arc::clone(&catalog), clock: Arc::clone(&gate.clock), random: Arc::clone(&gate.random) };
+        let upkeep = Upkeep::begin(courier, inspector, herald, sweeper, (usage, teller), &crashed);
 
         let Listeners { ingest, admin: admin_port, certificates } = listeners;
         let _reloading = AbortOnDropHandle::new(tokio::spawn(certificates.reload(config.clone())));

@@ -49,6 +49,7 @@ pub fn catalog_settings(config: &Config) -> CatalogSettings {
         statement_timeout: config.catalog.statement_time.0,
         max_active_keys: config.keys.max_active_keys,
         purge_after: config.keys.purge_after.0,
+        import_timeout: config.catalog.import_time.0,
     }
 }
 

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::shutdown::essential;
 use crate::upkeep::hygiene::Inspector;
+use crate::upkeep::plans::Herald;
 use crate::upkeep::sweep::Sweeper;
 use crate::upkeep::usage::UsageKeeper;
 use crate::upkeep::usage::told::UsageTeller;
@@ -29,6 +30,7 @@ impl Upkeep {
     pub(super) fn begin(
         courier: Courier,
         inspector: Inspector,
+        herald: Herald,
         sweeper: Sweeper,
         (usage, teller): (UsageKeeper, UsageTeller),
         crashed: &CancellationToken,
@@ -38,6 +40,8 @@ impl Upkeep {
         tasks.spawn(essential("webhooks", crashed.clone(), async move { courier.run(&told).await }));
         let told = stop.clone();
         tasks.spawn(essential("hygiene", crashed.clone(), async move { inspector.run(&told).await }));
+        let told = stop.clone();
+        tasks.spawn(essential("plans", crashed.clone(), async move { herald.run(&told).await }));
         let told = stop.clone();
         tasks.spawn(essential("sweeping", crashed.clone(), async move { sweeper.run(&told).await }));
         let told = stop.clone();

@@ -7,8 +7,8 @@
 //! 409 `idempotency_in_flight`, until the reservation expires. Who meets it for more than a few seconds looks whether the change was
 //! made, and asks with another key: to create what is not there, or to regenerate what is.
 //!
-//! A problem that is the client's to mend (4xx) has changed nothing and is not kept: the same key may be used again at once. After one
-//! that leaves open whether the change was made (503), it stays reserved.
+//! A problem that is the client's to mend (4xx), or that says that nothing was changed, is not kept: the same key may be used again at once.
+//! After one that leaves open whether the change was made (503), it stays reserved.
 
 mod seal;
 
@@ -96,7 +96,7 @@ impl Once {
             }
             match work.await.map(IntoResponse::into_response) {
                 Ok(answer) => keep(&state, &asked, &seal, answer).await,
-                Err(problem) if problem.code.status().is_client_error() => {
+                Err(problem) if changed_nothing(problem.code) => {
                     if let Err(error) = state.catalog.release_answer(&asked).await {
                         tracing::warn!(%error, "a request that was refused stays reserved until it expires");
                     }
@@ -107,6 +107,11 @@ impl Once {
         })
         .await?
     }
+}
+
+/// Whether it is certain that a problem has changed nothing.
+fn changed_nothing(code: Code) -> bool {
+    code.status().is_client_error() || code == Code::ImportTimeout
 }
 
 fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {

@@ -27,6 +27,8 @@ use crate::domain::{Permission, Permissions};
     components(schemas(ProblemView, schemas::Action)),
     tags(
         (name = "projects", description = "Projects, their grids, and environments"),
+        (name = "plans", description = "Named sets of limits that projects have"),
+        (name = "limits", description = "What projects, tenants and keys are limited to"),
         (name = "keys", description = "Keys and their whole life"),
         (name = "webhooks", description = "Who is told of what happens to keys"),
         (name = "members", description = "People"),

@@ -8,7 +8,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::domain::webhook::EventKind;
-use crate::domain::{audit, hygiene};
+use crate::domain::{audit, hygiene, limit};
 
 /// 1 to 40 characters of `a-z`, `0-9` and single `-` between them. Immutable.
 #[derive(ToSchema)]
@@ -379,6 +379,36 @@ named! {
 named! {
     /// Why a key needs attention.
     Flag = hygiene::Flag
+}
+
+named! {
+    /// What a limit counts: exports, items, or bytes of payloads.
+    LimitUnit = limit::Unit
+}
+
+named! {
+    /// For how long the amount of a limit is: a rate, or a quota for a calendar day or month in UTC.
+    LimitPeriod = limit::Per
+}
+
+named! {
+    /// What happens over a limit: exports are refused, accepted with a warning, or only counted.
+    LimitMode = limit::Mode
+}
+
+named! {
+    /// What a limit is about.
+    LimitScope = limit::Scope
+}
+
+/// Where a limit comes from.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum LimitSource {
+    /// It was given to the very project, tenant or key.
+    Own,
+    /// From the plan of the project.
+    Plan,
 }
 
 /// A quarter of a year, in UTC.

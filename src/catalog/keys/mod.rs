@@ -23,7 +23,7 @@ use crate::domain::authority::is_standing_owner;
 use crate::domain::hygiene::{Flag, RotationPolicy};
 use crate::domain::{Actor, Binding, Changed, Key, KeyChange, KeyId, Permissions, Timestamp};
 pub use hygiene::{Hygiene, Notice, Review};
-pub use import::{ImportFault, ImportedKey};
+pub use import::{ImportFault, ImportedKey, KEYS_OF_NAMES};
 pub use list::KeyFilter;
 use list::{Statement, Value};
 pub use read::KEY_BY_ID;
@@ -40,10 +40,13 @@ pub trait Keys {
     /// [`CatalogError::KeyLimit`] where its tenant has enough active keys.
     async fn create_key(&self, key: &Key, action: Action, by: &Actor) -> Result<(), CatalogError>;
 
-    /// Adds keys that come with their secrets, in one transaction. What is wrong with any of them is told of each, up to some thousand,
-    /// by the errors that [`create_key`](Self::create_key) fails with, and [`CatalogError::Exists`] where its token is a key's already;
-    /// nothing is written then.
+    /// Adds keys that come with their secrets, in one transaction. What is wrong with any of them is told of each, by the errors that
+    /// [`create_key`](Self::create_key) fails with, and [`CatalogError::Exists`] where its token is a key's already; nothing is written
+    /// then. [`CatalogError::ImportTimeout`] where it would take too long.
     async fn import_keys(&self, keys: &[ImportedKey], by: &Actor) -> Result<Vec<ImportFault>, CatalogError>;
+
+    /// What [`import_keys`](Self::import_keys) would find wrong. Nothing is written.
+    async fn check_import(&self, keys: &[ImportedKey], by: &Actor) -> Result<Vec<ImportFault>, CatalogError>;
 
     /// Erases a key; whether there was one. [`CatalogError::NotRevoked`] unless it is revoked, [`CatalogError::RetentionNotOver`] until
     /// it has been for long enough, [`CatalogError::Refused`] where the actor lacks what it could do.
@@ -93,13 +96,17 @@ impl Keys for Store {
     }
 
     async fn import_keys(&self, keys: &[ImportedKey], by: &Actor) -> Result<Vec<ImportFault>, CatalogError> {
-        // A transaction of many statements: each has its own limit.
         let mut writing = self.bounded(self.write(by)).await?;
-        let faults = import::write_all(&mut writing, keys, self.max_active_keys, by).await?;
+        let faults = self.importing(import::write_all(&mut writing, keys, self.max_active_keys, by)).await?;
         if faults.is_empty() {
             self.bounded(writing.commit()).await?;
         }
         Ok(faults)
+    }
+
+    async fn check_import(&self, keys: &[ImportedKey], by: &Actor) -> Result<Vec<ImportFault>, CatalogError> {
+        let mut writing = self.bounded(self.write(by)).await?;
+        self.importing(import::check(&mut writing, keys, self.max_active_keys, by)).await
     }
 
     async fn purge_key(&self, id: &KeyId, by: &Actor) -> Result<bool, CatalogError> {
@@ -173,6 +180,17 @@ impl Keys for Store {
             Ok(Some((key, Changed::Yes)))
         })
         .await
+    }
+}
+
+impl Store {
+    /// The result of `work`, which keeps all other changes waiting, and is given up before they are.
+    async fn importing<T>(
+        &self,
+        work: impl Future<Output = Result<T, CatalogError>> + Send,
+    ) -> Result<T, CatalogError> {
+        let late = |_| Err(CatalogError::ImportTimeout(self.import_limit));
+        tokio::time::timeout(self.import_limit, work).await.unwrap_or_else(late)
     }
 }
 

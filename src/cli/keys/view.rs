@@ -1,6 +1,7 @@
 //! What tables show of keys.
 
 use crate::admin::keys::{KeyView, SecretView};
+use crate::cli::limits::texts;
 use crate::cli::output::{Card, Row, brief, inert, joined, moment, moment_or_dash, or_dash};
 
 /// The key in a sentence.
@@ -71,6 +72,7 @@ impl Card for KeyView {
                     self.allowed_addresses.join(",")
                 },
             ),
+            ("LIMITS", texts(&self.limits)),
             ("STATUS", self.status.clone()),
             ("VERSION", self.version.to_string()),
             ("CREATED", moment(&self.created_at)),

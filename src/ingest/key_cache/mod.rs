@@ -1,6 +1,6 @@
 //! The key cache: everything needed to decide about a key, without a query.
 //!
-//! Four rules make it safe.
+//! Five rules make it safe.
 //! - *Generations.* Every key id belongs to one of a fixed set of counters. [`KeyCache::forget`] counts up; an entry is good only
 //!   under the count that stood when its query began. A fill that began before a lifecycle change is therefore never
 //!   used, even where it ends after it, and nothing has to be removed in time.
@@ -8,6 +8,7 @@
 //!   lets one caller fill while the others wait.
 //! - *What names no key is found by its digest.* That way leads to a key's id and no further; what the key is and may do is then
 //!   known as of any other.
+//! - *What is used of limits is not cached* but held beside the entries, so that it survives them.
 //! - *A failing catalog never opens the gate.* A stale entry is served through the grace period, and only if no lifecycle change
 //!   was seen since; an unknown key gets a retryable answer.
 
@@ -22,7 +23,9 @@ use moka::ops::compute::{CompResult, Op};
 use tokio::sync::Semaphore;
 
 use crate::catalog::{Catalog, CatalogError};
+use crate::domain::limit::Terms;
 use crate::domain::{Binding, Clock, Key, KeyId, Tenant, Timestamp};
+use crate::metering::limiter::{Limiter, Scopes};
 use legacy::Digests;
 
 /// How the cache behaves.
@@ -52,6 +55,7 @@ pub struct KeyCache {
     known: Cache<KeyId, Arc<CachedKey>>,
     unknown: Cache<KeyId, Stamp>,
     digests: Digests,
+    limiter: Arc<Limiter>,
     generations: Box<[AtomicU64]>,
     lookups: Semaphore,
     /// When the catalog last failed to answer, in microseconds: it is left alone for a while.
@@ -65,6 +69,10 @@ pub struct CachedKey {
     pub key: Key,
     /// The tenant of an ingest key.
     pub tenant: Option<Arc<Tenant>>,
+    /// What holds for its exports beside the key; nothing of an admin key.
+    pub terms: Terms,
+    /// The limits of its exports, and what is used of them.
+    pub scopes: Arc<Scopes>,
     stamp: Stamp,
 }
 
@@ -97,6 +105,7 @@ impl KeyCache {
             known: Cache::new(settings.capacity),
             unknown: Cache::new(settings.unknown_capacity),
             digests: Digests::new(&settings),
+            limiter: Arc::new(Limiter::new(usize::try_from(settings.capacity).unwrap_or(usize::MAX))),
             generations: (0..GENERATIONS).map(|_| AtomicU64::new(0)).collect(),
             lookups: Semaphore::new(settings.lookups.max(1)),
             failed_at: AtomicI64::new(i64::MIN),
@@ -142,6 +151,12 @@ impl KeyCache {
         }
     }
 
+    /// What is used of limits.
+    #[must_use]
+    pub const fn limiter(&self) -> &Arc<Limiter> {
+        &self.limiter
+    }
+
     /// How many keys are held.
     #[must_use]
     pub fn len(&self) -> u64 {
@@ -171,14 +186,8 @@ impl KeyCache {
                     return Ok(Op::Remove);
                 }
                 let stamp = Stamp { at: now, generation: self.generation(id) };
-                match self.ask(now, Some(id), self.catalog.key(id)).await {
-                    Ok(Some(key)) => {
-                        let tenant = match &key.binding {
-                            Binding::Tenant(tenant) => Some(Arc::new(tenant.clone())),
-                            Binding::Project(_) | Binding::Installation => None,
-                        };
-                        Ok(Op::Put(Arc::new(CachedKey { key, tenant, stamp })))
-                    }
+                match self.look_up(id, stamp).await {
+                    Ok(Some(cached)) => Ok(Op::Put(Arc::new(cached))),
                     Ok(None) => {
                         self.unknown.insert(*id, stamp).await;
                         Ok(Op::Remove)
@@ -197,6 +206,42 @@ impl KeyCache {
             }
             CompResult::Removed(_) | CompResult::StillNone(_) => None,
         })
+    }
+
+    /// The key with what holds for its exports. Whatever changes between the queries has counted up the generation that this began
+    /// under.
+    async fn look_up(&self, id: &KeyId, stamp: Stamp) -> Result<Option<CachedKey>, LookupError> {
+        let asked = async {
+            let Some(key) = self.catalog.key(id).await? else { return Ok(None) };
+            let tenant = match &key.binding {
+                Binding::Tenant(tenant) => tenant.clone(),
+                Binding::Project(_) | Binding::Installation => return Ok(Some((key, None, Terms::default()))),
+            };
+            let terms = self.catalog.terms(&tenant, &key.limits).await?;
+            Ok(Some((key, Some(Arc::new(tenant)), terms)))
+        };
+        let Some((key, tenant, terms)) = self.ask(stamp.at, Some(id), asked).await? else { return Ok(None) };
+        let scopes = Arc::new(self.scopes(&key, tenant.as_deref(), &terms, stamp.at).await?);
+        Ok(Some(CachedKey { key, tenant, terms, scopes, stamp }))
+    }
+
+    /// The limits of a key, and what is used of them: of quotas that nothing was counted of yet, what is written down.
+    async fn scopes(
+        &self,
+        key: &Key,
+        tenant: Option<&Tenant>,
+        terms: &Terms,
+        now: Timestamp,
+    ) -> Result<Scopes, LookupError> {
+        let Some(tenant) = tenant else { return Ok(Scopes::default()) };
+        let scopes = self.limiter.scopes(key.id, tenant, terms);
+        for unknown in scopes.unknown(now) {
+            let (from, to) = unknown.range();
+            let asked = async { self.catalog.used(&unknown.id, from, to).await.map(Some) };
+            let used = self.ask(now, Some(&key.id), asked).await?.ok_or(LookupError)?;
+            unknown.learn(&used);
+        }
+        Ok(scopes)
     }
 
     /// Asks the catalog, within the look-up time and the number of look-ups; `id` is the key's, where it is known.
@@ -282,6 +327,7 @@ mod tests {
             statement_timeout: 5 * second,
             max_active_keys: 100,
             purge_after: second,
+            import_timeout: second,
         };
         catalog::migrate(&settings).await.expect("migrations");
         let catalog = catalog::connect(&settings).await.expect("a catalog");

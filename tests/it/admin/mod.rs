@@ -19,6 +19,7 @@ mod permissions;
 mod projects;
 mod roles;
 mod secrecy;
+mod terms;
 mod two_admins;
 pub(crate) mod usage;
 pub(crate) mod watched;
@@ -44,6 +45,7 @@ use gridgate::domain::{Actor, Binding, Key, Pepper, Permissions, Timestamp};
 use gridgate::observe::metrics::Metrics;
 use gridgate::observe::webhooks::WebhookMetrics;
 use gridgate::upkeep::hygiene::Inspector;
+use gridgate::upkeep::plans::Herald;
 use gridgate::upkeep::webhooks::courier::Courier;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -188,6 +190,12 @@ impl Server {
         Inspector { catalog, clock, random, metrics: Metrics::new().hygiene.clone() }
     }
 
+    /// What tells of the ends of plans in the same catalog.
+    pub(crate) fn herald(&self) -> Herald {
+        let AdminState { catalog, clock, random, .. } = self.state.clone();
+        Herald { catalog, clock, random }
+    }
+
     /// Where the catalog is.
     pub(crate) fn catalog_url(&self) -> &str {
         &self.fresh.settings.url
@@ -201,6 +209,11 @@ impl Server {
     /// From now on every call of the catalog fails.
     pub(crate) fn take_database_away(&self) {
         self.watched.down.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether imports take too long from now on.
+    pub(crate) fn slow_down(&self, slow: bool) {
+        self.watched.slow.store(slow, Ordering::SeqCst);
     }
 
     /// From now on they succeed again.
@@ -307,6 +320,7 @@ pub(crate) fn ingest_view(server: &Server, id: &Value, project: &str, name: &str
             "telemetry.logs.write", "telemetry.metrics.write", "telemetry.profiles.write", "telemetry.traces.write",
         ],
         "allowed_addresses": [],
+        "limits": [],
         "member": false,
         "masked": id.as_str().map(|id| format!("ggi_prd_{}_…", &id["key_".len()..])),
         "status": "active",

@@ -5,7 +5,17 @@ use serde_json::{Value, json};
 use super::{START_TEXT, Server};
 
 fn project(slug: &str, name: &str) -> Value {
-    json!({"slug": slug, "name": name, "max_active_keys": null, "created_at": START_TEXT})
+    json!({
+        "slug": slug,
+        "name": name,
+        "plan": null,
+        "plan_ends_at": null,
+        "limits": [],
+        "max_active_keys": null,
+        "suspended": null,
+        "version": 1,
+        "created_at": START_TEXT,
+    })
 }
 
 fn grid(project: &str, slug: &str, name: &str) -> Value {
@@ -99,10 +109,10 @@ async fn a_project_is_edited() {
     let owner = &server.owner;
     let mut view = project("shop", "The Shop");
     let edit = json!({"name": " The Shop ", "max_active_keys": 3});
-    view["max_active_keys"] = json!(3);
+    (view["max_active_keys"], view["version"]) = (json!(3), json!(2));
     assert_eq!(server.edit(owner, "/projects/shop", "*", &edit).await.expect(200), view);
     assert_eq!(server.get("/projects/shop").await.expect(200), view);
-    view["max_active_keys"] = Value::Null;
+    (view["max_active_keys"], view["version"]) = (Value::Null, json!(3));
     let edit = json!({"max_active_keys": null});
     assert_eq!(server.edit(owner, "/projects/shop", "*", &edit).await.expect(200), view);
     assert_eq!(server.edit(owner, "/projects/shop", "*", &json!({})).await.expect(200), view);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gridgate::catalog::KEY_OF_DIGEST;
 use gridgate::catalog::keys::list::{KeyFilter, Order, OrderBy, Position, Search, Statement, Value, statement};
-use gridgate::catalog::keys::{KEY_BY_ID, KEYS_OF_NAME};
+use gridgate::catalog::keys::{KEY_BY_ID, KEYS_OF_NAME, KEYS_OF_NAMES};
 use gridgate::domain::hygiene::{Flag, RotationPolicy};
 use gridgate::domain::{Environment, KeyId, KeyStatus, Timestamp, TokenKind};
 use sqlx::sqlite::SqliteConnection;
@@ -58,7 +58,11 @@ async fn pages_of_a_million_keys_cost_what_pages_of_few_do(fresh: Arc<Fresh>) {
     let text = |text: &str| Value::Text(text.to_owned());
     let one_name = ["Key 777", "large", "web", "staging"].map(text).into_iter();
     let one_name = one_name.chain([Value::Integer(NOW), text("key_000000000000")]).collect();
-    for (sql, values) in [(KEY_BY_ID, vec![text("key_000000777777")]), (KEYS_OF_NAME, one_name)] {
+    let two_names = ["large", "web", "staging", "Key 777", "small", "web", "staging", "Key 778"].map(text).into_iter();
+    let two_names = std::iter::once(Value::Integer(NOW)).chain(two_names).collect();
+    let of_names = KEYS_OF_NAMES.replace("{}", "($2, $3, $4, $5), ($6, $7, $8, $9)");
+    let one_key = vec![text("key_000000777777")];
+    for (sql, values) in [(KEY_BY_ID, one_key), (KEYS_OF_NAME, one_name), (&*of_names, two_names)] {
         let look_up = Statement { sql: sql.to_owned(), values };
         expensive.extend(inspect(&fresh, &mut connection, &look_up).await.err());
     }

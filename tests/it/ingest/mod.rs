@@ -34,6 +34,7 @@ mod specification;
 mod start;
 mod storage;
 mod success;
+mod suspended;
 mod tls;
 pub(crate) mod told;
 mod unread;

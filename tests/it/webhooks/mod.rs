@@ -4,6 +4,7 @@ mod addresses;
 mod api;
 mod hygiene;
 mod lasting;
+mod plans;
 pub(crate) mod receiver;
 mod review;
 mod sending;
