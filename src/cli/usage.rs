@@ -13,8 +13,6 @@ use crate::domain::{KeyId, Signal, Slug, Timestamp};
 /// Show how much came in and what became of it, by minute, hour or day.
 #[derive(Debug, Args)]
 pub struct Usage {
-    #[command(flatten)]
-    target: Target,
     /// From the step on that this instant (RFC 3339) is in; 24 steps before the end unless told otherwise.
     #[arg(long, value_name = "INSTANT")]
     from: Option<Timestamp>,
@@ -45,16 +43,24 @@ pub struct Usage {
     /// The form of the output.
     #[arg(long, value_enum, default_value = "table")]
     output: Form,
+    #[command(flatten)]
+    target: Target,
 }
 
 /// What usage is grouped by.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Group {
+    /// Projects.
     Project,
+    /// Grids.
     Grid,
+    /// Environments.
     Environment,
+    /// Keys.
     Key,
+    /// Signals.
     Signal,
+    /// What became of the exports.
     Outcome,
 }
 

@@ -12,6 +12,7 @@ pub mod credential;
 pub mod drift;
 pub mod encoding;
 pub mod environment;
+mod event_id;
 pub mod hygiene;
 pub mod id;
 pub mod judge;
