@@ -45,11 +45,13 @@ pub mod problem;
 pub mod projects;
 pub mod request;
 pub mod roles;
+pub mod senders;
 mod strict;
 pub mod webhooks;
 
 use std::fmt::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -65,6 +67,7 @@ use crate::catalog::Catalog;
 use crate::domain::secret::Peppers;
 use crate::domain::uses::Uses;
 use crate::domain::{Clock, KeyId, Random};
+use crate::metering::Books;
 use crate::upkeep::webhooks::send::Sender;
 use leaks::Leaks;
 use limits::{Anyone, Limits, Standing};
@@ -84,6 +87,10 @@ pub struct AdminState {
     pub peppers: Arc<Peppers>,
     /// When keys were last used, until that is written down.
     pub uses: Arc<Uses>,
+    /// What the gate remembers of exports.
+    pub books: Arc<Books>,
+    /// How long after its last use an ingest key counts as in use.
+    pub in_use_within: Duration,
     /// Called with each key that was made or changed: after the commit and before the answer, so that what the answer says
     /// already holds at the gate.
     pub key_changed: Arc<dyn Fn(KeyId) + Send + Sync>,
@@ -132,6 +139,8 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(keys::verify::handler))
         .routes(routes!(keys::show::handler, keys::edit::handler, keys::delete::handler))
         .routes(routes!(keys::secrets::handler))
+        .routes(routes!(senders::of_key::handler))
+        .routes(routes!(senders::list::handler))
         .routes(routes!(keys::events::handler))
         .routes(routes!(keys::disable::handler))
         .routes(routes!(keys::enable::handler))

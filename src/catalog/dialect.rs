@@ -68,10 +68,10 @@ impl Dialect {
             Self::Sqlite => SQLITE,
             Self::Postgres => POSTGRES,
         };
-        let migration = |((title, sql), version): (&(&'static str, &'static str), i64)| {
-            Migration::new(version, (*title).into(), MigrationType::Simple, sql.into_sql_str(), false)
+        let migration = |(version, title, sql): &(i64, &'static str, &'static str)| {
+            Migration::new(*version, (*title).into(), MigrationType::Simple, sql.into_sql_str(), false)
         };
-        files.iter().zip(1..).map(migration).collect()
+        files.iter().map(migration).collect()
     }
 }
 
@@ -85,20 +85,22 @@ fn sqlite_session(busy_millis: i32) -> String {
     format!("PRAGMA busy_timeout = {busy_millis}; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
 }
 
-type Files = &'static [(&'static str, &'static str)];
+type Files = &'static [(i64, &'static str, &'static str)];
 
-/// Title and text, in order; the first has the number 1.
+/// Number, title and text, in order.
 const SQLITE: Files = &[
-    ("first", include_str!("migrations/sqlite/0001_first.sql")),
-    ("lifecycle", include_str!("migrations/sqlite/0002_lifecycle.sql")),
-    ("webhooks", include_str!("migrations/sqlite/0003_webhooks.sql")),
-    ("idempotent_answers", include_str!("migrations/sqlite/0004_idempotent_answers.sql")),
+    (1, "first", include_str!("migrations/sqlite/0001_first.sql")),
+    (2, "lifecycle", include_str!("migrations/sqlite/0002_lifecycle.sql")),
+    (3, "webhooks", include_str!("migrations/sqlite/0003_webhooks.sql")),
+    (4, "idempotent_answers", include_str!("migrations/sqlite/0004_idempotent_answers.sql")),
+    (8, "senders", include_str!("migrations/sqlite/0008_senders.sql")),
 ];
 const POSTGRES: Files = &[
-    ("first", include_str!("migrations/postgres/0001_first.sql")),
-    ("lifecycle", include_str!("migrations/postgres/0002_lifecycle.sql")),
-    ("webhooks", include_str!("migrations/postgres/0003_webhooks.sql")),
-    ("idempotent_answers", include_str!("migrations/postgres/0004_idempotent_answers.sql")),
+    (1, "first", include_str!("migrations/postgres/0001_first.sql")),
+    (2, "lifecycle", include_str!("migrations/postgres/0002_lifecycle.sql")),
+    (3, "webhooks", include_str!("migrations/postgres/0003_webhooks.sql")),
+    (4, "idempotent_answers", include_str!("migrations/postgres/0004_idempotent_answers.sql")),
+    (8, "senders", include_str!("migrations/postgres/0008_senders.sql")),
 ];
 
 #[cfg(test)]
@@ -121,10 +123,9 @@ mod tests {
                 .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
                 .collect();
             names.sort();
-            let listed: Vec<_> =
-                files.iter().zip(1..).map(|((title, _), number)| format!("{number:04}_{title}.sql")).collect();
+            let listed: Vec<_> = files.iter().map(|(number, title, _)| format!("{number:04}_{title}.sql")).collect();
             assert_eq!(names, listed);
-            for (name, (_, sql)) in names.iter().zip(files) {
+            for (name, (_, _, sql)) in names.iter().zip(files) {
                 assert_eq!(&std::fs::read_to_string(format!("{path}/{name}")).expect("the file"), sql);
             }
         }

@@ -19,6 +19,7 @@ mod projects;
 mod roles;
 mod rows;
 mod secrets;
+mod senders;
 mod store;
 mod webhooks;
 
@@ -29,6 +30,7 @@ pub use open::{CatalogSettings, OpenError, connect, migrate};
 pub use projects::{EnvironmentEdit, Grid, Project, ProjectEdit, Projects};
 pub use roles::Roles;
 pub use secrets::Secrets;
+pub use senders::{ListedSender, SenderBook, SenderFilter};
 pub use webhooks::{Deliveries, Happened, MAX_WEBHOOKS, Subscriber, Webhooks};
 
 pub mod issue;
@@ -166,7 +168,19 @@ impl std::fmt::Display for Entity {
 /// [`Actor`]: crate::domain::Actor
 #[async_trait]
 pub trait Catalog:
-    Projects + Keys + Answers + Hygiene + Secrets + Roles + Audit + Webhooks + Deliveries + Send + Sync + 'static
+    Projects
+    + Keys
+    + Answers
+    + Hygiene
+    + Secrets
+    + SenderBook
+    + Roles
+    + Audit
+    + Webhooks
+    + Deliveries
+    + Send
+    + Sync
+    + 'static
 {
     /// Asks the database for an answer, for readiness.
     async fn ping(&self) -> Result<(), CatalogError>;

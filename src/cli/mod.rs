@@ -23,6 +23,7 @@ mod projects;
 mod quarantine;
 mod quickstart;
 mod roles;
+mod senders;
 mod serve;
 mod terminal;
 mod webhooks;
@@ -63,6 +64,8 @@ pub enum Command {
     Environments(environments::Environments),
     /// The whole life of keys.
     Keys(keys::Keys),
+    /// Show who uses which key.
+    Senders(senders::Senders),
     /// Find out why telemetry does not arrive.
     Doctor(doctor::Doctor),
     /// List, create, change and delete roles: names for what keys may do.
@@ -92,6 +95,7 @@ pub async fn run(command: Command, terminal: &mut Terminal<'_>) -> Exit {
         Command::Grids(grids) => grids.run(terminal).await,
         Command::Environments(environments) => environments.run(terminal).await,
         Command::Keys(keys) => keys.run(terminal).await,
+        Command::Senders(senders) => senders.run(terminal).await,
         Command::Doctor(doctor) => doctor.run(terminal).await,
         Command::Roles(roles) => roles.run(terminal).await,
         Command::Members(members) => members.run(terminal).await,

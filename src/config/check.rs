@@ -21,6 +21,9 @@ const MOST_FIELDS: u64 = 1 << 14;
 /// down by then.
 const LONGEST_INTERVAL: Duration = Duration::from_mins(1);
 
+/// For so long it is remembered in memory who was silent since.
+const LONGEST_USE: Duration = Duration::from_hours(1);
+
 /// More would be a slip of the keyboard.
 const MANY: u64 = 1_000_000;
 
@@ -28,7 +31,7 @@ const MANY: u64 = 1_000_000;
 pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
     let (keys, limits, log) = (&config.keys, &config.limits, &config.log);
     let count = |number: usize| number as u64;
-    let numbers: [(&str, u64, RangeInclusive<u64>); 21] = [
+    let numbers: [(&str, u64, RangeInclusive<u64>); 22] = [
         ("catalog.connections", config.catalog.connections.into(), 1..=MANY),
         ("keys.cache_keys", keys.cache_keys, 1..=u64::MAX),
         ("keys.lookups", count(keys.lookups), 1..=MANY),
@@ -48,6 +51,7 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
         ("limits.streams", limits.streams.into(), 1..=MANY),
         ("limits.stream_window", limits.stream_window.0, 1..=LARGEST_WINDOW),
         ("limits.connection_window", limits.connection_window.0, 1..=LARGEST_WINDOW),
+        ("senders.entries", count(config.senders.entries), 1..=MANY),
         ("log.in_flight", count(log.in_flight), 1..=MANY),
         ("log.backlog", log.backlog.0, 1..=u64::MAX),
     ];
@@ -66,12 +70,18 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
         ("limits.answer_time", limits.answer_time),
         ("limits.stream_time", limits.stream_time),
         ("lake.interval", config.lake.interval),
+        ("senders.flush_interval", config.senders.flush_interval),
+        ("senders.keep", config.senders.keep),
         ("listen.reload", config.listen.reload),
         ("webhooks.timeout", config.webhooks.timeout),
     ];
     let length = lengths.into_iter().find(|(_, length)| length.0.is_zero());
     let late = keys.last_used_interval.0 > LONGEST_INTERVAL;
     let late = late.then(|| ("keys.last_used_interval", "it has to be at most one minute".to_owned()));
+    let late = late.or_else(|| {
+        let long = keys.in_use_within.0 > LONGEST_USE;
+        long.then(|| ("keys.in_use_within", "it has to be at most one hour".to_owned()))
+    });
     number.or_else(|| length.map(|(option, _)| (option, "it has to be longer than zero".to_owned()))).or(late)
 }
 
@@ -109,6 +119,10 @@ mod tests {
             ("keys.last_used_interval", "0s"),
             ("keys.last_used_entries", "0"),
             ("keys.max_active_keys", "0"),
+            ("keys.in_use_within", "61m"),
+            ("senders.entries", "0"),
+            ("senders.flush_interval", "0s"),
+            ("senders.keep", "0s"),
             ("limits.wire_body", "20EiB"),
             ("limits.body", "129MiB"),
             ("limits.depth", "33"),
@@ -156,6 +170,8 @@ mod tests {
             ("limits.stream_window", "2147483647"),
             ("log.linger", "0s"),
             ("keys.cache_grace", "0s"),
+            ("keys.in_use_within", "0s"),
+            ("keys.in_use_within", "1h"),
             ("shutdown.grace", "365d"),
         ] {
             assert_eq!(refused(option, value), None, "{option} = {value}");

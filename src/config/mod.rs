@@ -8,12 +8,14 @@ pub mod forward;
 mod listen;
 mod load;
 pub mod pepper;
+mod senders;
 mod units;
 mod webhooks;
 
 pub use forward::ForwardConfig;
 pub use listen::{Admitted, CorsConfig, ListenConfig, ListenerConfig, Prefix, Serves, TlsConfig};
 pub use load::ConfigError;
+pub use senders::SendersConfig;
 pub use units::{Bytes, Span};
 pub use webhooks::WebhooksConfig;
 
@@ -54,6 +56,8 @@ pub struct Config {
     pub forward: Vec<ForwardConfig>,
     /// Which records go where; the first that matches decides.
     pub route: Vec<Route>,
+    /// Who uses which key.
+    pub senders: SendersConfig,
     /// What is told to others of what happens to keys.
     pub webhooks: WebhooksConfig,
     /// Logs of the gate itself.
@@ -114,6 +118,8 @@ pub struct KeysConfig {
     pub max_active_keys: u32,
     /// How long a revoked key is kept before it can be erased.
     pub purge_after: Span,
+    /// How long after its last use an ingest key counts as in use.
+    pub in_use_within: Span,
 }
 
 /// `[admin]`
@@ -258,6 +264,7 @@ impl Default for KeysConfig {
             last_used_entries: 100_000,
             max_active_keys: 2,
             purge_after: Span::seconds(30 * 24 * 3600),
+            in_use_within: Span::seconds(600),
         }
     }
 }

@@ -25,6 +25,7 @@ pub mod reach;
 pub mod refusal;
 pub mod role;
 pub mod secret;
+pub mod sender;
 pub mod signal;
 pub mod slug;
 pub mod tags;

@@ -3,15 +3,21 @@
 //! The path of an export tells [`Books`] of two moments: whose the export is, once that is proved, and what became of it. Every
 //! export has exactly one of the second. Nothing here waits for anything.
 
+pub mod senders;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::{KeyId, Origin, Refusal, Signal, Tenant, Timestamp, Transport};
+use senders::Senders;
 
 /// Everything that is remembered of exports.
 #[derive(Debug, Default)]
-pub struct Books {}
+pub struct Books {
+    /// Who uses which key.
+    pub senders: Senders,
+}
 
 /// An export whose sender has proved possession of a secret.
 #[derive(Clone, Debug)]
@@ -78,5 +84,7 @@ impl Books {
     pub fn identified(&self, _at: Timestamp, _signal: Signal, _identified: &Identified) {}
 
     /// An export has ended.
-    pub fn decided(&self, _decided: &Decided<'_>) {}
+    pub fn decided(&self, decided: &Decided<'_>) {
+        self.senders.record(decided);
+    }
 }

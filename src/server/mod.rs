@@ -45,7 +45,6 @@ use crate::domain::uses::Uses;
 use crate::domain::{Budget, Clock, Random};
 use crate::ingest::Gate;
 use crate::ingest::key_cache::KeyCache;
-use crate::metering::Books;
 use crate::observe::metrics::Metrics;
 use crate::shutdown::essential;
 use crate::storage::deliver::{Delivered, Deliverer, Report};
@@ -55,6 +54,7 @@ use crate::storage::log::Committer;
 use crate::storage::open::Storage;
 pub use crate::storage::quarantine::{Quarantine, SetAside};
 use crate::upkeep::hygiene::Inspector;
+use crate::upkeep::senders::SenderKeeper;
 use crate::upkeep::sweep::Sweeper;
 use crate::upkeep::uses::UseKeeper;
 use crate::upkeep::webhooks::courier::Courier;
@@ -63,11 +63,11 @@ use listeners::{IngestListener, Listeners, check_environments};
 use refused::Refused;
 pub use settings::catalog_settings;
 use settings::{
-    admin_limits, connection_limits, cors, credential_headers, export_limits, forwarding, key_cache_settings, leaks,
-    storage_settings, webhook_sender,
+    admin_limits, books, connection_limits, cors, credential_headers, export_limits, forwarding, key_cache_settings,
+    leaks, storage_settings, webhook_sender,
 };
 use slots::Slots;
-use upkeep::Upkeep;
+use upkeep::{SenderKeeping, Upkeep};
 
 /// What the outside world gives to a process; tests give something else.
 #[derive(Clone)]
@@ -154,6 +154,7 @@ impl Server {
         );
         let keys = Arc::new(KeyCache::new(Arc::clone(&catalog), Arc::clone(&clock), key_cache_settings(&config)));
         let uses = Arc::new(Uses::new(config.keys.last_used_entries));
+        let books = books(&config, &metrics);
         let gate = Arc::new(Gate {
             keys: Arc::clone(&keys),
             peppers: Arc::clone(&peppers),
@@ -166,7 +167,7 @@ impl Server {
             clock: Arc::clone(&clock),
             random: Arc::clone(&random),
             metrics: Arc::clone(&metrics),
-            books: Arc::new(Books::default()),
+            books: Arc::clone(&books),
             stopping: stop.clone(),
         });
         let open = connections.clone();
@@ -199,6 +200,8 @@ impl Server {
             random,
             peppers,
             uses,
+            books,
+            in_use_within: config.keys.in_use_within.0,
             key_changed: Arc::new(move |id| keys.forget(&id)),
             webhooks: Arc::clone(&sender),
             all_keys_changed: Arc::new(move || all_keys.forget_all()),
@@ -307,6 +310,14 @@ impl Server {
             key_changed: Arc::clone(&admin.key_changed),
             interval: config.keys.last_used_interval.0,
         };
+        let sender_keeper = SenderKeeper {
+            books: Arc::clone(&gate.books),
+            catalog: Arc::clone(&catalog),
+            clock: Arc::clone(&gate.clock),
+            interval: config.senders.flush_interval.0,
+            keep: config.senders.keep.0,
+        };
+        let senders = SenderKeeping::begin(sender_keeper, &crashed);
         let (keeper, uses_closed) = (use_keeper.clone(), CancellationToken::new());
         let (told, failed) = (uses_closed.clone(), crashed.clone());
         let keeping = tokio::spawn(essential("uses", failed, async move { keeper.run(&told).await }));
@@ -356,7 +367,8 @@ impl Server {
             Ok(Err(error)) => tracing::warn!(%error, "when keys were last used is not written down"),
             Err(_) => tracing::warn!("when keys were last used is not written down: the catalog takes too long"),
         }
-        if by_itself || committed.is_err() || administered.is_err() || kept.is_err() {
+        let kept_senders = senders.end(USES_GRACE).await;
+        if by_itself || committed.is_err() || administered.is_err() || kept.is_err() || !kept_senders {
             bail!("a task that the gate cannot do without has ended by itself");
         }
         Ok(())

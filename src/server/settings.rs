@@ -22,6 +22,8 @@ use crate::domain::secret::Peppers;
 use crate::ingest::ExportLimits;
 use crate::ingest::cors::Cors;
 use crate::ingest::key_cache::KeyCacheSettings;
+use crate::metering::Books;
+use crate::metering::senders::Senders;
 use crate::observe::metrics::Metrics;
 use crate::otlp::scan::ScanLimits;
 use crate::storage::deliver::DeliverSettings;
@@ -54,6 +56,17 @@ pub(super) fn admin_limits(config: &Config) -> LimitSettings {
         burst: count(config.admin.burst),
         unauthenticated_per_minute: count(config.admin.unauthenticated_per_minute),
     }
+}
+
+/// What is remembered of exports, and the metrics of it.
+pub(super) fn books(config: &Config, metrics: &Metrics) -> Arc<Books> {
+    let books = Arc::new(Books { senders: Senders::new(config.senders.entries) });
+    let held = Arc::clone(&books);
+    metrics.gauge("held_senders", "Senders of keys that are held in memory", move || held.senders.len() as u64);
+    let unknown = Arc::clone(&books);
+    let help = "Exports since the start of whose senders nothing is remembered, for want of room";
+    metrics.gauge("unknown_sender_exports", help, move || unknown.senders.passed_over());
+    books
 }
 
 pub(super) fn credential_headers(config: &Config) -> Result<Vec<HeaderName>> {

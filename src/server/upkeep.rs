@@ -1,11 +1,14 @@
 //! The work over the catalog, from start to end.
 
-use tokio::task::JoinSet;
+use std::time::Duration;
+
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::shutdown::essential;
 use crate::upkeep::hygiene::Inspector;
+use crate::upkeep::senders::SenderKeeper;
 use crate::upkeep::sweep::Sweeper;
 use crate::upkeep::webhooks::courier::Courier;
 
@@ -38,5 +41,34 @@ impl Upkeep {
                 "what webhooks are being told at the end of the grace period is told again at the next start"
             );
         }
+    }
+}
+
+/// Writing down who uses which key.
+pub(super) struct SenderKeeping {
+    keeper: SenderKeeper,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl SenderKeeping {
+    /// Begins it; `crashed` is cancelled where it ends by itself.
+    pub(super) fn begin(keeper: SenderKeeper, crashed: &CancellationToken) -> Self {
+        let stop = CancellationToken::new();
+        let (working, told) = (keeper.clone(), stop.clone());
+        let task = tokio::spawn(essential("senders", crashed.clone(), async move { working.run(&told).await }));
+        Self { keeper, stop, task }
+    }
+
+    /// Ends it when nobody uses a key any more, and writes the rest down within `grace`; whether it had gone on until now.
+    pub(super) async fn end(self, grace: Duration) -> bool {
+        self.stop.cancel();
+        let kept = self.task.await;
+        match tokio::time::timeout(grace, self.keeper.flush()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "who used which key is not written down"),
+            Err(_) => tracing::warn!("who used which key is not written down: the catalog takes too long"),
+        }
+        kept.is_ok()
     }
 }

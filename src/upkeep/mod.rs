@@ -2,6 +2,7 @@
 //! and kept answers are forgotten.
 
 pub mod hygiene;
+pub mod senders;
 pub mod sweep;
 pub mod uses;
 pub mod webhooks;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::admin::openapi::schemas;
+use crate::admin::senders::SenderView;
 use crate::domain::hygiene::{RotationPolicy, attention};
 use crate::domain::key::SecretFormat;
 use crate::domain::{Binding, Environment, Key, KeyId, Secret, SecretState, Slug, Timestamp, Token};
@@ -103,6 +104,11 @@ pub struct RotationView {
     pub until: String,
     /// It is refused earlier once it was not used for so long.
     pub drained_after_seconds: Option<u64>,
+    /// When the old one was last used; up to a minute late.
+    #[schema(value_type = Option<schemas::Instant>)]
+    pub old_last_used_at: Option<String>,
+    /// Who was seen with the old one, the last first: in the answer to `GET /keys/{id}`, for callers with `usage.view`.
+    pub old_senders: Option<Vec<SenderView>>,
 }
 
 /// A secret in answers.
@@ -201,6 +207,8 @@ impl RotationView {
             new_version: new.version,
             until: old.retires_at?.to_string(),
             drained_after_seconds: old.drained_after.map(|after| after.as_secs()),
+            old_last_used_at: old.used.as_ref().map(|used| used.last_at.to_string()),
+            old_senders: None,
         })
     }
 }

@@ -19,6 +19,7 @@ mod permissions;
 mod projects;
 mod roles;
 mod secrecy;
+pub(crate) mod senders;
 mod two_admins;
 pub(crate) mod watched;
 
@@ -26,6 +27,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -39,6 +41,7 @@ use gridgate::domain::random::SeededRandom;
 use gridgate::domain::secret::Peppers;
 use gridgate::domain::uses::Uses;
 use gridgate::domain::{Actor, Binding, Key, Pepper, Permissions, Timestamp};
+use gridgate::metering::Books;
 use gridgate::observe::metrics::Metrics;
 use gridgate::observe::webhooks::WebhookMetrics;
 use gridgate::upkeep::hygiene::Inspector;
@@ -125,6 +128,8 @@ impl Server {
             leaks: None,
             limits: Arc::new(Limits::new(limits, &(Arc::clone(&clock) as _))),
             uses: Arc::new(Uses::new(100)),
+            books: Arc::new(Books::default()),
+            in_use_within: Duration::from_mins(10),
             all_keys_changed: Arc::new(move || all_announced.lock().expect("events").push("announced all".to_owned())),
             key_changed: Arc::new(move |id| announced.lock().expect("events").push(format!("announced {id}"))),
         };

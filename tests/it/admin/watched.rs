@@ -7,12 +7,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use async_trait::async_trait;
 use gridgate::catalog::{
     Answers, Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Catalog, CatalogError, Deliveries,
-    EnvironmentEdit, Grid, Happened, Hygiene, ImportFault, ImportedKey, KeyFilter, Keys, Notice, OnceOnly, Page,
-    Paging, Project, ProjectEdit, Projects, Reserved, Review, Roles, Secrets, Subscriber, Webhooks,
+    EnvironmentEdit, Grid, Happened, Hygiene, ImportFault, ImportedKey, KeyFilter, Keys, ListedSender, Notice,
+    OnceOnly, Page, Paging, Project, ProjectEdit, Projects, Reserved, Review, Roles, Secrets, SenderBook, SenderFilter,
+    Subscriber, Webhooks,
 };
 use gridgate::domain::audit::{Action, Actor};
 use gridgate::domain::hygiene::Flag;
 use gridgate::domain::role::RoleEdit;
+use gridgate::domain::sender::{OtherSenders, SeenSender};
 use gridgate::domain::uses::LastUse;
 use gridgate::domain::webhook::{Attempt, Delivery, DeliveryState, Webhook, WebhookChange, WebhookId};
 use gridgate::domain::{Changed, Digest, Environment, Key, KeyChange, KeyId, Role, Slug, Timestamp};
@@ -352,6 +354,25 @@ impl Secrets for Watched {
         limit: u32,
     ) -> Result<Vec<(KeyId, u32)>, CatalogError> {
         self.inner()?.drained_secrets(unknown, now, limit).await
+    }
+}
+
+#[async_trait]
+impl SenderBook for Watched {
+    async fn record_senders(&self, seen: &[SeenSender], others: &[(KeyId, OtherSenders)]) -> Result<(), CatalogError> {
+        self.inner()?.record_senders(seen, others).await
+    }
+
+    async fn senders_of(&self, key: &KeyId) -> Result<(Vec<SeenSender>, OtherSenders), CatalogError> {
+        self.inner()?.senders_of(key).await
+    }
+
+    async fn senders(&self, filter: &SenderFilter, paging: &Paging) -> Result<Page<ListedSender>, CatalogError> {
+        self.inner()?.senders(filter, paging).await
+    }
+
+    async fn forget_senders(&self, before: Timestamp) -> Result<u64, CatalogError> {
+        self.inner()?.forget_senders(before).await
     }
 }
 

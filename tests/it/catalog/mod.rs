@@ -13,6 +13,7 @@ mod opening;
 mod plans;
 mod roles;
 mod secrets;
+mod senders;
 mod webhooks;
 mod whole;
 

@@ -8,6 +8,7 @@ mod import;
 mod lost;
 mod people;
 mod presented;
+mod senders;
 mod webhooks;
 
 use std::sync::Arc;
