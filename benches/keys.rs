@@ -80,6 +80,7 @@ async fn installation(peppers: &Peppers, file: &std::path::Path) -> Result<(KeyC
         statement_timeout: Duration::from_secs(5),
         max_active_keys: 1,
         purge_after: Duration::ZERO,
+        import_timeout: Duration::from_secs(5),
     };
     migrate(&settings).await?;
     let catalog = connect(&settings).await?;

@@ -26,16 +26,19 @@ pub(crate) enum Contender {
         /// Whether it delivers to the lake meanwhile.
         delivering: bool,
     },
+    /// The gate, durable and without the lake, that counts no usage.
+    Uncounted,
 }
 
 impl Contender {
     /// Every one of them, in the order in which they take turns.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Bare(Kind::Discard),
         Self::Bare(Kind::Scan),
         Self::Bare(Kind::Decode),
         Self::Gate { durable: false, delivering: false },
         Self::Gate { durable: true, delivering: false },
+        Self::Uncounted,
         Self::Gate { durable: false, delivering: true },
         Self::Gate { durable: true, delivering: true },
     ];
@@ -47,6 +50,7 @@ impl fmt::Display for Contender {
             Self::Bare(Kind::Discard) => f.write_str("bare, body read"),
             Self::Bare(Kind::Scan) => f.write_str("bare, scan"),
             Self::Bare(Kind::Decode) => f.write_str("decoding server"),
+            Self::Uncounted => f.write_str("gate alone, no usage"),
             Self::Gate { durable, delivering } => write!(
                 f,
                 "{}, {}",
@@ -85,13 +89,20 @@ impl Child {
                 command.args(["--serve", kind.as_str()]);
                 command
             }
-            Contender::Gate { durable, delivering } => {
+            Contender::Gate { .. } | Contender::Uncounted => {
+                let (durable, delivering) = match contender {
+                    Contender::Gate { durable, delivering } => (durable, delivering),
+                    Contender::Bare(_) | Contender::Uncounted => (true, false),
+                };
                 let mut command = pinning.command(Path::new(env!("CARGO_BIN_EXE_gridgate")));
                 command.arg("quickstart").arg("--data").arg(folder.path().join("data"));
                 command.env("GRIDGATE_LOG__DURABILITY", if durable { "durable" } else { "memory" });
                 command.env("GRIDGATE_LISTEN__ADMIN", admin.to_string());
                 // However busy the machine is, the first look-up must not fail the benchmark.
                 command.env("GRIDGATE_KEYS__LOOKUP_TIME", "10s");
+                command.env("GRIDGATE_USAGE__ENABLED", (contender != Contender::Uncounted).to_string());
+                // Often enough that each measurement holds some writes.
+                command.env("GRIDGATE_USAGE__FLUSH_INTERVAL", "500ms");
                 if !delivering {
                     command.env("GRIDGATE_LAKE__INTERVAL", "1h");
                 }

@@ -112,6 +112,8 @@ fn aims() -> Vec<Aim> {
             Aim { gate: memory, other: scan, case: case(false), ratio: 0.6 },
             Aim { gate: memory, other: scan, case: case(true), ratio: 0.6 },
             Aim { gate: durable, other: decode, case: case(true), ratio: 1.5 },
+            Aim { gate: durable, other: Contender::Uncounted, case: case(false), ratio: 0.95 },
+            Aim { gate: durable, other: Contender::Uncounted, case: case(true), ratio: 0.95 },
         ]);
     }
     aims

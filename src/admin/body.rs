@@ -17,7 +17,7 @@ use super::problem::{Code, Problem};
 use super::strict;
 use crate::catalog::Entity;
 use crate::domain::webhook::WebhookId;
-use crate::domain::{KeyId, Slug};
+use crate::domain::{KeyId, Slug, Tenant};
 
 /// A JSON body. It must be an extractor's last place, so that everything else is decided before a byte of it is read.
 pub(super) struct Json<T>(pub(super) T);
@@ -44,7 +44,18 @@ impl<T: DeserializeOwned> FromRequest<AdminState> for Checked<T> {
     }
 }
 
-/// The same, where a request may have no body at all.
+/// A body that is declared as JSON, unread; in an extractor's last place as [`Json`].
+pub(super) struct Text(pub(super) Bytes);
+
+impl FromRequest<AdminState> for Text {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AdminState) -> Result<Self, Problem> {
+        read(request, state, &[JSON]).await.map(Self)
+    }
+}
+
+/// As [`Checked`], where a request may have no body at all.
 pub(super) struct Optional<T>(pub(super) T, pub(super) Check);
 
 impl<T: DeserializeOwned + Default> FromRequest<AdminState> for Optional<T> {
@@ -146,7 +157,16 @@ pub(super) fn is_one_of(headers: &HeaderMap, types: &[&str]) -> bool {
 }
 
 async fn bytes(request: Request, state: &AdminState) -> Result<Bytes, Problem> {
-    Bytes::from_request(request, state).await.map_err(|rejection| unread(&rejection))
+    let body = in_time(state, Bytes::from_request(request, state)).await?;
+    body.map_err(|rejection| unread(&rejection))
+}
+
+/// What `reading` of a body comes to, if it comes in time.
+pub(super) async fn in_time<T>(state: &AdminState, reading: impl Future<Output = T>) -> Result<T, Problem> {
+    tokio::time::timeout(state.body_time, reading).await.map_err(|_| {
+        let seconds = state.body_time.as_secs_f64();
+        Problem::new(Code::BodyTimeout, format!("the body did not arrive within {seconds} s; send it again"))
+    })
 }
 
 fn unread(rejection: &BytesRejection) -> Problem {
@@ -209,6 +229,35 @@ impl FromRequestParts<AdminState> for EnvironmentPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, Problem> {
         segment(parts, state).await.map(Self).ok_or_else(|| Problem::not_found(Entity::Environment))
+    }
+}
+
+/// The plan that a path names.
+pub(super) struct PlanPath(pub(super) Slug);
+
+impl FromRequestParts<AdminState> for PlanPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, Problem> {
+        segment(parts, state).await.map(Self).ok_or_else(|| Problem::not_found(Entity::Plan))
+    }
+}
+
+/// The tenant that a path names by project, grid and environment.
+pub(super) struct TenantPath(pub(super) Tenant);
+
+impl FromRequestParts<AdminState> for TenantPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, Problem> {
+        let path = Path::<(String, String, String)>::from_request_parts(parts, state).await;
+        let Path((project, grid, environment)) = path.map_err(|_| Problem::not_found(Entity::Project))?;
+        let missing = |entity| move |_| Problem::not_found(entity);
+        Ok(Self(Tenant {
+            project: project.parse().map_err(missing(Entity::Project))?,
+            grid: grid.parse().map_err(missing(Entity::Grid))?,
+            environment: environment.parse().map_err(missing(Entity::Environment))?,
+        }))
     }
 }
 

@@ -109,9 +109,14 @@ impl Check {
             .ok()
     }
 
+    /// Whether something was found wrong at `place`.
+    pub(super) fn has(&self, place: &Place) -> bool {
+        self.0.iter().any(|error| error.place == *place)
+    }
+
     /// Notes that a field is missing, unless what is there was found wrong.
     pub(super) fn missing(&mut self, place: Place) {
-        if self.0.iter().all(|error| error.place != place) {
+        if !self.has(&place) {
             self.refuse(place, "it is missing", "it is required");
         }
     }

@@ -30,6 +30,7 @@ mod body;
 mod caller;
 mod check;
 pub mod environments;
+mod faults;
 mod grant;
 pub mod grids;
 pub mod keys;
@@ -40,6 +41,7 @@ pub mod members;
 mod once;
 pub mod openapi;
 pub mod page;
+pub mod plans;
 mod precondition;
 pub mod problem;
 pub mod projects;
@@ -47,6 +49,8 @@ pub mod request;
 pub mod roles;
 pub mod senders;
 mod strict;
+pub mod terms;
+pub mod usage;
 pub mod webhooks;
 
 use std::fmt::Write;
@@ -94,8 +98,10 @@ pub struct AdminState {
     /// Called with each key that was made or changed: after the commit and before the answer, so that what the answer says
     /// already holds at the gate.
     pub key_changed: Arc<dyn Fn(KeyId) + Send + Sync>,
-    /// Called in the same way where a role was changed, by which any key may have been.
+    /// Called in the same way where a role, a project, its limits or a plan was changed, by which any key may have been.
     pub all_keys_changed: Arc<dyn Fn() + Send + Sync>,
+    /// How long the body of a request may take to arrive.
+    pub body_time: Duration,
     /// How much clients may ask.
     pub limits: Arc<Limits>,
     /// Whose reports of leaked tokens are taken; `None`: nobody's.
@@ -131,6 +137,13 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(environments::edit::handler))
         .routes(routes!(projects::list::handler, projects::create::handler))
         .routes(routes!(projects::show::handler, projects::edit::handler))
+        .routes(routes!(projects::suspend::handler))
+        .routes(routes!(projects::resume::handler))
+        .routes(routes!(terms::of_project::handler))
+        .routes(routes!(terms::show_tenant::handler, terms::of_tenant::handler))
+        .routes(routes!(terms::of_key::handler))
+        .routes(routes!(plans::list::handler, plans::create::handler))
+        .routes(routes!(plans::show::handler, plans::edit::handler, plans::delete::handler))
         .routes(routes!(grids::list::handler, grids::create::handler))
         .routes(routes!(keys::list::handler, keys::create::handler))
         .routes(routes!(keys::quarter::handler))
@@ -164,6 +177,7 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(audit::list::handler))
         .routes(routes!(audit::head::handler))
         .routes(routes!(audit::verify::handler))
+        .routes(routes!(usage::list::handler))
 }
 
 async fn path_unknown(_: Anyone) -> Problem {

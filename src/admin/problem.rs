@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::senders::SenderView;
 use crate::catalog::{CatalogError, Entity};
 use crate::domain::key::ChangeRefused;
+use crate::domain::project::ProjectRefused;
 use crate::domain::random::RandomError;
 
 /// Declares [`Code`] with its whole answer in one row: label, HTTP status, title.
@@ -105,6 +106,14 @@ codes! {
     RoleBuiltIn = "role_built_in", CONFLICT, "Role is built in";
     /// Keys have the role.
     RoleInUse = "role_in_use", CONFLICT, "Role is in use";
+    /// No such plan.
+    PlanNotFound = "plan_not_found", NOT_FOUND, "Plan not found";
+    /// The plan's slug is taken.
+    PlanExists = "plan_exists", CONFLICT, "Plan exists already";
+    /// Projects have the plan.
+    PlanInUse = "plan_in_use", CONFLICT, "Plan is in use";
+    /// The project's plan has ended.
+    PlanEnded = "plan_ended", CONFLICT, "Plan has ended";
     /// Nobody would be left who may do everything.
     LastOwner = "last_owner", CONFLICT, "Last owner";
     /// The thing is at another version than the one that the change was meant for.
@@ -141,12 +150,16 @@ codes! {
     BodyIncomplete = "body_incomplete", BAD_REQUEST, "Incomplete body";
     /// The body has more bytes than any request needs.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "Body too large";
+    /// The body took too long.
+    BodyTimeout = "body_timeout", REQUEST_TIMEOUT, "Body too slow";
     /// The body is declared as something else than JSON.
     ContentTypeUnsupported = "content_type_unsupported", UNSUPPORTED_MEDIA_TYPE, "Unsupported content type";
     /// Fields or parameters are out of range, unknown, repeated or missing; `errors` names each.
     Invalid = "invalid", UNPROCESSABLE_ENTITY, "Invalid request";
     /// The catalog's database does not answer.
     CatalogUnavailable = "catalog_unavailable", SERVICE_UNAVAILABLE, "Catalog unavailable";
+    /// An import took longer than others can wait for it.
+    ImportTimeout = "import_timeout", SERVICE_UNAVAILABLE, "Import took too long";
     /// A fault of Gridgate's own.
     Internal = "internal", INTERNAL_SERVER_ERROR, "Internal error";
 }
@@ -156,7 +169,7 @@ impl Code {
     #[must_use]
     pub const fn retry_after(self) -> Option<u32> {
         match self {
-            Self::CatalogUnavailable => Some(5),
+            Self::CatalogUnavailable | Self::ImportTimeout => Some(5),
             Self::RateLimited => Some(1),
             _ => None,
         }
@@ -351,13 +364,19 @@ impl From<CatalogError> for Problem {
             CatalogError::Exists(Entity::Role) => Self::new(Code::RoleExists, detail),
             CatalogError::TooManyWebhooks => Self::new(Code::WebhookLimitReached, detail),
             CatalogError::VersionConflict { current } => Self::version_conflict(current),
+            CatalogError::Exists(Entity::Plan) => Self::new(Code::PlanExists, detail),
+            CatalogError::PlanInUse => Self::new(Code::PlanInUse, detail),
+            CatalogError::ProjectRefused(refused) => match refused {
+                ProjectRefused::NoPlan => Self::new(Code::Invalid, detail),
+                ProjectRefused::PlanEnded { .. } => Self::new(Code::PlanEnded, detail),
+            },
             CatalogError::RoleInUse => Self::new(Code::RoleInUse, detail),
             CatalogError::KeyLimit { .. } => Self::new(Code::KeyLimitReached, detail),
             CatalogError::NotRevoked => Self::new(Code::KeyNotRevoked, detail),
             CatalogError::RetentionNotOver { .. } => Self::new(Code::RetentionNotOver, detail),
             CatalogError::LastOwner => Self::new(Code::LastOwner, detail),
             CatalogError::Refused(_) => Self::new(Code::GrantRefused, detail),
-            CatalogError::ActorGone => Self::new(Code::PermissionDenied, detail),
+            CatalogError::ActorGone | CatalogError::PermissionGone { .. } => Self::new(Code::PermissionDenied, detail),
             CatalogError::ChangeRefused(refused) => match refused {
                 ChangeRefused::Revoked => Self::new(Code::KeyRevoked, detail),
                 ChangeRefused::Expired => Self::new(Code::KeyExpired, detail),
@@ -365,6 +384,7 @@ impl From<CatalogError> for Problem {
                 ChangeRefused::RotationInProgress => Self::new(Code::RotationInProgress, detail),
                 ChangeRefused::Overlap => Self::new(Code::Invalid, detail),
             },
+            CatalogError::ImportTimeout(_) => Self::new(Code::ImportTimeout, detail),
             CatalogError::Cursor => Self::invalid(vec![FieldError {
                 place: Place::Parameter("cursor".to_owned()),
                 detail,
@@ -401,6 +421,7 @@ impl Problem {
             Entity::Webhook => Self::new(Code::WebhookNotFound, "there is no such webhook that this key may see"),
             Entity::Key => Self::new(Code::KeyNotFound, "there is no such key that this key may see"),
             Entity::Role => Self::new(Code::RoleNotFound, "there is no such role that this key may see"),
+            Entity::Plan => Self::new(Code::PlanNotFound, "there is no such plan"),
             Entity::Token => Self::internal("a token was looked up by name"),
         }
     }
@@ -413,40 +434,4 @@ impl From<RandomError> for Problem {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::HashSet;
-
-    #[test]
-    fn codes_are_distinct_and_answer_with_an_error() {
-        let labels: HashSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
-        assert_eq!(labels.len(), Code::ALL.len());
-        for code in Code::ALL {
-            assert!(code.status().is_client_error() || code.status().is_server_error(), "{code:?}");
-            assert_eq!(code.challenge().is_some(), code.status() == StatusCode::UNAUTHORIZED, "{code:?}");
-            let later = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS].contains(&code.status());
-            assert_eq!(code.retry_after().is_some(), later, "{code:?}");
-        }
-    }
-
-    #[test]
-    fn every_code_is_in_the_documentation() {
-        let document = include_str!("../../docs/api.md");
-        for code in Code::ALL {
-            let row = format!("| `{}` | {} |", code.as_str(), code.status().as_u16());
-            assert!(document.contains(&row), "docs/api.md lacks {row}");
-        }
-    }
-
-    #[test]
-    fn the_database_is_not_quoted() {
-        for error in
-            [CatalogError::Unavailable("db.internal:5432".to_owned()), CatalogError::Damaged("row 7".to_owned())]
-        {
-            let problem = Problem::from(error);
-            let shown = serde_json::to_string(&problem.view("r")).expect("a view is JSON");
-            assert!(!shown.contains("5432") && !shown.contains("row 7"), "{shown}");
-            assert!(problem.cause.is_some());
-        }
-    }
-}
+mod tests;

@@ -31,6 +31,26 @@ impl Dialect {
         }
     }
 
+    /// The statement that takes away `$2` deliveries from before `$1`. Those that somebody else has in hand, who may be deleting their
+    /// webhook, are left for the next time: it has no order in common with them.
+    pub(super) const fn forget_deliveries(self) -> &'static str {
+        match self {
+            Self::Sqlite => {
+                "DELETE FROM webhook_deliveries
+                 WHERE (webhook, event) IN (
+                     SELECT webhook, event FROM webhook_deliveries WHERE created_at < $1 ORDER BY created_at LIMIT $2
+                 )"
+            }
+            Self::Postgres => {
+                "DELETE FROM webhook_deliveries
+                 WHERE (webhook, event) IN (
+                     SELECT webhook, event FROM webhook_deliveries WHERE created_at < $1 ORDER BY created_at LIMIT $2
+                     FOR UPDATE SKIP LOCKED
+                 )"
+            }
+        }
+    }
+
     /// What every new connection that serves requests is set to.
     pub(super) fn serving_session(self, statement_timeout: Duration) -> String {
         let millis = millis(statement_timeout);
@@ -68,10 +88,10 @@ impl Dialect {
             Self::Sqlite => SQLITE,
             Self::Postgres => POSTGRES,
         };
-        let migration = |(version, title, sql): &(i64, &'static str, &'static str)| {
-            Migration::new(*version, (*title).into(), MigrationType::Simple, sql.into_sql_str(), false)
+        let migration = |((title, sql), version): (&(&'static str, &'static str), i64)| {
+            Migration::new(version, (*title).into(), MigrationType::Simple, sql.into_sql_str(), false)
         };
-        files.iter().map(migration).collect()
+        files.iter().zip(1..).map(migration).collect()
     }
 }
 
@@ -85,22 +105,28 @@ fn sqlite_session(busy_millis: i32) -> String {
     format!("PRAGMA busy_timeout = {busy_millis}; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
 }
 
-type Files = &'static [(i64, &'static str, &'static str)];
+type Files = &'static [(&'static str, &'static str)];
 
-/// Number, title and text, in order.
+/// Title and text, in order; the first has the number 1.
 const SQLITE: Files = &[
-    (1, "first", include_str!("migrations/sqlite/0001_first.sql")),
-    (2, "lifecycle", include_str!("migrations/sqlite/0002_lifecycle.sql")),
-    (3, "webhooks", include_str!("migrations/sqlite/0003_webhooks.sql")),
-    (4, "idempotent_answers", include_str!("migrations/sqlite/0004_idempotent_answers.sql")),
-    (8, "senders", include_str!("migrations/sqlite/0008_senders.sql")),
+    ("first", include_str!("migrations/sqlite/0001_first.sql")),
+    ("lifecycle", include_str!("migrations/sqlite/0002_lifecycle.sql")),
+    ("webhooks", include_str!("migrations/sqlite/0003_webhooks.sql")),
+    ("idempotent_answers", include_str!("migrations/sqlite/0004_idempotent_answers.sql")),
+    ("attention", include_str!("migrations/sqlite/0005_attention.sql")),
+    ("terms", include_str!("migrations/sqlite/0006_terms.sql")),
+    ("usage", include_str!("migrations/sqlite/0007_usage.sql")),
+    ("senders", include_str!("migrations/sqlite/0008_senders.sql")),
 ];
 const POSTGRES: Files = &[
-    (1, "first", include_str!("migrations/postgres/0001_first.sql")),
-    (2, "lifecycle", include_str!("migrations/postgres/0002_lifecycle.sql")),
-    (3, "webhooks", include_str!("migrations/postgres/0003_webhooks.sql")),
-    (4, "idempotent_answers", include_str!("migrations/postgres/0004_idempotent_answers.sql")),
-    (8, "senders", include_str!("migrations/postgres/0008_senders.sql")),
+    ("first", include_str!("migrations/postgres/0001_first.sql")),
+    ("lifecycle", include_str!("migrations/postgres/0002_lifecycle.sql")),
+    ("webhooks", include_str!("migrations/postgres/0003_webhooks.sql")),
+    ("idempotent_answers", include_str!("migrations/postgres/0004_idempotent_answers.sql")),
+    ("attention", include_str!("migrations/postgres/0005_attention.sql")),
+    ("terms", include_str!("migrations/postgres/0006_terms.sql")),
+    ("usage", include_str!("migrations/postgres/0007_usage.sql")),
+    ("senders", include_str!("migrations/postgres/0008_senders.sql")),
 ];
 
 #[cfg(test)]
@@ -123,9 +149,10 @@ mod tests {
                 .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
                 .collect();
             names.sort();
-            let listed: Vec<_> = files.iter().map(|(number, title, _)| format!("{number:04}_{title}.sql")).collect();
+            let listed: Vec<_> =
+                files.iter().zip(1..).map(|((title, _), number)| format!("{number:04}_{title}.sql")).collect();
             assert_eq!(names, listed);
-            for (name, (_, _, sql)) in names.iter().zip(files) {
+            for (name, (_, sql)) in names.iter().zip(files) {
                 assert_eq!(&std::fs::read_to_string(format!("{path}/{name}")).expect("the file"), sql);
             }
         }

@@ -34,6 +34,7 @@ fn violated(error: &dyn DatabaseError) -> Option<Entity> {
         "projects" => Some(Entity::Project),
         "grids" => Some(Entity::Grid),
         "keys" | "secrets" => Some(Entity::Key),
+        "plans" => Some(Entity::Plan),
         "roles" => Some(Entity::Role),
         _ => None,
     }

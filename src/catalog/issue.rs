@@ -6,8 +6,8 @@ use crate::domain::key::{DigestAlgorithm, Grant, NewSecret, SecretFormat};
 use crate::domain::random::RandomError;
 use crate::domain::secret::Peppers;
 use crate::domain::{
-    AllowedAddresses, Binding, EnvironmentCode, Key, KeyId, Permissions, Random, Secret, Slug, Tags, Timestamp, Token,
-    role,
+    AllowedAddresses, Binding, EnvironmentCode, Key, KeyId, Limits, Permissions, Random, Secret, Slug, Tags, Timestamp,
+    Token, role,
 };
 
 /// What a new key is to be. Rights are the caller's business: nothing here is checked against who asks.
@@ -27,6 +27,8 @@ pub struct NewKey {
     pub owner: Option<String>,
     /// Where it may be used from.
     pub allowed: AllowedAddresses,
+    /// The limits of its own.
+    pub limits: Limits,
     /// Whether it is a person's.
     pub member: bool,
     /// Whether it is refused until it is enabled.
@@ -49,6 +51,7 @@ impl NewKey {
             tags: Tags::default(),
             owner: None,
             allowed: AllowedAddresses::default(),
+            limits: Limits::default(),
             member: false,
             disabled: false,
             expires_at: None,
@@ -121,6 +124,7 @@ pub async fn issue_key(
         role: new.grant.role,
         permissions: new.grant.permissions,
         allowed: new.allowed,
+        limits: new.limits,
         member: new.member,
         created_by: by.key,
         expires_at: new.expires_at,

@@ -15,30 +15,40 @@ mod error;
 mod guard;
 pub mod keys;
 mod open;
+mod plans;
 mod projects;
 mod roles;
 mod rows;
 mod secrets;
 mod senders;
 mod store;
+mod usage;
 mod webhooks;
 
 pub use answers::{Answers, OnceOnly, Reserved};
 pub use audit::{Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Broken, EntryHash};
 pub use keys::{Hygiene, ImportFault, ImportedKey, KeyFilter, Keys, Notice, Review};
 pub use open::{CatalogSettings, OpenError, connect, migrate};
-pub use projects::{EnvironmentEdit, Grid, Project, ProjectEdit, Projects};
+pub use plans::{Plans, TenantLimits};
+pub use projects::{EnvironmentEdit, Grid, Projects};
 pub use roles::Roles;
-pub use secrets::Secrets;
+pub use secrets::{KEY_OF_DIGEST, Secrets};
 pub use senders::{ListedSender, SenderBook, SenderFilter};
+pub use usage::{
+    Dimension, ToldUsage, UntoldUsage, UsageBook, UsageFilter, UsageFlush, UsageRow, statement as usage_statement,
+};
 pub use webhooks::{Deliveries, Happened, MAX_WEBHOOKS, Subscriber, Webhooks};
 
 pub mod issue;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
+pub use crate::domain::Project;
 use crate::domain::authority::AuthorityError;
 use crate::domain::key::ChangeRefused;
+use crate::domain::project::ProjectRefused;
 use crate::domain::{KeyId, Timestamp};
 
 /// One page of a list.
@@ -78,6 +88,12 @@ pub enum CatalogError {
     /// Keys have the role.
     #[error("keys have the role; give them another one, or revoke them, first")]
     RoleInUse,
+    /// Projects have the plan.
+    #[error("projects have the plan; give them another one, or none, first")]
+    PlanInUse,
+    /// The change of a project is refused as it is now.
+    #[error(transparent)]
+    ProjectRefused(#[from] ProjectRefused),
     /// The change would leave no owner.
     #[error("it is the last owner that neither expires nor is disabled; make another one first")]
     LastOwner,
@@ -87,15 +103,23 @@ pub enum CatalogError {
     /// The actor's key was revoked or disabled, or expired, before the change was made.
     #[error("the admin key that asks for it is no longer active")]
     ActorGone,
+    /// The actor's key lost what its request needs before the change was made.
+    #[error("this needs the permission {permission}, which {key} lacks")]
+    PermissionGone {
+        /// The key that lacks it.
+        key: KeyId,
+        /// What it lacks, by name.
+        permission: String,
+    },
     /// The change is refused from the key's present status.
     #[error(transparent)]
     ChangeRefused(#[from] ChangeRefused),
     /// The tenant has as many active keys as it may have.
-    #[error("{} active keys are the most here, and there are: {}; disable or revoke one first", most, list(active))]
+    #[error("{most} active keys are the most here{}; disable or revoke one first", list(active))]
     KeyLimit {
         /// How many it may have.
         most: u32,
-        /// Those there are, the oldest first; not all where there are many.
+        /// Those there are, the oldest first; not all where there are many, and none where they come with the same import.
         active: Vec<KeyId>,
     },
     /// Only revoked keys are erased.
@@ -110,6 +134,9 @@ pub enum CatalogError {
     /// The project, or the installation, has as many webhooks as it can have.
     #[error("there are {MAX_WEBHOOKS} webhooks already, and no more are allowed")]
     TooManyWebhooks,
+    /// The import took longer than it may keep other changes waiting. Nothing was imported.
+    #[error("nothing was imported, because it took longer than {} s; ask again later, or for fewer keys", .0.as_secs_f64())]
+    ImportTimeout(Duration),
     /// The position in a list is none that this catalog gave out.
     #[error("the cursor is none that a list gave out")]
     Cursor,
@@ -123,7 +150,8 @@ pub enum CatalogError {
 }
 
 fn list(ids: &[KeyId]) -> String {
-    ids.iter().map(KeyId::to_string).collect::<Vec<_>>().join(", ")
+    let ids: Vec<_> = ids.iter().map(KeyId::to_string).collect();
+    if ids.is_empty() { String::new() } else { format!(", and there are: {}", ids.join(", ")) }
 }
 
 /// What an error of the catalog speaks of.
@@ -139,6 +167,8 @@ pub enum Entity {
     Key,
     /// A role, by its slug.
     Role,
+    /// A plan, by its slug.
+    Plan,
     /// A webhook, by id.
     Webhook,
     /// A token that came from elsewhere.
@@ -153,6 +183,7 @@ impl std::fmt::Display for Entity {
             Self::Environment => "the environment",
             Self::Key => "a key with this name",
             Self::Role => "the role",
+            Self::Plan => "the plan",
             Self::Webhook => "the webhook",
             Self::Token => "a key with this token",
         })
@@ -169,6 +200,7 @@ impl std::fmt::Display for Entity {
 #[async_trait]
 pub trait Catalog:
     Projects
+    + Plans
     + Keys
     + Answers
     + Hygiene
@@ -178,6 +210,7 @@ pub trait Catalog:
     + Audit
     + Webhooks
     + Deliveries
+    + UsageBook
     + Send
     + Sync
     + 'static

@@ -33,6 +33,8 @@ pub struct CatalogSettings {
     pub max_active_keys: u32,
     /// How long a revoked key is kept before it can be erased.
     pub purge_after: Duration,
+    /// How long an import may keep every other change waiting; one that takes longer is given up.
+    pub import_timeout: Duration,
 }
 
 /// Why a catalog is not opened or migrated. No message holds a password.
@@ -99,8 +101,14 @@ pub async fn connect(settings: &CatalogSettings) -> Result<Arc<dyn Catalog>, Ope
         })
         .connect_lazy_with(place.options);
     let limit = patience.saturating_add(Duration::from_secs(1));
-    let (max_active_keys, purge_after) = (settings.max_active_keys, settings.purge_after);
-    Ok(Arc::new(Store { pool, dialect: place.dialect, limit, max_active_keys, purge_after }))
+    Ok(Arc::new(Store {
+        pool,
+        dialect: place.dialect,
+        limit,
+        max_active_keys: settings.max_active_keys,
+        purge_after: settings.purge_after,
+        import_limit: settings.import_timeout,
+    }))
 }
 
 /// Brings the catalog's schema to this version's; a new SQLite file is created in its existing folder, readable and
@@ -138,6 +146,7 @@ impl fmt::Debug for CatalogSettings {
             .field("statement_timeout", &self.statement_timeout)
             .field("max_active_keys", &self.max_active_keys)
             .field("purge_after", &self.purge_after)
+            .field("import_timeout", &self.import_timeout)
             .finish()
     }
 }

@@ -4,41 +4,12 @@ use async_trait::async_trait;
 use serde_json::json;
 use sqlx::{AnyConnection, query};
 
-use super::audit::{Fields, changed, fields};
+use super::audit::{Fields, changed, fields, of_limits};
 use super::store::{Store, collect, found, wrote_one};
 use super::{CatalogError, Entity, Page, Paging, cursor, rows};
 use crate::domain::audit::{Action, Target, TargetKind};
-use crate::domain::{Actor, Environment, Slug, Tenant, Timestamp};
-
-/// A project: a team or product.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Project {
-    /// Unique and immutable.
-    pub slug: Slug,
-    /// Free text for people.
-    pub name: String,
-    /// How many keys of each of its environments may be active at once; `None`: as many as the configuration says.
-    pub max_active_keys: Option<u32>,
-    /// When it was created.
-    pub created_at: Timestamp,
-}
-
-impl Project {
-    /// A project without a limit of its own, made at `now`.
-    #[must_use]
-    pub fn new(slug: Slug, name: impl Into<String>, now: Timestamp) -> Self {
-        Self { slug, name: name.into(), max_active_keys: None, created_at: now }
-    }
-}
-
-/// New values of what may change of a project; `None` leaves a field as it is.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct ProjectEdit {
-    /// The name.
-    pub name: Option<String>,
-    /// How many keys may be active; the inner `None` leaves that to the configuration.
-    pub max_active_keys: Option<Option<u32>>,
-}
+use crate::domain::project::ProjectChange;
+use crate::domain::{Actor, Changed, Environment, Project, Slug, Tenant, Timestamp};
 
 /// New values of what may change of an environment; `None` leaves a field as it is.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -79,16 +50,19 @@ pub trait Projects {
         by: &Actor,
     ) -> Result<Option<Environment>, CatalogError>;
 
-    /// Adds a project. [`CatalogError::Exists`] where the slug is taken.
+    /// Adds a project. [`CatalogError::Exists`] where the slug is taken, [`CatalogError::Missing`] without its plan.
     async fn create_project(&self, project: &Project, by: &Actor) -> Result<(), CatalogError>;
 
-    /// Edits a project and returns it as it is then. `None` without such a project.
+    /// Makes a change of a project at the actor's instant, and returns the project as it is then, with what the change did. `expected`
+    /// is the version that it is meant for; `None`: any. `None` without such a project; [`CatalogError::VersionConflict`] at another
+    /// version, [`CatalogError::ProjectRefused`] where it is not possible, [`CatalogError::Missing`] without its new plan.
     async fn change_project(
         &self,
         slug: &Slug,
-        edit: &ProjectEdit,
+        change: &ProjectChange,
+        expected: Option<u64>,
         by: &Actor,
-    ) -> Result<Option<Project>, CatalogError>;
+    ) -> Result<Option<(Project, Changed)>, CatalogError>;
 
     /// One project.
     async fn project(&self, slug: &Slug) -> Result<Option<Project>, CatalogError>;
@@ -105,6 +79,28 @@ pub trait Projects {
     /// A project's grids by slug. [`CatalogError::Cursor`] for a bad position.
     async fn grids(&self, project: &Slug, paging: &Paging) -> Result<Page<Grid>, CatalogError>;
 }
+
+/// The projects of `$which`.
+macro_rules! select_projects {
+    ($which:literal) => {
+        concat!(
+            "SELECT
+                 slug,
+                 name,
+                 plan,
+                 plan_ends_at,
+                 limits,
+                 max_active_keys,
+                 suspended_at,
+                 suspended_because,
+                 version,
+                 created_at
+             FROM projects ",
+            $which
+        )
+    };
+}
+pub(super) use select_projects;
 
 #[async_trait]
 impl Projects for Store {
@@ -165,14 +161,18 @@ impl Projects for Store {
     }
 
     async fn create_project(&self, project: &Project, by: &Actor) -> Result<(), CatalogError> {
-        let insert = query("INSERT INTO projects (slug, name, max_active_keys, created_at) VALUES ($1, $2, $3, $4)")
+        let insert = query("INSERT INTO projects (slug, name, version, created_at) VALUES ($1, $2, $3, $4)")
             .bind(project.slug.as_str())
             .bind(&project.name)
-            .bind(project.max_active_keys.map(i64::from))
+            .bind(project.version.cast_signed())
             .bind(project.created_at.micros());
         self.bounded(async {
             let mut writing = self.write(by).await?;
             wrote_one(insert.execute(writing.connection()).await?.rows_affected())?;
+            if let Some(plan) = &project.plan {
+                require_plan(writing.connection(), plan).await?;
+            }
+            update_project(writing.connection(), project, project).await?;
             let (target, after) = (project_target(&project.slug), of_project(project));
             writing.append(Action::ProjectCreated, &target, None, Some(after)).await?;
             writing.commit().await
@@ -183,48 +183,43 @@ impl Projects for Store {
     async fn change_project(
         &self,
         slug: &Slug,
-        edit: &ProjectEdit,
+        change: &ProjectChange,
+        expected: Option<u64>,
         by: &Actor,
-    ) -> Result<Option<Project>, CatalogError> {
+    ) -> Result<Option<(Project, Changed)>, CatalogError> {
         self.bounded(async {
             let mut writing = self.write(by).await?;
-            let select = query("SELECT slug, name, max_active_keys, created_at FROM projects WHERE slug = $1");
-            let found = select.bind(slug.as_str()).fetch_optional(writing.connection()).await?;
+            let select = query(select_projects!("WHERE slug = $1")).bind(slug.as_str());
+            let found = select.fetch_optional(writing.connection()).await?;
             let Some(before) = found.as_ref().map(rows::project).transpose()? else { return Ok(None) };
-            let project = Project {
-                name: edit.name.clone().unwrap_or_else(|| before.name.clone()),
-                max_active_keys: edit.max_active_keys.unwrap_or(before.max_active_keys),
-                ..before.clone()
-            };
-            if project == before {
-                return Ok(Some(project));
+            if expected.is_some_and(|expected| expected != before.version) {
+                return Err(CatalogError::VersionConflict { current: before.version });
             }
-            let update =
-                query("UPDATE projects SET name = $2, max_active_keys = $3, version = version + 1 WHERE slug = $1")
-                    .bind(slug.as_str())
-                    .bind(&project.name)
-                    .bind(project.max_active_keys.map(i64::from));
-            wrote_one(update.execute(writing.connection()).await?.rows_affected())?;
+            let mut project = before.clone();
+            if project.apply(change, by.at)? == Changed::Already {
+                return Ok(Some((project, Changed::Already)));
+            }
+            if let Some(plan) = project.plan.as_ref().filter(|_| project.plan != before.plan) {
+                require_plan(writing.connection(), plan).await?;
+            }
+            update_project(writing.connection(), &before, &project).await?;
             let (old, new) = changed(of_project(&before), of_project(&project));
-            writing.append(Action::ProjectEdited, &project_target(slug), Some(old), Some(new)).await?;
+            writing.append(change.action(), &project_target(slug), Some(old), Some(new)).await?;
             writing.commit().await?;
-            Ok(Some(project))
+            Ok(Some((project, Changed::Yes)))
         })
         .await
     }
 
     async fn project(&self, slug: &Slug) -> Result<Option<Project>, CatalogError> {
-        let select =
-            query("SELECT slug, name, max_active_keys, created_at FROM projects WHERE slug = $1").bind(slug.as_str());
+        let select = query(select_projects!("WHERE slug = $1")).bind(slug.as_str());
         self.bounded(async { select.fetch_optional(&self.pool).await?.as_ref().map(rows::project).transpose() }).await
     }
 
     async fn projects(&self, paging: &Paging) -> Result<Page<Project>, CatalogError> {
-        let select = query(
-            "SELECT slug, name, max_active_keys, created_at FROM projects WHERE slug > $1 ORDER BY slug LIMIT $2",
-        )
-        .bind(cursor::after_slug(paging)?)
-        .bind(cursor::rows_to_read(paging));
+        let select = query(select_projects!("WHERE slug > $1 ORDER BY slug LIMIT $2"))
+            .bind(cursor::after_slug(paging)?)
+            .bind(cursor::rows_to_read(paging));
         self.bounded(async {
             let projects = collect(&select.fetch_all(&self.pool).await?, rows::project)?;
             Ok(cursor::page(projects, paging, |project| project.slug.to_string()))
@@ -294,7 +289,53 @@ fn project_target(slug: &Slug) -> Target {
 }
 
 fn of_project(project: &Project) -> Fields {
-    fields(json!({ "name": project.name, "max_active_keys": project.max_active_keys }))
+    let suspended = project.suspended.as_ref();
+    fields(json!({
+        "name": project.name,
+        "plan": project.plan.as_ref().map(Slug::as_str),
+        "plan_ends_at": project.plan_ends_at.map(|at| at.to_string()),
+        "limits": of_limits(&project.limits),
+        "max_active_keys": project.max_active_keys,
+        "suspended_at": suspended.map(|suspension| suspension.at.to_string()),
+        "suspended_because": suspended.map(|suspension| &suspension.reason),
+    }))
+}
+
+/// Writes `project` over `before`, which is what the database holds.
+async fn update_project(
+    connection: &mut AnyConnection,
+    before: &Project,
+    project: &Project,
+) -> Result<(), CatalogError> {
+    let suspended = project.suspended.as_ref();
+    let update = query(
+        "UPDATE projects
+         SET name = $3,
+             plan = $4,
+             plan_ends_at = $5,
+             limits = $6,
+             max_active_keys = $7,
+             suspended_at = $8,
+             suspended_because = $9,
+             version = $10
+         WHERE slug = $1 AND version = $2",
+    )
+    .bind(project.slug.as_str())
+    .bind(before.version.cast_signed())
+    .bind(&project.name)
+    .bind(project.plan.as_ref().map(Slug::as_str))
+    .bind(project.plan_ends_at.map(Timestamp::micros))
+    .bind(project.limits.to_string())
+    .bind(project.max_active_keys.map(i64::from))
+    .bind(suspended.map(|suspension| suspension.at.micros()))
+    .bind(suspended.map(|suspension| suspension.reason.as_str()))
+    .bind(project.version.cast_signed());
+    wrote_one(update.execute(connection).await?.rows_affected())
+}
+
+async fn require_plan(connection: &mut AnyConnection, plan: &Slug) -> Result<(), CatalogError> {
+    let select = query("SELECT slug FROM plans WHERE slug = $1").bind(plan.as_str());
+    found(select.fetch_optional(connection).await?, Entity::Plan)
 }
 
 pub(super) async fn require_project(connection: &mut AnyConnection, project: &Slug) -> Result<(), CatalogError> {

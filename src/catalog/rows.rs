@@ -8,10 +8,13 @@ use sqlx::any::AnyRow;
 use sqlx::{Any, Decode, Row as _, Type};
 
 use super::keys::{HMAC_SHA_256, SHA_256};
-use super::{CatalogError, Grid, Project};
+use super::{CatalogError, Grid};
 use crate::domain::key::{DigestAlgorithm, SecretFormat, SecretUse};
+use crate::domain::project::Suspension;
 use crate::domain::role::{self, Custom};
-use crate::domain::{Binding, Digest, Environment, Key, Permissions, Role, Secret, Slug, Tenant, Timestamp, TokenKind};
+use crate::domain::{
+    Binding, Digest, Environment, Key, Permissions, Project, Role, Secret, Slug, Tenant, Timestamp, TokenKind,
+};
 
 pub(super) fn environment(row: &AnyRow) -> Result<Environment, CatalogError> {
     let row = Reader::new(row, "environments", &["slug"]);
@@ -29,7 +32,15 @@ pub(super) fn project(row: &AnyRow) -> Result<Project, CatalogError> {
     Ok(Project {
         slug: row.parsed("slug")?,
         name: row.get("name")?,
+        plan: row.optional("plan")?,
+        plan_ends_at: row.optional_time("plan_ends_at")?,
+        limits: row.parsed("limits")?,
         max_active_keys: row.optional_number("max_active_keys")?,
+        suspended: match row.optional_time("suspended_at")? {
+            Some(at) => Some(Suspension { at, reason: row.get("suspended_because")? }),
+            None => None,
+        },
+        version: row.count("version")?,
         created_at: row.time("created_at")?,
     })
 }
@@ -124,6 +135,7 @@ fn key(row: &AnyRow) -> Result<Key, CatalogError> {
         role,
         permissions,
         allowed: row.parsed("allowed")?,
+        limits: row.parsed("limits")?,
         member: row.get::<i64>("member")? != 0,
         version: row.count("version")?,
         created_at: row.time("created_at")?,

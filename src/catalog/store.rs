@@ -23,6 +23,8 @@ pub(super) struct Store {
     pub(super) max_active_keys: u32,
     /// How long a revoked key is kept before it can be erased.
     pub(super) purge_after: Duration,
+    /// How long an import may keep every other change waiting.
+    pub(super) import_limit: Duration,
 }
 
 #[async_trait]
@@ -68,5 +70,40 @@ pub(super) fn collect<T>(rows: &[AnyRow], one: fn(&AnyRow) -> Result<T, CatalogE
 
 /// A statement that was accepted has written its one row, or it is wrong.
 pub(super) fn wrote_one(rows: u64) -> Result<(), CatalogError> {
-    if rows == 1 { Ok(()) } else { Err(CatalogError::Unavailable(format!("a statement wrote {rows} rows"))) }
+    wrote(1, rows)
+}
+
+/// A statement that was accepted has written all of its rows, or it is wrong.
+pub(super) fn wrote(all: usize, rows: u64) -> Result<(), CatalogError> {
+    if rows == all as u64 { Ok(()) } else { Err(CatalogError::Unavailable(format!("a statement wrote {rows} rows"))) }
+}
+
+/// How many parameters a statement over many rows has at the most. SQLite allows 32766 and PostgreSQL 65535; but SQLite looks for each
+/// one among all of them, so that more of them make it slower.
+const PARAMETERS: usize = 480;
+
+/// How many rows of so many columns one statement writes or looks for.
+pub(super) const fn rows_at_once(columns: usize) -> usize {
+    PARAMETERS / columns
+}
+
+/// Places for the values of rows, behind those that the statement has already: `($2, $3), ($4, $5)`.
+pub(super) fn places(already: usize, rows: usize, columns: usize) -> String {
+    let row = |row: usize| {
+        let first = already + row * columns + 1;
+        let places: Vec<_> = (first..first + columns).map(|place| format!("${place}")).collect();
+        format!("({})", places.join(", "))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_counted_through() {
+        assert_eq!(places(0, 1, 1), "($1)");
+        assert_eq!(places(1, 2, 3), "($2, $3, $4), ($5, $6, $7)");
+    }
 }

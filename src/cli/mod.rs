@@ -14,11 +14,13 @@ mod expiry;
 mod grids;
 mod issued;
 mod keys;
+mod limits;
 mod me;
 mod members;
 mod migrate;
 mod output;
 mod patch;
+mod plans;
 mod projects;
 mod quarantine;
 mod quickstart;
@@ -26,6 +28,7 @@ mod roles;
 mod senders;
 mod serve;
 mod terminal;
+mod usage;
 mod webhooks;
 
 use clap::{Parser, Subcommand};
@@ -56,8 +59,12 @@ pub enum Command {
     Bootstrap(bootstrap::Bootstrap),
     /// Bring the catalog's schema to this version's.
     Migrate(serve::Installation),
-    /// Create, list and change projects.
+    /// Create, list, change, suspend and resume projects.
     Projects(projects::Projects),
+    /// List, create, change and delete plans: named sets of limits that projects have.
+    Plans(plans::Plans),
+    /// Show and change what projects, tenants and keys are limited to.
+    Limits(limits::Limits),
     /// Create and list grids, the applications of a project.
     Grids(grids::Grids),
     /// List, create and change environments.
@@ -74,6 +81,8 @@ pub enum Command {
     Members(members::Members),
     /// Show the admin key that the command line uses.
     Me(me::Me),
+    /// Show how much came in and what became of it.
+    Usage(usage::Usage),
     /// List and verify the audit log: who did what.
     Audit(audit::Audit),
     /// List, create, change, delete and test webhooks, which are told what happens to keys.
@@ -92,6 +101,8 @@ pub async fn run(command: Command, terminal: &mut Terminal<'_>) -> Exit {
         Command::Bootstrap(bootstrap) => bootstrap::run(&bootstrap, terminal).await,
         Command::Migrate(installation) => migrate::run(&installation, terminal).await,
         Command::Projects(projects) => projects.run(terminal).await,
+        Command::Plans(plans) => plans.run(terminal).await,
+        Command::Limits(limits) => limits.run(terminal).await,
         Command::Grids(grids) => grids.run(terminal).await,
         Command::Environments(environments) => environments.run(terminal).await,
         Command::Keys(keys) => keys.run(terminal).await,
@@ -100,6 +111,7 @@ pub async fn run(command: Command, terminal: &mut Terminal<'_>) -> Exit {
         Command::Roles(roles) => roles.run(terminal).await,
         Command::Members(members) => members.run(terminal).await,
         Command::Me(me) => me.run(terminal).await,
+        Command::Usage(usage) => usage.run(terminal).await,
         Command::Audit(audit) => audit.run(terminal).await,
         Command::Webhooks(webhooks) => webhooks.run(terminal).await,
         Command::Quarantine(quarantined) => quarantined.run(terminal).await,

@@ -27,11 +27,21 @@ const LONGEST_USE: Duration = Duration::from_hours(1);
 /// More would be a slip of the keyboard.
 const MANY: u64 = 1_000_000;
 
+/// What counts for an instant may still be on its way: it must not be taken away before it was told, nor a quota of a month begin anew.
+const SHORTEST_KEPT: [(&str, Duration); 3] = [
+    ("usage.keep_minutes", Duration::from_hours(1)),
+    ("usage.keep_hours", Duration::from_hours(24)),
+    ("usage.keep_days", Duration::from_hours(32 * 24)),
+];
+
+/// Longer, and a crash would lose more than anybody means.
+const LONGEST_FLUSH: Duration = Duration::from_mins(5);
+
 /// The first option whose value is out of its range, and the range.
 pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
     let (keys, limits, log) = (&config.keys, &config.limits, &config.log);
     let count = |number: usize| number as u64;
-    let numbers: [(&str, u64, RangeInclusive<u64>); 22] = [
+    let numbers: [(&str, u64, RangeInclusive<u64>); 23] = [
         ("catalog.connections", config.catalog.connections.into(), 1..=MANY),
         ("keys.cache_keys", keys.cache_keys, 1..=u64::MAX),
         ("keys.lookups", count(keys.lookups), 1..=MANY),
@@ -53,6 +63,7 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
         ("limits.connection_window", limits.connection_window.0, 1..=LARGEST_WINDOW),
         ("senders.entries", count(config.senders.entries), 1..=MANY),
         ("log.in_flight", count(log.in_flight), 1..=MANY),
+        ("usage.entries", count(config.usage.entries), 1..=MANY),
         ("log.backlog", log.backlog.0, 1..=u64::MAX),
     ];
     let number = numbers.into_iter().find(|(_, value, range)| !range.contains(value)).map(|(option, value, range)| {
@@ -62,6 +73,7 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
     let lengths = [
         ("catalog.connect_time", config.catalog.connect_time),
         ("catalog.statement_time", config.catalog.statement_time),
+        ("catalog.import_time", config.catalog.import_time),
         ("keys.lookup_time", keys.lookup_time),
         ("keys.last_used_interval", keys.last_used_interval),
         ("limits.body_time", limits.body_time),
@@ -73,6 +85,7 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
         ("senders.flush_interval", config.senders.flush_interval),
         ("senders.keep", config.senders.keep),
         ("listen.reload", config.listen.reload),
+        ("usage.flush_interval", config.usage.flush_interval),
         ("webhooks.timeout", config.webhooks.timeout),
     ];
     let length = lengths.into_iter().find(|(_, length)| length.0.is_zero());
@@ -82,7 +95,16 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
         let long = keys.in_use_within.0 > LONGEST_USE;
         long.then(|| ("keys.in_use_within", "it has to be at most one hour".to_owned()))
     });
-    number.or_else(|| length.map(|(option, _)| (option, "it has to be longer than zero".to_owned()))).or(late)
+    let usage = &config.usage;
+    let slow = usage.flush_interval.0 > LONGEST_FLUSH;
+    let slow = slow.then(|| ("usage.flush_interval", "it has to be at most five minutes".to_owned()));
+    let kept = [usage.keep_minutes.0, usage.keep_hours.0, usage.keep_days.0];
+    let mut kept = SHORTEST_KEPT.into_iter().zip(kept).filter(|((_, shortest), kept)| kept < shortest);
+    let short = kept.next().map(|((option, shortest), _)| {
+        (option, format!("it has to be at least {}", humantime::format_duration(shortest)))
+    });
+    let length = length.map(|(option, _)| (option, "it has to be longer than zero".to_owned()));
+    number.or(length).or(late).or(slow).or(short)
 }
 
 /// The first option that names a file of TLS without another that it needs.
@@ -123,6 +145,12 @@ mod tests {
             ("senders.entries", "0"),
             ("senders.flush_interval", "0s"),
             ("senders.keep", "0s"),
+            ("usage.entries", "0"),
+            ("usage.flush_interval", "0s"),
+            ("usage.flush_interval", "6m"),
+            ("usage.keep_minutes", "59m"),
+            ("usage.keep_hours", "0s"),
+            ("usage.keep_days", "31d"),
             ("limits.wire_body", "20EiB"),
             ("limits.body", "129MiB"),
             ("limits.depth", "33"),
@@ -169,6 +197,7 @@ mod tests {
             ("keys.last_used_interval", "1m"),
             ("limits.stream_window", "2147483647"),
             ("log.linger", "0s"),
+            ("usage.keep_days", "32d"),
             ("keys.cache_grace", "0s"),
             ("keys.in_use_within", "0s"),
             ("keys.in_use_within", "1h"),

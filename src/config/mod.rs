@@ -10,6 +10,7 @@ mod load;
 pub mod pepper;
 mod senders;
 mod units;
+mod usage;
 mod webhooks;
 
 pub use forward::ForwardConfig;
@@ -17,6 +18,7 @@ pub use listen::{Admitted, CorsConfig, ListenConfig, ListenerConfig, Prefix, Ser
 pub use load::ConfigError;
 pub use senders::SendersConfig;
 pub use units::{Bytes, Span};
+pub use usage::UsageConfig;
 pub use webhooks::WebhooksConfig;
 
 use std::path::PathBuf;
@@ -60,6 +62,8 @@ pub struct Config {
     pub senders: SendersConfig,
     /// What is told to others of what happens to keys.
     pub webhooks: WebhooksConfig,
+    /// What is counted of what came in.
+    pub usage: UsageConfig,
     /// Logs of the gate itself.
     pub observe: ObserveConfig,
     /// The end of the process.
@@ -86,6 +90,8 @@ pub struct CatalogConfig {
     pub connect_time: Span,
     /// How long one statement may take, waiting for a lock included.
     pub statement_time: Span,
+    /// How long an import may keep other changes waiting.
+    pub import_time: Span,
 }
 
 /// `[keys]`
@@ -244,7 +250,13 @@ impl Default for DataConfig {
 
 impl Default for CatalogConfig {
     fn default() -> Self {
-        Self { url: String::new(), connections: 8, connect_time: Span::seconds(5), statement_time: Span::seconds(5) }
+        Self {
+            url: String::new(),
+            connections: 8,
+            connect_time: Span::seconds(5),
+            statement_time: Span::seconds(5),
+            import_time: Span::seconds(4),
+        }
     }
 }
 

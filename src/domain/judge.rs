@@ -4,6 +4,7 @@
 
 use std::net::IpAddr;
 
+use super::limit::Terms;
 use super::{
     Binding, Key, KeyStatus, Permission, Reason, Refusal, Secret, SecretState, Signal, Slug, Tenant, Timestamp,
 };
@@ -13,6 +14,8 @@ use super::{
 pub struct Use<'a> {
     /// The key.
     pub key: &'a Key,
+    /// What holds for it beside the key itself.
+    pub terms: &'a Terms,
     /// The version of the secret that was presented.
     pub secret_version: u32,
     /// The one environment whose keys the listener lets in; `None`: any.
@@ -25,7 +28,7 @@ pub struct Use<'a> {
 
 impl<'a> Use<'a> {
     /// Whether the key may be used here and now at all, in the order of the answer table: state, environment,
-    /// address. Says whose it is.
+    /// project, address. Says whose it is.
     ///
     /// # Errors
     /// The refusal.
@@ -39,6 +42,7 @@ impl<'a> Use<'a> {
             let detail = format!("this endpoint is for {environment}, the key for {}", tenant.environment);
             return Err(Refusal::because(Reason::EnvironmentMismatch, detail).of_key(self.key.id));
         }
+        self.judge_project()?;
         self.judge_address()?;
         Ok(tenant)
     }
@@ -80,6 +84,22 @@ impl<'a> Use<'a> {
             (KeyStatus::Disabled, false) => refuse(Reason::KeyDisabled),
             (KeyStatus::Active, false) => Ok(()),
         }
+    }
+
+    /// Why nothing is taken for its project, and since when, where that is so.
+    #[must_use]
+    pub fn suspension(&self) -> Option<(String, Timestamp)> {
+        let project = self.key.binding.project()?;
+        match (self.terms.suspended_at, self.terms.plan_ends_at) {
+            (Some(since), _) => Some((format!("{project} is suspended"), since)),
+            (None, Some(end)) if end <= self.at => Some((format!("the plan of {project} ended at {end}"), end)),
+            (None, _) => None,
+        }
+    }
+
+    fn judge_project(&self) -> Result<(), Refusal> {
+        let Some((detail, _)) = self.suspension() else { return Ok(()) };
+        Err(Refusal::because(Reason::ProjectSuspended, detail).of_key(self.key.id))
     }
 
     fn judge_address(&self) -> Result<(), Refusal> {
@@ -127,11 +147,12 @@ mod tests {
     fn judged(key: &Key, secret_version: u32, environment: Option<&str>, signal: Signal) -> Option<Reason> {
         let environment = environment.map(|slug| slug.parse::<Slug>().expect("a slug"));
         let address = IpAddr::from([127, 0, 0, 1]);
-        let used = Use { key, secret_version, environment: environment.as_ref(), address, at: NOW };
+        let terms = &Terms::default();
+        let used = Use { key, terms, secret_version, environment: environment.as_ref(), address, at: NOW };
         used.judge_export(signal).err().map(|refusal| refusal.reason)
     }
 
-    /// State, environment, address, permission.
+    /// State, environment, address, permission; the project's state is judged between.
     #[test]
     fn the_first_reason_of_the_table_is_told() {
         let mut key = key();
@@ -157,12 +178,36 @@ mod tests {
         let key = Key { allowed: "10.0.0.0/8".parse().expect("ranges"), ..key() };
         let judge = |address: &str| {
             let address = address.parse().expect("an address");
-            Use { key: &key, secret_version: 2, environment: None, address, at: NOW }.judge().map(|_| ())
+            let terms = &Terms::default();
+            Use { key: &key, terms, secret_version: 2, environment: None, address, at: NOW }.judge().map(|_| ())
         };
         assert_eq!((judge("10.1.2.3"), judge("::ffff:10.1.2.3")), (Ok(()), Ok(())));
         let refusal = judge("::ffff:192.0.2.1").expect_err("a refusal");
         assert_eq!((refusal.reason, refusal.key), (Reason::IpNotAllowed, Some(key.id)));
         assert_eq!(refusal.detail.as_deref(), Some("it came from 192.0.2.1"));
+    }
+
+    /// Behind the environment, before the address.
+    #[test]
+    fn a_suspended_project_is_told_where_the_table_has_it() {
+        let key = Key { allowed: "10.0.0.0/8".parse().expect("ranges"), ..key() };
+        let judge = |terms: &Terms, environment: Option<&str>| {
+            let environment = environment.map(|slug| slug.parse::<Slug>().expect("a slug"));
+            let address = IpAddr::from([127, 0, 0, 1]);
+            let used = Use { key: &key, terms, secret_version: 2, environment: environment.as_ref(), address, at: NOW };
+            used.judge().map(|_| ()).expect_err("a refusal")
+        };
+        let later = Timestamp::from_micros(NOW.micros() + 1);
+        let going_on = Terms { plan_ends_at: Some(later), ..Terms::default() };
+        assert_eq!(judge(&going_on, None).reason, Reason::IpNotAllowed);
+        let ended = Terms { plan_ends_at: Some(NOW), ..Terms::default() };
+        let refusal = judge(&ended, None);
+        assert_eq!((refusal.reason, refusal.key), (Reason::ProjectSuspended, Some(key.id)));
+        assert_eq!(refusal.detail.as_deref(), Some("the plan of shop ended at 1970-01-01T00:00:01.000000Z"));
+        // Nor does a clock that is behind bring it back.
+        let suspended = Terms { suspended_at: Some(later), plan_ends_at: Some(later), ..Terms::default() };
+        assert_eq!(judge(&suspended, None).detail.as_deref(), Some("shop is suspended"));
+        assert_eq!(judge(&suspended, Some("staging")).reason, Reason::EnvironmentMismatch);
     }
 
     #[test]

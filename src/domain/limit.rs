@@ -354,17 +354,13 @@ impl FromStr for Limits {
 pub struct Terms {
     /// Limits by [`Scope`]: its own, over those of the project's plan.
     pub limits: [Limits; Scope::ALL.len()],
-    /// From when on the project is suspended: since somebody did it, or from the end of its plan.
-    pub suspended_from: Option<Timestamp>,
+    /// Set while somebody keeps the project suspended, which holds whatever the clock says.
+    pub suspended_at: Option<Timestamp>,
+    /// From this instant on it is suspended, because its plan ends.
+    pub plan_ends_at: Option<Timestamp>,
 }
 
 impl Terms {
-    /// Whether the project is suspended at `now`. At the very instant of its plan's end it is.
-    #[must_use]
-    pub fn is_suspended(&self, now: Timestamp) -> bool {
-        self.suspended_from.is_some_and(|from| from <= now)
-    }
-
     /// The limits of a scope.
     #[must_use]
     pub const fn limits(&self, scope: Scope) -> &Limits {

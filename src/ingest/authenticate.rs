@@ -118,6 +118,7 @@ fn used<'a>(authenticated: &'a Authenticated<'_>, at: Timestamp) -> Use<'a> {
     let Authenticated { arrival, cached, secret_version, .. } = authenticated;
     Use {
         key: &cached.key,
+        terms: &cached.terms,
         secret_version: *secret_version,
         environment: arrival.entrance.environment.as_ref(),
         address: arrival.peer,

@@ -140,6 +140,7 @@ impl Open {
             measured: self.measured,
             origin: self.origin.as_ref(),
             outcome,
+            would_refuse: false,
         });
     }
 }

@@ -98,9 +98,9 @@ async fn tell(gate: &Gate, entrance: &Entrance, peer: IpAddr, parts: &request::P
         return Err(Refusal::because(Reason::MethodNotAllowed, "whoami is asked with GET"));
     }
     let Proved { cached, secret_version, presented } = prove(gate, &parts.headers, |_| ()).await?;
-    let key = &cached.key;
+    let (key, terms) = (&cached.key, &cached.terms);
     let environment = entrance.environment.as_ref();
-    let used = Use { key, secret_version, environment, address: peer, at: gate.clock.now() };
+    let used = Use { key, terms, secret_version, environment, address: peer, at: gate.clock.now() };
     let tenant = used.judge()?;
     if admit::are_too_large(gate, &parts.headers) {
         return Err(Refusal::new(Reason::HeadersTooLarge).of_key(key.id));

@@ -4,6 +4,7 @@
 //! export has exactly one of the second. Nothing here waits for anything.
 
 pub mod senders;
+pub mod usage;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,12 +12,15 @@ use std::time::Duration;
 
 use crate::domain::{KeyId, Origin, Refusal, Signal, Tenant, Timestamp, Transport};
 use senders::Senders;
+use usage::Usage;
 
 /// Everything that is remembered of exports.
 #[derive(Debug, Default)]
 pub struct Books {
     /// Who uses which key.
     pub senders: Senders,
+    /// How much came in and what became of it.
+    pub usage: Usage,
 }
 
 /// An export whose sender has proved possession of a secret.
@@ -77,6 +81,8 @@ pub struct Decided<'a> {
     pub origin: Option<&'a Origin>,
     /// What became of it.
     pub outcome: Outcome<'a>,
+    /// Whether it was accepted although a limit that is not enforced had nothing left.
+    pub would_refuse: bool,
 }
 
 impl Books {
@@ -86,5 +92,6 @@ impl Books {
     /// An export has ended.
     pub fn decided(&self, decided: &Decided<'_>) {
         self.senders.record(decided);
+        self.usage.decided(decided);
     }
 }

@@ -54,8 +54,10 @@ use crate::storage::log::Committer;
 use crate::storage::open::Storage;
 pub use crate::storage::quarantine::{Quarantine, SetAside};
 use crate::upkeep::hygiene::Inspector;
+use crate::upkeep::plans::Herald;
 use crate::upkeep::senders::SenderKeeper;
 use crate::upkeep::sweep::Sweeper;
+use crate::upkeep::usage::UsageKeeper;
 use crate::upkeep::uses::UseKeeper;
 use crate::upkeep::webhooks::courier::Courier;
 use connections::Connections;
@@ -64,7 +66,7 @@ use refused::Refused;
 pub use settings::catalog_settings;
 use settings::{
     admin_limits, books, connection_limits, cors, credential_headers, export_limits, forwarding, key_cache_settings,
-    leaks, storage_settings, webhook_sender,
+    leaks, storage_settings, usage_keeper, usage_teller, webhook_sender,
 };
 use slots::Slots;
 use upkeep::{SenderKeeping, Upkeep};
@@ -87,7 +89,7 @@ pub struct Server {
     committer: Committer,
     deliverer: Deliverer,
     forwarders: Vec<Forwarder>,
-    upkeep: (Courier, Inspector),
+    upkeep: (Courier, Inspector, UsageKeeper),
     connections: Connections,
     listeners: Listeners,
     stop: CancellationToken,
@@ -181,6 +183,13 @@ impl Server {
         let unwritten = Arc::clone(&uses);
         metrics
             .gauge("unwritten_uses", "Secrets whose last use is not written down yet", move || unwritten.len() as u64);
+        let unwritten = Arc::clone(&books);
+        metrics.gauge(
+            "unwritten_usage",
+            "Minutes of keys and signals whose usage is not written down yet",
+            move || unwritten.usage.len() as u64,
+        );
+        let usage = usage_keeper(&config.usage, Arc::clone(&books), &catalog, &world)?;
 
         let sender = Arc::new(webhook_sender(&config, &peppers, &clock)?);
         let courier =
@@ -193,6 +202,7 @@ impl Server {
         };
         let limits = Arc::new(Limits::new(admin_limits(&config), &clock));
         let admin = AdminState {
+            body_time: config.limits.body_time.0,
             limits,
             leaks: leaks(&config)?,
             catalog: Arc::clone(&catalog),
@@ -215,7 +225,7 @@ impl Server {
             committer,
             deliverer,
             forwarders,
-            upkeep: (courier, inspector),
+            upkeep: (courier, inspector, usage),
             connections,
             listeners,
             stop,
@@ -277,7 +287,7 @@ impl Server {
             committer,
             mut deliverer,
             forwarders,
-            upkeep: (courier, inspector),
+            upkeep: (courier, inspector, usage),
             connections,
             listeners,
             stop,
@@ -299,7 +309,10 @@ impl Server {
         }
 
         let sweeper = Sweeper { catalog: Arc::clone(&catalog), clock: Arc::clone(&gate.clock) };
-        let upkeep = Upkeep::begin(courier, inspector, sweeper, &crashed);
+        let teller = usage_teller(&config.usage, &catalog, &gate.clock);
+        let herald =
+            Herald { catalog: Arc::clone(&catalog), clock: Arc::clone(&gate.clock), random: Arc::clone(&gate.random) };
+        let upkeep = Upkeep::begin(courier, inspector, herald, sweeper, (usage, teller), &crashed);
 
         let Listeners { ingest, admin: admin_port, certificates } = listeners;
         let _reloading = AbortOnDropHandle::new(tokio::spawn(certificates.reload(config.clone())));

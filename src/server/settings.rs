@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use http::HeaderName;
@@ -15,15 +16,17 @@ use super::pem::read_authorities;
 use super::tls::provider;
 use crate::admin::leaks::{Leaks, PublicKeys};
 use crate::admin::limits::LimitSettings;
-use crate::catalog::CatalogSettings;
-use crate::config::{Config, ForwardConfig, LeaksConfig};
-use crate::domain::Clock;
+use crate::catalog::{Catalog, CatalogSettings};
+use crate::config::{Config, ForwardConfig, LeaksConfig, UsageConfig};
 use crate::domain::secret::Peppers;
+use crate::domain::usage::Step;
+use crate::domain::{Clock, RecordId};
 use crate::ingest::ExportLimits;
 use crate::ingest::cors::Cors;
 use crate::ingest::key_cache::KeyCacheSettings;
 use crate::metering::Books;
 use crate::metering::senders::Senders;
+use crate::metering::usage::Usage;
 use crate::observe::metrics::Metrics;
 use crate::otlp::scan::ScanLimits;
 use crate::storage::deliver::DeliverSettings;
@@ -32,6 +35,8 @@ use crate::storage::forward::{ForwardSettings, Forwarding};
 use crate::storage::log::LogSettings;
 use crate::storage::open::StorageSettings;
 use crate::storage::route::DestinationId;
+use crate::upkeep::usage::UsageKeeper;
+use crate::upkeep::usage::told::UsageTeller;
 use crate::upkeep::webhooks::send::Sender;
 use crate::upkeep::webhooks::target::{Policy, SystemResolver};
 
@@ -45,6 +50,7 @@ pub fn catalog_settings(config: &Config) -> CatalogSettings {
         statement_timeout: config.catalog.statement_time.0,
         max_active_keys: config.keys.max_active_keys,
         purge_after: config.keys.purge_after.0,
+        import_timeout: config.catalog.import_time.0,
     }
 }
 
@@ -60,13 +66,40 @@ pub(super) fn admin_limits(config: &Config) -> LimitSettings {
 
 /// What is remembered of exports, and the metrics of it.
 pub(super) fn books(config: &Config, metrics: &Metrics) -> Arc<Books> {
-    let books = Arc::new(Books { senders: Senders::new(config.senders.entries) });
+    let books = Arc::new(Books { usage: usage(&config.usage), senders: Senders::new(config.senders.entries) });
     let held = Arc::clone(&books);
     metrics.gauge("held_senders", "Senders of keys that are held in memory", move || held.senders.len() as u64);
     let unknown = Arc::clone(&books);
     let help = "Exports since the start of whose senders nothing is remembered, for want of room";
     metrics.gauge("unknown_sender_exports", help, move || unknown.senders.passed_over());
     books
+}
+
+/// What counts usage.
+fn usage(config: &UsageConfig) -> Usage {
+    if config.enabled { Usage::new(config.entries) } else { Usage::off() }
+}
+
+/// What writes usage down.
+pub(super) fn usage_keeper(
+    config: &UsageConfig,
+    books: Arc<Books>,
+    catalog: &Arc<dyn Catalog>,
+    world: &World,
+) -> Result<UsageKeeper> {
+    let writer = RecordId::new(world.clock.now(), &*world.random).context("random bytes")?;
+    let (catalog, clock) = (Arc::clone(catalog), Arc::clone(&world.clock));
+    Ok(UsageKeeper::new(books, catalog, clock, config.flush_interval.0, writer))
+}
+
+/// An hour is told of when it is written down on every node, and a minute later.
+pub(super) fn usage_teller(config: &UsageConfig, catalog: &Arc<dyn Catalog>, clock: &Arc<dyn Clock>) -> UsageTeller {
+    UsageTeller {
+        catalog: Arc::clone(catalog),
+        clock: Arc::clone(clock),
+        patience: config.flush_interval.0.saturating_mul(2).saturating_add(Duration::from_mins(1)),
+        keep: Step::ALL.map(|step| config.keep(step)),
+    }
 }
 
 pub(super) fn credential_headers(config: &Config) -> Result<Vec<HeaderName>> {

@@ -1,9 +1,11 @@
-//! Work over the catalog that nobody waits for: uses of keys are written down, keys are looked through, webhooks are sent,
-//! and kept answers are forgotten.
+//! Work over the catalog that nobody waits for: usage and uses of keys are written down, keys are looked through, ends of plans are
+//! told, webhooks are sent, and kept answers are forgotten.
 
 pub mod hygiene;
+pub mod plans;
 pub mod senders;
 pub mod sweep;
+pub mod usage;
 pub mod uses;
 pub mod webhooks;
 

@@ -18,6 +18,7 @@ use crate::admin::once::Once;
 use crate::admin::openapi::schemas::{self, OnceHeader};
 use crate::admin::precondition::etag;
 use crate::admin::problem::{Place, Problem};
+use crate::admin::terms::NewLimit;
 use crate::catalog::issue;
 use crate::domain::key::SecretFormat;
 use crate::domain::{Binding, Permission, Permissions, Tenant, Timestamp, TokenKind, role};
@@ -59,6 +60,9 @@ pub struct NewKey {
     /// Where it may be used from: addresses and ranges in CIDR notation; anywhere unless told otherwise.
     #[schema(max_items = 50)]
     pub allowed_addresses: Option<Vec<String>>,
+    /// The limits of its own, of an ingest key; this needs `quota.update`.
+    #[schema(max_items = 35)]
+    pub limits: Option<Vec<NewLimit>>,
     /// RFC 3339; never unless told otherwise.
     #[schema(value_type = Option<schemas::Instant>)]
     pub expires_at: Option<String>,
@@ -102,9 +106,15 @@ pub(in crate::admin) async fn handler(
     once.answer(state, caller, new, async move |state, caller, new| create(state, caller, new, check).await).await
 }
 
-async fn create(state: AdminState, caller: Caller, new: NewKey, check: Check) -> Result<impl IntoResponse, Problem> {
+async fn create(
+    state: AdminState,
+    mut caller: Caller,
+    new: NewKey,
+    check: Check,
+) -> Result<impl IntoResponse, Problem> {
     let (mut new, asked) = read(&new, check, caller.actor.at)?;
     require_sight(&caller, &new.binding)?;
+    fields::require_quota(&mut caller, !new.limits.is_empty())?;
     new.grant = fields::grant(&state, new.binding.kind(), new.binding.project(), asked).await?;
     grant::require(&caller, &new.grant.permissions)?;
     let environments = state.catalog.environments().await?;
@@ -133,15 +143,16 @@ pub(super) fn read(new: &NewKey, mut check: Check, now: Timestamp) -> Result<(is
     let binding = kind.and_then(|kind| binding(&mut check, kind, new));
     let asked = kind.and_then(|kind| fields::asked(&mut check, kind, new.role.as_deref(), new.permissions.as_deref()));
     let allowed = fields::allowed(&mut check, new.allowed_addresses.as_deref().unwrap_or_default());
+    let limits = kind.and_then(|kind| fields::limits(&mut check, kind, new.limits.as_deref().unwrap_or_default()));
     let expires_at = check.future(Place::field("expires_at"), new.expires_at.as_deref(), now);
     let format = format(&mut check, kind, new.format.as_deref());
-    let required = name.zip(tags).zip(binding).zip(allowed).zip(format);
-    let ((((name, tags), binding), allowed), format) = check.finish(required)?;
+    let required = name.zip(tags).zip(binding).zip(allowed).zip(limits).zip(format);
+    let (((((name, tags), binding), allowed), limits), format) = check.finish(required)?;
     let asked = asked.map_or_else(|| default(binding.kind()), Ok)?;
     let disabled = new.disabled.unwrap_or_default();
     // What it may do is found out next; until then it is nothing.
     let plain = issue::NewKey::with(name, binding, Permissions::default());
-    Ok((issue::NewKey { note, tags, owner, allowed, disabled, expires_at, format, ..plain }, asked))
+    Ok((issue::NewKey { note, tags, owner, allowed, limits, disabled, expires_at, format, ..plain }, asked))
 }
 
 fn kind(check: &mut Check, name: Option<&str>) -> Option<TokenKind> {

@@ -10,6 +10,7 @@ use crate::admin::openapi::schemas;
 use crate::admin::page::Parameters;
 use crate::admin::precondition::IfMatch;
 use crate::admin::problem::Problem;
+use crate::admin::senders::ForceQuery;
 use crate::admin::senders::in_use::Forced;
 use crate::domain::{KeyChange, Permission};
 
@@ -17,7 +18,7 @@ use crate::domain::{KeyChange, Permission};
 #[utoipa::path(
     delete, path = "/keys/{id}", tag = "keys", operation_id = "delete_key",
     security(("bearer" = ["api.key.delete"])),
-    params(("id" = schemas::KeyId, Path), schemas::IfMatch, schemas::ForceQuery),
+    params(("id" = schemas::KeyId, Path), schemas::IfMatch, ForceQuery),
     responses(
         (status = 200, body = KeyView, headers(("etag"))),
         (status = 403, description = "grant_refused"),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::KeyView;
-use super::presented::{Found, good_address, is_ingest, look_up};
+use super::presented::{Found, good_address, is_ingest, look_up, terms};
 use crate::admin::AdminState;
 use crate::admin::body;
 use crate::admin::caller::Caller;
@@ -18,6 +18,7 @@ use crate::admin::problem::{Place, Problem};
 use crate::catalog::{AuditFilter, Entity, Paging};
 use crate::domain::audit::{Action, TargetKind};
 use crate::domain::judge::Use;
+use crate::domain::limit::Terms;
 use crate::domain::{Binding, Key, KeyStatus, Permission, Reason, Refusal, SecretState, Signal, Slug, Timestamp};
 
 /// The body. It has no `Debug` form, because it holds a token.
@@ -112,12 +113,13 @@ pub(in crate::admin) async fn handler(
         return Err(Problem::not_found(Entity::Environment).at(Place::field("environment"), fix));
     }
     let presented = look_up(&state, Some(&caller), &asked.token).await?;
-    let (mut diagnosis, key) = diagnosis(&presented, &asked, &caller, state.clock.now());
+    let terms = terms(&state, &presented).await?;
+    let (mut diagnosis, key) = diagnosis(&presented, &terms, &asked, &caller, state.clock.now());
     if let Some(key) = key
         && caller.permissions.contains(Permission::AuditView)
     {
         for finding in &mut diagnosis.findings {
-            finding.by = made_by(&state, key, &finding.code).await?;
+            finding.by = made_by(&state, key, &terms, &finding.code).await?;
         }
     }
     let key = key.map(|key| KeyView::new(key, &environments, caller.actor.at));
@@ -125,11 +127,19 @@ pub(in crate::admin) async fn handler(
 }
 
 /// Who last brought the key into the state that the finding `code` speaks of.
-async fn made_by(state: &AdminState, key: &Key, code: &str) -> Result<Option<String>, Problem> {
-    let actions = [(Reason::KeyRevoked, Action::KeyRevoked), (Reason::KeyDisabled, Action::KeyDisabled)];
-    let Some((_, action)) = actions.into_iter().find(|(reason, _)| reason.as_str() == code) else { return Ok(None) };
-    let target = Some((TargetKind::Key, key.id.to_string()));
-    let filter = AuditFilter { target, action: Some(action), ..AuditFilter::default() };
+async fn made_by(state: &AdminState, key: &Key, terms: &Terms, code: &str) -> Result<Option<String>, Problem> {
+    let of_key = || (TargetKind::Key, key.id.to_string());
+    let of_project = || (TargetKind::Project, key.binding.project().map(Slug::to_string).unwrap_or_default());
+    let (action, target) = match code {
+        _ if code == Reason::KeyRevoked.as_str() => (Action::KeyRevoked, of_key()),
+        _ if code == Reason::KeyDisabled.as_str() => (Action::KeyDisabled, of_key()),
+        // The end of a plan is nobody's doing.
+        _ if code == Reason::ProjectSuspended.as_str() && terms.suspended_at.is_some() => {
+            (Action::ProjectSuspended, of_project())
+        }
+        _ => return Ok(None),
+    };
+    let filter = AuditFilter { target: Some(target), action: Some(action), ..AuditFilter::default() };
     let page = state.catalog.audit_entries(&filter, &Paging { limit: 1, after: None }).await?;
     Ok(page.items.into_iter().next().map(|entry| entry.actor_name))
 }
@@ -170,7 +180,13 @@ fn read(question: Question) -> Result<Asked, Problem> {
 }
 
 /// The diagnosis without the key, and the key.
-fn diagnosis<'f>(presented: &'f Found, asked: &Asked, caller: &Caller, now: Timestamp) -> (Diagnosis, Option<&'f Key>) {
+fn diagnosis<'f>(
+    presented: &'f Found,
+    terms: &Terms,
+    asked: &Asked,
+    caller: &Caller,
+    now: Timestamp,
+) -> (Diagnosis, Option<&'f Key>) {
     let every = |refusal: &Refusal| asked.signals.iter().map(|&signal| forecast(signal, Err(refusal))).collect();
     let (findings, key, secret_version, exports): (_, Option<&Key>, _, Vec<_>) = match presented {
         Found::Malformed(error, key) => {
@@ -201,7 +217,7 @@ fn diagnosis<'f>(presented: &'f Found, asked: &Asked, caller: &Caller, now: Time
         Found::Proved { key, version } => {
             let address = asked.address.unwrap_or_else(|| good_address(key));
             let environment = asked.environment.as_ref();
-            let used = Use { key, secret_version: *version, environment, address, at: now };
+            let used = Use { key, terms, secret_version: *version, environment, address, at: now };
             let exports = asked.signals.iter().map(|&it| forecast(it, used.judge_export(it).as_ref().copied()));
             (of_use(&used, asked), Some(&**key), Some(*version), exports.collect())
         }
@@ -214,13 +230,19 @@ fn diagnosis<'f>(presented: &'f Found, asked: &Asked, caller: &Caller, now: Time
 fn of_use(used: &Use<'_>, asked: &Asked) -> Vec<Finding> {
     let key = used.key;
     let mut findings = of_state(key, used.secret_version, used.at);
-    let mut found = |reason: Reason, detail: String| findings.push(finding(reason.as_str(), detail, reason.advice()));
     if let (Some(environment), Binding::Tenant(tenant)) = (used.environment, &key.binding)
         && *environment != tenant.environment
     {
         let detail = format!("the endpoint is for {environment}, the key for {}", tenant.environment);
-        found(Reason::EnvironmentMismatch, detail);
+        let reason = Reason::EnvironmentMismatch;
+        findings.push(finding(reason.as_str(), detail, reason.advice()));
     }
+    if let Some((detail, since)) = used.suspension() {
+        let reason = Reason::ProjectSuspended;
+        let since = Some(since.to_string());
+        findings.push(Finding { since, ..finding(reason.as_str(), detail, reason.advice()) });
+    }
+    let mut found = |reason: Reason, detail: String| findings.push(finding(reason.as_str(), detail, reason.advice()));
     if !key.allowed.contains(used.address) {
         let allowed: Vec<_> = key.allowed.iter().collect();
         let detail = format!("{} is not one of {}", used.address.to_canonical(), allowed.join(", "));

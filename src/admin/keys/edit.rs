@@ -13,6 +13,7 @@ use crate::admin::check::Check;
 use crate::admin::openapi::schemas;
 use crate::admin::precondition::IfMatch;
 use crate::admin::problem::{Place, Problem};
+use crate::admin::terms::NewLimit;
 use crate::domain::key::KeyEdit;
 use crate::domain::{Key, KeyChange, Permission, Timestamp};
 
@@ -48,6 +49,10 @@ pub struct KeyPatch {
     #[serde(deserialize_with = "body::nullable", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<String>>, max_items = 50)]
     pub allowed_addresses: Option<Option<Vec<String>>>,
+    /// The limits of its own, all of them; removed: none. This needs `quota.update`.
+    #[serde(deserialize_with = "body::nullable", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<NewLimit>>, max_items = 35)]
+    pub limits: Option<Option<Vec<NewLimit>>>,
     /// The expiry.
     #[serde(deserialize_with = "body::nullable", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schemas::Instant>)]
@@ -86,7 +91,7 @@ impl body::Patch for KeyPatch {
     ];
 }
 
-/// Edits a key: its name, note, tags, owner, role or permissions, addresses and expiry.
+/// Edits a key: its name, note, tags, owner, role or permissions, addresses, limits and expiry.
 ///
 /// What the edit says holds from the answer on, on open connections too. Moving the expiry of an expired key renews it.
 #[utoipa::path(
@@ -105,13 +110,14 @@ impl body::Patch for KeyPatch {
 )]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
-    caller: Caller,
+    mut caller: Caller,
     KeyPath(id): KeyPath,
     if_match: IfMatch,
     CheckedPatch(patch, check): CheckedPatch<KeyPatch>,
 ) -> Result<Answer<KeyView>, Problem> {
     caller.require(Permission::KeyUpdate)?;
     let key = visible(&state, &caller, &id).await?;
+    fields::require_quota(&mut caller, patch.limits.is_some())?;
     let expected = if_match.required(key.version)?;
     let now = caller.actor.at;
     let (mut edit, asked) = read(&patch, check, &key, now)?;
@@ -136,9 +142,11 @@ fn read(patch: &KeyPatch, mut check: Check, key: &Key, now: Timestamp) -> Result
     let asked = asked(&mut check, patch, key);
     let allowed = patch.allowed_addresses.as_ref().map(|entries| entries.as_deref().unwrap_or_default());
     let allowed = allowed.and_then(|entries| fields::allowed(&mut check, entries));
+    let limits = patch.limits.as_ref().map(|limits| limits.as_deref().unwrap_or_default());
+    let limits = limits.and_then(|limits| fields::limits(&mut check, key.binding.kind(), limits));
     let expires_at = patch.expires_at.as_ref();
     let expires_at = expires_at.map(|text| check.future(Place::field("expires_at"), text.as_deref(), now));
-    check.finish(Some((KeyEdit { name, note, tags, owner, grant: None, allowed, expires_at }, asked)))
+    check.finish(Some((KeyEdit { name, note, tags, owner, grant: None, allowed, limits, expires_at }, asked)))
 }
 
 /// Role and permissions. One comes in the place of the other, so that to remove what a key has without giving it the other leaves

@@ -1,12 +1,14 @@
 //! Fields that keys are created and edited with.
 
 use crate::admin::AdminState;
+use crate::admin::caller::Caller;
 use crate::admin::check::Check;
 use crate::admin::grant;
 use crate::admin::problem::{Place, Problem};
+use crate::admin::terms::{self, NewLimit};
 use crate::domain::key::Grant;
 use crate::domain::tags::{MAX_TAGS, TagError, is_tag};
-use crate::domain::{AllowedAddresses, Permissions, Slug, Tags, TokenKind};
+use crate::domain::{AllowedAddresses, Limits, Permission, Permissions, Slug, Tags, TokenKind};
 
 /// What a key may do, as a request says it.
 #[derive(Debug)]
@@ -63,6 +65,29 @@ pub(super) fn tags(check: &mut Check, tags: &[String]) -> Option<Tags> {
         }
     }
     None
+}
+
+/// The field `limits`.
+pub(super) fn limits(check: &mut Check, kind: TokenKind, limits: &[NewLimit]) -> Option<Limits> {
+    if kind == TokenKind::Admin && !limits.is_empty() {
+        check.refuse(Place::field("limits"), "an admin key has none", "leave it out, or create an ingest key");
+        return None;
+    }
+    terms::limits(check, "/limits", limits)
+}
+
+/// Requires what it takes to limit a key, if a request does; also in the transaction of the change.
+///
+/// # Errors
+/// `permission_denied`, pointing at the field `limits`.
+pub(super) fn require_quota(caller: &mut Caller, limits: bool) -> Result<(), Problem> {
+    if !limits {
+        return Ok(());
+    }
+    let required = caller.require(Permission::QuotaUpdate);
+    required.map_err(|problem| problem.at(Place::field("limits"), "leave it out"))?;
+    caller.actor.needs.extend([Permission::QuotaUpdate]);
+    Ok(())
 }
 
 /// The field `allowed_addresses`.

@@ -1,6 +1,7 @@
 //! `POST /keys/import`
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use axum::Json;
 use axum::extract::State;
@@ -11,19 +12,22 @@ use utoipa::ToSchema;
 
 use super::create::{self, NewKey};
 use super::fields::{self, Asked};
+use super::imported_token::{self, Known};
 use super::{KeyView, point, to_the_end};
 use crate::admin::AdminState;
 use crate::admin::body;
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
+use crate::admin::faults::Faults;
 use crate::admin::grant;
 use crate::admin::once::Once;
 use crate::admin::openapi::schemas;
 use crate::admin::problem::{Code, Place, Problem};
-use crate::catalog::{ImportFault, ImportedKey};
-use crate::domain::key::{DigestAlgorithm, Grant, SecretFormat};
-use crate::domain::secret::Peppers;
-use crate::domain::{Digest, Key, KeyId, LegacyToken, Permission, Secret, Slug, Timestamp, TokenKind};
+use crate::admin::strict;
+use crate::admin::terms::NewLimit;
+use crate::catalog::{CatalogError, Entity, ImportFault, ImportedKey};
+use crate::domain::key::Grant;
+use crate::domain::{Binding, Key, KeyId, Permission, Slug, Tenant, TokenKind};
 
 /// The largest body, in bytes.
 pub const MAX_BYTES: usize = 8 << 20;
@@ -77,6 +81,9 @@ pub struct ImportedRow {
     /// Where it may be used from: addresses and ranges in CIDR notation; anywhere unless told otherwise.
     #[schema(max_items = 50)]
     pub allowed_addresses: Option<Vec<String>>,
+    /// The limits of its own, of an ingest key; this needs `quota.update`.
+    #[schema(max_items = 35)]
+    pub limits: Option<Vec<NewLimit>>,
     /// RFC 3339; never unless told otherwise.
     #[schema(value_type = Option<schemas::Instant>)]
     pub expires_at: Option<String>,
@@ -103,43 +110,47 @@ pub struct Imported {
     security(("bearer" = ["api.key.create"])),
     params(schemas::OnceHeader),
     request_body = Import,
-    responses((status = 201, body = Imported)),
+    responses((status = 201, body = Imported), (status = 503, description = "import_timeout")),
 )]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,
     once: Once,
-    body: Result<body::Checked<Import>, Problem>,
+    body: Result<body::Text, Problem>,
 ) -> Result<Response, Problem> {
     caller.require(Permission::KeyCreate)?;
-    let body::Checked(keys, check) = body.map_err(too_large)?;
-    once.answer(state, caller, keys, async move |state, caller, keys| import(state, caller, keys, check).await).await
+    let body::Text(text) = body.map_err(too_large)?;
+    let (keys, form) = parse(&text)?;
+    once.answer(state, caller, keys, async move |state, caller, keys| import(state, caller, keys, form).await).await
 }
 
 async fn import(
     state: AdminState,
-    caller: Caller,
+    mut caller: Caller,
     import: Import,
-    mut check: Check,
+    form: Form,
 ) -> Result<(StatusCode, Json<Imported>), Problem> {
-    let keys = read(&state, &caller, import, &mut check).await?;
-    let keys = check.finish(Some(keys))?;
+    let Rows { keys, places, mut faults } = read(&state, &mut caller, import, form).await?;
     let environments = state.catalog.environments().await?;
     let now = caller.actor.at;
-    let views = keys.iter().map(|imported| KeyView::new(&imported.key, &environments, now)).collect();
-    let faults = to_the_end(async move {
-        let faults = state.catalog.import_keys(&keys, &caller.actor).await;
+    let whole = faults.is_empty();
+    let views =
+        if whole { keys.iter().map(|one| KeyView::new(&one.key, &environments, now)).collect() } else { Vec::new() };
+    let found = to_the_end(async move {
+        if !whole {
+            return state.catalog.check_import(&keys, &caller.actor).await;
+        }
+        let found = state.catalog.import_keys(&keys, &caller.actor).await;
         // Also after an error: the commit may have happened although its answer was lost.
         for imported in &keys {
             (state.key_changed)(imported.key.id);
         }
-        faults
+        found
     });
-    let mut check = Check::default();
-    for ImportFault { row, error } in faults.await?? {
-        add(&mut check, row, point(error));
+    for fault in found.await?? {
+        refuse(&mut faults, &places, fault);
     }
-    check.finish(Some((StatusCode::CREATED, Json(Imported { data: views }))))
+    if faults.is_empty() { Ok((StatusCode::CREATED, Json(Imported { data: views }))) } else { Err(faults.problem()) }
 }
 
 fn too_large(problem: Problem) -> Problem {
@@ -149,58 +160,104 @@ fn too_large(problem: Problem) -> Problem {
     }
 }
 
-/// The keys of the body that are as they must be; what is wrong with the others is noted.
-async fn read(
-    state: &AdminState,
-    caller: &Caller,
-    import: Import,
-    check: &mut Check,
-) -> Result<Vec<ImportedKey>, Problem> {
-    let rows = import.keys.unwrap_or_default();
-    if rows.is_empty() || rows.len() > MAX_KEYS {
-        check.refuse(Place::field("keys"), format!("there are {}", rows.len()), format!("1 to {MAX_KEYS} keys"));
-        return Ok(Vec::new());
+/// What is wrong with the form of a body.
+struct Form {
+    faults: Faults,
+    /// Of each row that can be read, to be completed; `None`: it cannot.
+    rows: Vec<Option<Check>>,
+}
+
+/// Reads the body row by row.
+fn parse(text: &[u8]) -> Result<(Import, Form), Problem> {
+    let (found, mut check) = strict::list(text, "keys")?;
+    let mut found = found.unwrap_or_default();
+    let place = Place::field("keys");
+    if found.len() > MAX_KEYS || (found.is_empty() && !check.has(&place)) {
+        check.refuse(place, format!("there are {}", found.len()), format!("1 to {MAX_KEYS} keys"));
+        found.clear();
     }
-    let mut keys = Vec::new();
-    let mut grants = HashMap::new();
-    let mut tokens = HashMap::new();
-    for (index, row) in rows.into_iter().enumerate() {
-        let place = |field: &str| Place::Pointer(format!("/keys/{index}/{field}"));
-        let (new, token) = row.split();
-        let secret = secret(check, &place, token, &state.peppers, caller.actor.at);
-        if let Some(first) = secret.as_ref().and_then(|(plain, ..)| tokens.insert(*plain, index)) {
-            check.refuse(place("token"), format!("the key {first} of this import has the same"), "each token once");
-        }
-        let made = match make(state, caller, &new, &mut grants).await {
-            Ok(made) => made,
-            Err(problem) if problem.code.status().is_server_error() => return Err(problem),
+    let mut form = Form { faults: Faults::default(), rows: Vec::with_capacity(found.len()) };
+    form.faults.add_all(check);
+    let mut keys = Vec::with_capacity(found.len());
+    for (index, row) in found.into_iter().enumerate() {
+        let (row, check) = match strict::row(row) {
+            Ok((row, check)) => (row, Some(check)),
             Err(problem) => {
-                add(check, index, problem);
-                continue;
+                form.faults.add("keys", index, problem, "");
+                (ImportedRow::default(), None)
             }
         };
-        if let Some((_, secret, digests)) = secret {
-            keys.push(ImportedKey { key: Key { secrets: vec![secret], ..made }, digests });
+        keys.push(row);
+        form.rows.push(check);
+    }
+    Ok((Import { keys: Some(keys) }, form))
+}
+
+/// What is asked of the catalog, and what was found wrong before.
+struct Rows {
+    /// The keys of a body without faults. With faults, as much of each as is known of it.
+    keys: Vec<ImportedKey>,
+    /// The row of each, and the field that its token is in.
+    places: Vec<(usize, &'static str)>,
+    faults: Faults,
+}
+
+async fn read(state: &AdminState, caller: &mut Caller, import: Import, form: Form) -> Result<Rows, Problem> {
+    let mut rows = Rows { keys: Vec::new(), places: Vec::new(), faults: form.faults };
+    let mut grants = HashMap::new();
+    let mut tokens = HashMap::new();
+    for (index, (row, check)) in import.keys.unwrap_or_default().into_iter().zip(form.rows).enumerate() {
+        let Some(mut check) = check else { continue };
+        let field = if row.token.is_none() && row.sha256.is_some() { "sha256" } else { "token" };
+        let (new, token) = row.split();
+        let mut secret = imported_token::read(&mut check, token, &state.peppers, caller.actor.at);
+        let mut repeated = false;
+        if let Some(Known { plain, digests, .. }) = &mut secret {
+            match tokens.entry(*plain.as_bytes()) {
+                Entry::Vacant(new) => drop(new.insert(index)),
+                Entry::Occupied(first) => {
+                    let detail = format!("the key {} of this import has the same", first.get());
+                    check.refuse(Place::field(field), detail, "each token once");
+                    // It is told.
+                    digests.clear();
+                    repeated = true;
+                }
+            }
+        }
+        let made = match make(state, caller, &new, check, &mut grants).await {
+            Ok(made) => Some(made),
+            Err(problem) if problem.code.status().is_server_error() => return Err(problem),
+            Err(problem) => {
+                let fix = fix(problem.code);
+                rows.faults.add("keys", index, problem, fix);
+                claim(state, caller, &new, repeated)?
+            }
+        };
+        if let Some(key) = made {
+            let (secrets, digests) = secret.map(|known| (vec![known.secret], known.digests)).unwrap_or_default();
+            rows.keys.push(ImportedKey { key: Key { secrets, ..key }, digests });
+            rows.places.push((index, field));
         }
     }
-    Ok(keys)
+    Ok(rows)
 }
 
 /// What is to be made of a row, but for its secret.
 async fn make(
     state: &AdminState,
-    caller: &Caller,
+    caller: &mut Caller,
     new: &NewKey,
+    mut check: Check,
     grants: &mut HashMap<(Option<Slug>, Slug), Grant>,
 ) -> Result<Key, Problem> {
     let at = caller.actor.at;
-    let (new, asked) = create::read(new, Check::default(), at)?;
-    let project = new.binding.project().cloned();
-    if new.binding.kind() == TokenKind::Admin {
-        let problem = Problem::new(Code::Invalid, "no admin key comes from elsewhere");
-        return Err(problem.at(Place::field("kind"), "ingest, or leave it out"));
+    if new.kind.as_deref() == Some(TokenKind::Admin.as_str()) {
+        check.refuse(Place::field("kind"), "no admin key comes from elsewhere", "ingest, or leave it out");
     }
+    let (new, asked) = create::read(new, check, at)?;
+    let project = new.binding.project().cloned();
     create::require_sight(caller, &new.binding)?;
+    fields::require_quota(caller, !new.limits.is_empty())?;
     let known = match &asked {
         Asked::Role(role) => grants.get(&(project.clone(), role.clone())).cloned(),
         Asked::Own(_) => None,
@@ -220,6 +277,7 @@ async fn make(
         role: grant.role,
         permissions: grant.permissions,
         allowed: new.allowed,
+        limits: new.limits,
         created_by: caller.actor.key,
         expires_at: new.expires_at,
         disabled_at: new.disabled.then_some(at),
@@ -227,77 +285,50 @@ async fn make(
     })
 }
 
-/// The SHA-256 of a row's token, its secret, and every digest that it may be stored under already.
-fn secret(
-    check: &mut Check,
-    place: &dyn Fn(&str) -> Place,
-    token: (Option<String>, Option<String>),
-    peppers: &Peppers,
-    at: Timestamp,
-) -> Option<([u8; 32], Secret, Vec<Digest>)> {
-    let (digest, algorithm, plain, digests) = match token {
-        (Some(token), None) => {
-            let Some(token) = LegacyToken::parse(&token) else {
-                check.refuse(place("token"), "it is no UUID", "a UUID, with its hyphens or without");
-                return None;
-            };
-            let (newest, plain) = (peppers.newest(), Digest::sha_256(token.text()));
-            let mut digests: Vec<_> = peppers.iter().map(|pepper| pepper.digest(token.text())).collect();
-            digests.push(plain);
-            let algorithm = DigestAlgorithm::HmacSha256 { pepper: newest.version() };
-            (newest.digest(token.text()), algorithm, plain, digests)
-        }
-        (None, Some(text)) => {
-            let Some(digest) = hexadecimal(&text).map(Digest::from_bytes) else {
-                check.refuse(place("sha256"), "it is no SHA-256", "64 hexadecimal digits");
-                return None;
-            };
-            (digest, DigestAlgorithm::Sha256, digest, vec![digest])
-        }
-        (token, _) => {
-            let detail = if token.is_some() { "sha256 is there as well" } else { "it is missing" };
-            check.refuse(place("token"), detail, "send token or sha256");
-            return None;
-        }
-    };
-    let secret = Secret {
-        version: 1,
-        digest,
-        algorithm,
-        format: SecretFormat::Uuid,
-        created_at: at,
-        retires_at: None,
-        drained_after: None,
-        used: None,
-    };
-    Some((*plain.as_bytes(), secret, digests))
+/// What a row with faults claims all the same, as far as it can be read and is the caller's business: its name in its tenant. The
+/// catalog is asked about that, too, so that the row needs to be mended once.
+fn claim(state: &AdminState, caller: &Caller, new: &NewKey, repeated: bool) -> Result<Option<Key>, Problem> {
+    let slug = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<Slug>().ok());
+    let name = Check::default().name(Place::field("name"), new.name.as_deref());
+    let tenant = slug(&new.project).zip(slug(&new.grid)).zip(slug(&new.environment));
+    let Some((((project, grid), environment), name)) = tenant.zip(name) else { return Ok(None) };
+    let binding = Binding::Tenant(Tenant { project, grid, environment });
+    if create::require_sight(caller, &binding).is_err() {
+        return Ok(None);
+    }
+    let at = caller.actor.at;
+    // A token that is there twice takes no second place among the active ones.
+    let disabled_at = (repeated || new.disabled.unwrap_or_default()).then_some(at);
+    Ok(Some(Key { disabled_at, ..Key::new(KeyId::random(&*state.random)?, binding, name, at) }))
 }
 
-fn hexadecimal(text: &str) -> Option<[u8; 32]> {
-    let digits = text.as_bytes();
-    let mut bytes = [0; 32];
-    if digits.len() != 64 {
-        return None;
+/// Notes what the catalog found wrong.
+fn refuse(faults: &mut Faults, places: &[(usize, &'static str)], fault: ImportFault) {
+    let Some((index, token)) = places.get(fault.row) else { return };
+    let field = match &fault.error {
+        CatalogError::Exists(Entity::Token) => Some(*token),
+        _ => None,
+    };
+    let mut problem = point(fault.error);
+    let first = fault.same_as.and_then(|row| places.get(row));
+    for error in &mut problem.errors {
+        if let Some(field) = field {
+            error.place = Place::field(field);
+        }
+        if let Some((first, _)) = first {
+            error.detail = format!("the key {first} of this import has the same");
+        }
     }
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
-        let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(bytes)
+    let fix = fix(problem.code);
+    faults.add("keys", *index, problem, fix);
 }
 
-/// Notes what is wrong with the key at `index`, each at its own place in the body.
-fn add(check: &mut Check, index: usize, problem: Problem) {
-    if problem.errors.is_empty() {
-        check.refuse(Place::Pointer(format!("/keys/{index}")), problem.detail, problem.code.title());
-        return;
-    }
-    for error in problem.errors {
-        let within = match error.place {
-            Place::Pointer(pointer) => pointer,
-            Place::Parameter(_) | Place::Header(_) => String::new(),
-        };
-        check.refuse(Place::Pointer(format!("/keys/{index}{within}")), error.detail, error.fix);
+/// What to do about a problem that has no field.
+fn fix(code: Code) -> &'static str {
+    match code {
+        Code::KeyLimitReached => "import it disabled or not at all, or let more keys be active",
+        Code::GrantRefused => "permissions that you have yourself",
+        _ => code.title(),
     }
 }
 
@@ -316,6 +347,7 @@ impl ImportedRow {
             role: self.role,
             permissions: self.permissions,
             allowed_addresses: self.allowed_addresses,
+            limits: self.limits,
             expires_at: self.expires_at,
             disabled: self.disabled,
             format: None,

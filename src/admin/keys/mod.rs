@@ -11,6 +11,7 @@ pub(super) mod enable;
 pub(super) mod events;
 mod fields;
 pub mod import;
+mod imported_token;
 pub(super) mod list;
 pub(super) mod presented;
 pub(super) mod purge;

@@ -6,8 +6,9 @@ use crate::admin::AdminState;
 use crate::admin::caller::Caller;
 use crate::admin::problem::Problem;
 use crate::domain::credential::{self, Presented};
+use crate::domain::limit::Terms;
 use crate::domain::token::{TokenError, claimed};
-use crate::domain::{Key, TokenKind};
+use crate::domain::{Binding, Key, TokenKind};
 
 /// What a token is to a caller.
 pub(in crate::admin) enum Found {
@@ -57,6 +58,15 @@ pub(in crate::admin) async fn look_up(
         Some(version) => Found::Proved { key: Box::new(key), version },
         None => Found::Wrong(Box::new(key)),
     })
+}
+
+/// What holds for the exports of a key beside the key itself; nothing of one that never exports.
+pub(super) async fn terms(state: &AdminState, found: &Found) -> Result<Terms, Problem> {
+    let Found::Proved { key, .. } = found else { return Ok(Terms::default()) };
+    match &key.binding {
+        Binding::Tenant(tenant) => Ok(state.catalog.terms(tenant, &key.limits).await?),
+        Binding::Project(_) | Binding::Installation => Ok(Terms::default()),
+    }
 }
 
 /// An address from which the key may be used, where nobody said which one to judge.

@@ -7,7 +7,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::presented::{Found, good_address, is_ingest, look_up};
+use super::presented::{Found, good_address, is_ingest, look_up, terms};
 use crate::admin::AdminState;
 use crate::admin::body;
 use crate::admin::caller::Caller;
@@ -88,12 +88,15 @@ pub(in crate::admin) async fn handler(
     caller.require(Permission::KeyView)?;
     let (token, permission, address) = read(question)?;
     let refusal = |reason| Refusal::new(reason);
-    Ok(Json(match look_up(&state, Some(&caller), &token).await? {
+    let found = look_up(&state, Some(&caller), &token).await?;
+    let terms = &terms(&state, &found).await?;
+    Ok(Json(match found {
         Found::Malformed(error, _) => verified(None, Err(Refusal::because(Reason::KeyMalformed, error))),
         Found::Unknown | Found::Wrong(_) => verified(None, Err(refusal(Reason::KeyInvalid))),
         Found::Proved { key, version } => {
             let address = address.unwrap_or_else(|| good_address(&key));
-            let used = Use { key: &key, secret_version: version, environment: None, address, at: state.clock.now() };
+            let at = state.clock.now();
+            let used = Use { key: &key, terms, secret_version: version, environment: None, address, at };
             let judged = if is_ingest(&key) { used.judge().map(|_| ()) } else { used.judge_admin() };
             let lacking = permission.filter(|name| !key.permissions.contains_name(name));
             let judged = judged.and_then(|()| match lacking {

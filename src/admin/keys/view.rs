@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use crate::admin::openapi::schemas;
 use crate::admin::senders::SenderView;
+use crate::admin::terms::{self, LimitView};
 use crate::domain::hygiene::{RotationPolicy, attention};
 use crate::domain::key::SecretFormat;
 use crate::domain::{Binding, Environment, Key, KeyId, Secret, SecretState, Slug, Timestamp, Token};
@@ -46,6 +47,8 @@ pub struct KeyView {
     pub permissions: Vec<String>,
     /// Where it may be used from, in CIDR notation; empty: anywhere.
     pub allowed_addresses: Vec<String>,
+    /// The limits of its own; what holds together with its plan, tenant and project is under `/keys/{id}/limits`.
+    pub limits: Vec<LimitView>,
     /// Whether it is a person's.
     pub member: bool,
     /// Its token without the secret, or `…` where no part of it can be shown.
@@ -172,6 +175,7 @@ impl KeyView {
             role: key.role.as_ref().map(Slug::to_string),
             permissions: key.permissions.names().map(str::to_owned).collect(),
             allowed_addresses: key.allowed.iter().collect(),
+            limits: terms::views(&key.limits),
             member: key.member,
             masked: masked(key, environments),
             status: key.status(now).to_string(),

@@ -8,7 +8,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::domain::webhook::EventKind;
-use crate::domain::{audit, hygiene};
+use crate::domain::{audit, hygiene, limit};
 
 /// 1 to 40 characters of `a-z`, `0-9` and single `-` between them. Immutable.
 #[derive(ToSchema)]
@@ -164,30 +164,6 @@ pub struct ProjectQuery {
     pub project: Option<String>,
 }
 
-/// The filters of lists of senders.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct SenderQuery {
-    /// Only those that send with this version of a secret.
-    #[param(minimum = 1)]
-    pub secret: Option<u32>,
-    /// Only those with this `service.name`, at most 128 bytes of UTF-8.
-    #[param(min_length = 1, max_length = 128, pattern = "^[^\\u0000]*$", nullable = false)]
-    pub service: Option<String>,
-    /// Only those that were seen at this instant or later.
-    #[param(value_type = Option<Instant>, nullable = false)]
-    pub since: Option<String>,
-}
-
-/// The parameter of a verb without a body that cuts senders off.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct ForceQuery {
-    /// Also if the key is in use.
-    #[param(nullable = false)]
-    pub force: Option<bool>,
-}
-
 /// The filters of the audit log.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -210,6 +186,51 @@ pub struct AuditQuery {
     /// Only before this instant.
     #[param(value_type = Option<Instant>, nullable = false)]
     pub until: Option<String>,
+}
+
+/// How finely usage is told.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum UsageStep {
+    /// By minute.
+    Minute,
+    /// By hour.
+    Hour,
+    /// By UTC day.
+    Day,
+}
+
+/// Which usage, and how it is grouped.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct UsageQuery {
+    /// From the step on that this instant is in; 24 steps before `to` unless told otherwise.
+    #[param(value_type = Option<Instant>, nullable = false)]
+    pub from: Option<String>,
+    /// Only steps that begin before this instant; now unless told otherwise.
+    #[param(value_type = Option<Instant>, nullable = false)]
+    pub to: Option<String>,
+    /// How finely; by hour unless told otherwise.
+    #[param(value_type = Option<UsageStep>, nullable = false)]
+    pub step: Option<String>,
+    /// A row for each of these: `project`, `grid`, `environment`, `key`, `signal` and `outcome`, with commas between them.
+    #[param(nullable = false, pattern = "^[a-z,]+$")]
+    pub group_by: Option<String>,
+    /// Only of this project.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub project: Option<String>,
+    /// Only of this grid.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub grid: Option<String>,
+    /// Only of this environment.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub environment: Option<String>,
+    /// Only of this key.
+    #[param(value_type = Option<KeyId>, nullable = false)]
+    pub key: Option<String>,
+    /// Only of this signal.
+    #[param(value_type = Option<Signal>, nullable = false)]
+    pub signal: Option<String>,
 }
 
 /// The header of a change that can be meant for one version.
@@ -288,9 +309,9 @@ pub struct KeyQuery {
     /// Only keys that expire before this instant.
     #[param(value_type = Option<Instant>, nullable = false)]
     pub expires_before: Option<String>,
-    /// The order, descending with `-`; the newest first unless told otherwise, with `q` by name. Never used is before every use, never
-    /// expiring behind every expiry.
-    #[param(pattern = "^-?(created_at|name|last_used_at|expires_at)$", nullable = false)]
+    /// The order, descending with `-`; the newest first unless told otherwise, with `q` by name, with `attention` by that. Never used is
+    /// before every use, never expiring behind every expiry.
+    #[param(pattern = "^-?(created_at|name|last_used_at|expires_at|attention)$", nullable = false)]
     pub sort: Option<String>,
 }
 
@@ -358,6 +379,36 @@ named! {
 named! {
     /// Why a key needs attention.
     Flag = hygiene::Flag
+}
+
+named! {
+    /// What a limit counts: exports, items, or bytes of payloads.
+    LimitUnit = limit::Unit
+}
+
+named! {
+    /// For how long the amount of a limit is: a rate, or a quota for a calendar day or month in UTC.
+    LimitPeriod = limit::Per
+}
+
+named! {
+    /// What happens over a limit: exports are refused, accepted with a warning, or only counted.
+    LimitMode = limit::Mode
+}
+
+named! {
+    /// What a limit is about.
+    LimitScope = limit::Scope
+}
+
+/// Where a limit comes from.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum LimitSource {
+    /// It was given to the very project, tenant or key.
+    Own,
+    /// From the plan of the project.
+    Plan,
 }
 
 /// A quarter of a year, in UTC.

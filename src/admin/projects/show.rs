@@ -1,9 +1,8 @@
 //! `GET /projects/{project}`
 
-use axum::Json;
 use axum::extract::State;
 
-use super::{ProjectView, visible};
+use super::{Answer, ProjectView, answer, visible};
 use crate::admin::AdminState;
 use crate::admin::body::ProjectPath;
 use crate::admin::caller::Caller;
@@ -16,13 +15,13 @@ use crate::domain::Permission;
     get, path = "/projects/{project}", tag = "projects", operation_id = "show_project",
     security(("bearer" = ["project.view"])),
     params(("project" = schemas::Slug, Path)),
-    responses((status = 200, body = ProjectView), (status = 404, description = "project_not_found")),
+    responses((status = 200, body = ProjectView, headers(("etag"))), (status = 404, description = "project_not_found")),
 )]
 pub(in crate::admin) async fn handler(
     State(state): State<AdminState>,
     caller: Caller,
     ProjectPath(slug): ProjectPath,
-) -> Result<Json<ProjectView>, Problem> {
+) -> Result<Answer<ProjectView>, Problem> {
     caller.require(Permission::ProjectView)?;
-    Ok(Json(visible(&state, &caller, &slug).await?.into()))
+    Ok(answer(visible(&state, &caller, &slug).await?))
 }

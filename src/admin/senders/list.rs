@@ -3,11 +3,11 @@
 use axum::Json;
 use axum::extract::State;
 
-use super::{SenderView, filter};
+use super::{SenderQuery, SenderView, filter};
 use crate::admin::AdminState;
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
-use crate::admin::openapi::schemas::{PageQuery, ProjectQuery, SenderQuery};
+use crate::admin::openapi::schemas::{PageQuery, ProjectQuery};
 use crate::admin::page::{PageView, Parameters, parameter};
 use crate::admin::problem::Problem;
 use crate::admin::projects;

@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::AdminState;
 use super::check::Check;
@@ -72,6 +72,30 @@ pub struct OtherSendersView {
     /// When one of them was last seen.
     #[schema(value_type = Option<schemas::Instant>)]
     pub last_seen_at: Option<String>,
+}
+
+/// The filters of lists of senders.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct SenderQuery {
+    /// Only those that send with this version of a secret.
+    #[param(minimum = 1)]
+    pub secret: Option<u32>,
+    /// Only those with this `service.name`, at most 128 bytes of UTF-8.
+    #[param(min_length = 1, max_length = 128, pattern = "^[^\\u0000]*$", nullable = false)]
+    pub service: Option<String>,
+    /// Only those that were seen at this instant or later.
+    #[param(value_type = Option<schemas::Instant>, nullable = false)]
+    pub since: Option<String>,
+}
+
+/// The parameter of a verb without a body that cuts senders off.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ForceQuery {
+    /// Also if the key is in use.
+    #[param(nullable = false)]
+    pub force: Option<bool>,
 }
 
 impl SenderView {

@@ -5,13 +5,13 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Known, OtherSendersView, SenderView, filter};
+use super::{Known, OtherSendersView, SenderQuery, SenderView, filter};
 use crate::admin::AdminState;
 use crate::admin::body::KeyPath;
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
 use crate::admin::keys::visible;
-use crate::admin::openapi::schemas::{self, SenderQuery};
+use crate::admin::openapi::schemas;
 use crate::admin::page::Parameters;
 use crate::admin::problem::Problem;
 use crate::domain::Permission;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Fields;
-use crate::domain::{Binding, Key, Slug, Timestamp};
+use crate::domain::{Binding, Key, Limits, Slug, Timestamp};
 
 /// The fields of a key, by their names in the API.
 pub(in crate::catalog) fn of_key(key: &Key) -> Fields {
@@ -36,6 +36,7 @@ pub(in crate::catalog) fn of_key(key: &Key) -> Fields {
         "role": key.role.as_ref().map(Slug::as_str),
         "permissions": key.permissions.to_string(),
         "allowed_addresses": key.allowed.to_string(),
+        "limits": of_limits(&key.limits),
         "member": key.member,
         "expires_at": time(key.expires_at),
         "disabled_at": time(key.disabled_at),
@@ -44,6 +45,11 @@ pub(in crate::catalog) fn of_key(key: &Key) -> Fields {
         "reviewed_at": time(key.reviewed_at),
         "secrets": secrets,
     }))
+}
+
+/// Limits, each in its text form.
+pub(in crate::catalog) fn of_limits(limits: &Limits) -> Vec<String> {
+    limits.iter().map(ToString::to_string).collect()
 }
 
 /// The fields of `value`, which is an object.

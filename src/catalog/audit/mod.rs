@@ -6,15 +6,15 @@ mod read;
 
 use serde_json::{Map, Value};
 use sqlx::any::AnyRow;
-use sqlx::{Any, AnyConnection, Transaction, query};
+use sqlx::{Any, AnyConnection, AssertSqlSafe, Transaction, query};
 
-pub(super) use fields::{changed, fields, of_key};
+pub(super) use fields::{changed, fields, of_key, of_limits};
 
 use super::CatalogError;
 use super::dialect::Dialect;
 use super::guard::Guard;
 use super::rows::Reader;
-use super::store::wrote_one;
+use super::store::{places, rows_at_once, wrote, wrote_one};
 use crate::domain::Actor;
 use crate::domain::audit::{Action, Target};
 use crate::domain::authority::Granter;
@@ -24,6 +24,9 @@ pub use read::{Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Broken};
 
 /// The fields of a thing, before or after a change.
 pub(super) type Fields = Map<String, Value>;
+
+/// What was done to a thing: its fields before and after.
+pub(super) type Done = (Target, Option<Fields>, Option<Fields>);
 
 /// A transaction of changes: it holds the lock on the end of the chain, and its entries join the chain when it is committed.
 pub(super) struct Writing<'a> {
@@ -36,7 +39,7 @@ pub(super) struct Writing<'a> {
 }
 
 impl<'a> Writing<'a> {
-    /// Takes the lock. [`CatalogError::ActorGone`] where the actor's key is no longer active.
+    /// Takes the lock. [`CatalogError::ActorGone`] and [`CatalogError::PermissionGone`] where the actor may not do it any more.
     pub(super) async fn begin(
         mut transaction: Transaction<'static, Any>,
         dialect: Dialect,
@@ -82,68 +85,81 @@ impl<'a> Writing<'a> {
         before: Option<Fields>,
         after: Option<Fields>,
     ) -> Result<(), CatalogError> {
-        let seq = self.seq + 1;
-        let text = |fields: Option<Fields>| fields.map(|fields| Value::from(fields).to_string());
-        let (before, after) = (text(before), text(after));
+        self.append_all(action, vec![(target.clone(), before, after)]).await
+    }
+
+    /// Writes down what was done to many things, in this order: to each of them the same.
+    pub(super) async fn append_all(&mut self, action: Action, done: Vec<Done>) -> Result<(), CatalogError> {
         let actor = self.actor;
         let key = actor.key.map(|key| key.to_string());
         let address = actor.address.map(|address| address.to_string());
-        let link = Link {
-            seq,
-            at: actor.at.micros(),
-            action: action.as_str(),
-            actor: key.as_deref(),
-            actor_name: &actor.name,
-            via: actor.via.as_str(),
-            address: address.as_deref(),
-            user_agent: actor.user_agent.as_deref(),
-            request_id: actor.request_id.as_deref(),
-            target_kind: target.kind.as_str(),
-            target: &target.id,
-            project: target.project.as_ref().map(crate::domain::Slug::as_str),
-            before: before.as_deref(),
-            after: after.as_deref(),
-        };
-        let hash = link.hash(&self.hash);
-        let insert = query(
-            "INSERT INTO audit (
-                 seq,
-                 at,
-                 action,
-                 actor,
-                 actor_name,
-                 via,
-                 address,
-                 user_agent,
-                 request_id,
-                 target_kind,
-                 target,
-                 project,
-                 before,
-                 after,
-                 hash
-             ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
-        )
-        .bind(link.seq)
-        .bind(link.at)
-        .bind(link.action)
-        .bind(link.actor)
-        .bind(link.actor_name)
-        .bind(link.via)
-        .bind(link.address)
-        .bind(link.user_agent)
-        .bind(link.request_id)
-        .bind(link.target_kind)
-        .bind(link.target)
-        .bind(link.project)
-        .bind(link.before)
-        .bind(link.after)
-        .bind(hash.as_bytes().as_slice());
-        wrote_one(insert.execute(&mut *self.transaction).await?.rows_affected())?;
-        self.seq = seq;
-        self.hash = hash;
-        self.appended = true;
-        Ok(())
+        let text = |fields: Option<Fields>| fields.map(|fields| Value::from(fields).to_string());
+        let mut rest = done.into_iter().map(|(target, before, after)| (target, text(before), text(after)));
+        loop {
+            let some: Vec<_> = rest.by_ref().take(rows_at_once(15)).collect();
+            if some.is_empty() {
+                return Ok(());
+            }
+            let values = places(0, some.len(), 15);
+            let sql = format!(
+                "INSERT INTO audit (
+                     seq,
+                     at,
+                     action,
+                     actor,
+                     actor_name,
+                     via,
+                     address,
+                     user_agent,
+                     request_id,
+                     target_kind,
+                     target,
+                     project,
+                     before,
+                     after,
+                     hash
+                 ) VALUES {values}"
+            );
+            let mut insert = query(AssertSqlSafe(sql));
+            for (target, before, after) in &some {
+                let link = Link {
+                    seq: self.seq + 1,
+                    at: actor.at.micros(),
+                    action: action.as_str(),
+                    actor: key.as_deref(),
+                    actor_name: &actor.name,
+                    via: actor.via.as_str(),
+                    address: address.as_deref(),
+                    user_agent: actor.user_agent.as_deref(),
+                    request_id: actor.request_id.as_deref(),
+                    target_kind: target.kind.as_str(),
+                    target: &target.id,
+                    project: target.project.as_ref().map(crate::domain::Slug::as_str),
+                    before: before.as_deref(),
+                    after: after.as_deref(),
+                };
+                self.seq = link.seq;
+                self.hash = link.hash(&self.hash);
+                self.appended = true;
+                insert = insert
+                    .bind(link.seq)
+                    .bind(link.at)
+                    .bind(link.action)
+                    .bind(link.actor)
+                    .bind(link.actor_name)
+                    .bind(link.via)
+                    .bind(link.address)
+                    .bind(link.user_agent)
+                    .bind(link.request_id)
+                    .bind(link.target_kind)
+                    .bind(link.target)
+                    .bind(link.project)
+                    .bind(link.before)
+                    .bind(link.after)
+                    .bind(self.hash.as_bytes().to_vec());
+            }
+            wrote(some.len(), insert.execute(&mut *self.transaction).await?.rows_affected())?;
+        }
     }
 
     /// Makes the changes and their entries durable.

@@ -4,10 +4,10 @@ use sqlx::{AnyConnection, query};
 
 use crate::catalog::CatalogError;
 use crate::catalog::rows::Reader;
-use crate::domain::{Binding, Key, KeyStatus, Timestamp};
+use crate::domain::{Binding, Key, KeyId, KeyStatus, Tenant, Timestamp};
 
-/// [`CatalogError::KeyLimit`] where `key` would be one active key too many of its tenant at `now`; `default` holds where the project has
-/// no number of its own. Keys that are active already are never too many.
+/// [`CatalogError::KeyLimit`] where `key` would be one active key too many of its tenant at `now`; `default` holds where neither the
+/// project nor its plan has a number. Keys that are active already are never too many.
 pub(super) async fn require_room(
     connection: &mut AnyConnection,
     before: Option<&Key>,
@@ -20,9 +20,42 @@ pub(super) async fn require_room(
     if !is_active(key) || before.is_some_and(is_active) {
         return Ok(());
     }
-    let select = query("SELECT slug, max_active_keys FROM projects WHERE slug = $1").bind(tenant.project.as_str());
+    let select = query(
+        "SELECT p.slug, COALESCE(p.max_active_keys, n.max_active_keys) AS max_active_keys
+         FROM projects AS p
+         LEFT JOIN plans AS n ON n.slug = p.plan
+         WHERE p.slug = $1",
+    )
+    .bind(tenant.project.as_str());
     let row = select.fetch_one(&mut *connection).await?;
     let most = Reader::new(&row, "projects", &["slug"]).optional_number("max_active_keys")?.unwrap_or(default);
+    let select = query(
+        "SELECT COUNT(*) AS active
+         FROM keys
+         WHERE project = $1
+             AND grid = $2
+             AND environment = $3
+             AND revoked_at IS NULL
+             AND disabled_at IS NULL
+             AND (expires_at IS NULL OR expires_at > $4)",
+    )
+    .bind(tenant.project.as_str())
+    .bind(tenant.grid.as_str())
+    .bind(tenant.environment.as_str())
+    .bind(now.micros());
+    let row = select.fetch_one(&mut *connection).await?;
+    if Reader::new(&row, "keys", &[]).count("active")? < u64::from(most) {
+        return Ok(());
+    }
+    Err(CatalogError::KeyLimit { most, active: oldest(connection, tenant, now).await? })
+}
+
+/// The oldest of a tenant's keys that are active at `now`, to be named.
+pub(super) async fn oldest(
+    connection: &mut AnyConnection,
+    tenant: &Tenant,
+    now: Timestamp,
+) -> Result<Vec<KeyId>, CatalogError> {
     let select = query(
         "SELECT id
          FROM keys
@@ -32,23 +65,13 @@ pub(super) async fn require_room(
              AND revoked_at IS NULL
              AND disabled_at IS NULL
              AND (expires_at IS NULL OR expires_at > $4)
-             AND id <> $5
          ORDER BY created_at, id
-         LIMIT $6",
+         LIMIT 10",
     )
     .bind(tenant.project.as_str())
     .bind(tenant.grid.as_str())
     .bind(tenant.environment.as_str())
-    .bind(now.micros())
-    .bind(key.id.to_string())
-    .bind(i64::from(most));
+    .bind(now.micros());
     let rows = select.fetch_all(connection).await?;
-    if rows.len() < usize::try_from(most).unwrap_or(usize::MAX) {
-        return Ok(());
-    }
-    let ids = rows.iter().take(NAMED).map(|row| Reader::new(row, "keys", &["id"]).parsed("id"));
-    Err(CatalogError::KeyLimit { most, active: ids.collect::<Result<_, _>>()? })
+    rows.iter().map(|row| Reader::new(row, "keys", &["id"]).parsed("id")).collect()
 }
-
-/// How many of the active keys are named.
-const NAMED: usize = 10;

@@ -1,5 +1,6 @@
 //! Keys and their secrets.
 
+mod attention;
 mod hygiene;
 mod import;
 mod limit;
@@ -14,14 +15,15 @@ use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe, query};
 
 use super::audit::{self, of_key};
-use super::projects::{ensure_tenant, require_project};
+use super::projects::{Projects as _, ensure_tenant, require_project};
 use super::store::Store;
 use super::{CatalogError, Page, Paging, cursor, guard, rows};
 use crate::domain::audit::{Action, Target, TargetKind};
 use crate::domain::authority::is_standing_owner;
+use crate::domain::hygiene::{Flag, RotationPolicy};
 use crate::domain::{Actor, Binding, Changed, Key, KeyChange, KeyId, Permissions, Timestamp};
 pub use hygiene::{Hygiene, Notice, Review};
-pub use import::{ImportFault, ImportedKey};
+pub use import::{ImportFault, ImportedKey, KEYS_OF_NAMES};
 pub use list::KeyFilter;
 use list::{Statement, Value};
 pub use read::KEY_BY_ID;
@@ -38,10 +40,13 @@ pub trait Keys {
     /// [`CatalogError::KeyLimit`] where its tenant has enough active keys.
     async fn create_key(&self, key: &Key, action: Action, by: &Actor) -> Result<(), CatalogError>;
 
-    /// Adds keys that come with their secrets, in one transaction. What is wrong with any of them is told of each, up to some thousand,
-    /// by the errors that [`create_key`](Self::create_key) fails with, and [`CatalogError::Exists`] where its token is a key's already;
-    /// nothing is written then.
+    /// Adds keys that come with their secrets, in one transaction. What is wrong with any of them is told of each, by the errors that
+    /// [`create_key`](Self::create_key) fails with, and [`CatalogError::Exists`] where its token is a key's already; nothing is written
+    /// then. [`CatalogError::ImportTimeout`] where it would take too long.
     async fn import_keys(&self, keys: &[ImportedKey], by: &Actor) -> Result<Vec<ImportFault>, CatalogError>;
+
+    /// What [`import_keys`](Self::import_keys) would find wrong. Nothing is written.
+    async fn check_import(&self, keys: &[ImportedKey], by: &Actor) -> Result<Vec<ImportFault>, CatalogError>;
 
     /// Erases a key; whether there was one. [`CatalogError::NotRevoked`] unless it is revoked, [`CatalogError::RetentionNotOver`] until
     /// it has been for long enough, [`CatalogError::Refused`] where the actor lacks what it could do.
@@ -91,13 +96,17 @@ impl Keys for Store {
     }
 
     async fn import_keys(&self, keys: &[ImportedKey], by: &Actor) -> Result<Vec<ImportFault>, CatalogError> {
-        // A transaction of many statements: each has its own limit.
         let mut writing = self.bounded(self.write(by)).await?;
-        let faults = import::write_all(&mut writing, keys, self.max_active_keys, by).await?;
+        let faults = self.importing(import::write_all(&mut writing, keys, self.max_active_keys, by)).await?;
         if faults.is_empty() {
             self.bounded(writing.commit()).await?;
         }
         Ok(faults)
+    }
+
+    async fn check_import(&self, keys: &[ImportedKey], by: &Actor) -> Result<Vec<ImportFault>, CatalogError> {
+        let mut writing = self.bounded(self.write(by)).await?;
+        self.importing(import::check(&mut writing, keys, self.max_active_keys, by)).await
     }
 
     async fn purge_key(&self, id: &KeyId, by: &Actor) -> Result<bool, CatalogError> {
@@ -120,7 +129,11 @@ impl Keys for Store {
 
     async fn keys(&self, filter: &KeyFilter, now: Timestamp, paging: &Paging) -> Result<Page<Key>, CatalogError> {
         let after = cursor::after_key(filter, paging)?;
-        let select = list::statement(filter, now, after.as_ref(), cursor::rows_to_read(paging));
+        let policy = match filter.attention {
+            Some(Flag::RotationDue) => RotationPolicy::new(&self.environments().await?),
+            _ => RotationPolicy::default(),
+        };
+        let select = list::statement(filter, &policy, now, after.as_ref(), cursor::rows_to_read(paging));
         self.bounded(async {
             let rows = bound(select).fetch_all(&self.pool).await?;
             let placed = rows::keys(&rows)?.into_iter().zip(rows::positions(&rows)?).collect();
@@ -170,8 +183,19 @@ impl Keys for Store {
     }
 }
 
+impl Store {
+    /// The result of `work`, which keeps all other changes waiting, and is given up before they are.
+    async fn importing<T>(
+        &self,
+        work: impl Future<Output = Result<T, CatalogError>> + Send,
+    ) -> Result<T, CatalogError> {
+        let late = |_| Err(CatalogError::ImportTimeout(self.import_limit));
+        tokio::time::timeout(self.import_limit, work).await.unwrap_or_else(late)
+    }
+}
+
 /// The statement with its values, to be run.
-fn bound(statement: Statement) -> Query<'static, Any, AnyArguments> {
+pub(super) fn bound(statement: Statement) -> Query<'static, Any, AnyArguments> {
     let Statement { sql, values } = statement;
     values.into_iter().fold(query(AssertSqlSafe(sql)), |query, value| match value {
         Value::Text(text) => query.bind(text),

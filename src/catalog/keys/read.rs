@@ -33,6 +33,7 @@ macro_rules! select_keys {
              k.permissions,
              COALESCE(own.permissions, common.permissions) AS role_permissions,
              k.allowed,
+             k.limits,
              k.member,
              k.version,
              k.created_at,

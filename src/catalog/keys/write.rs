@@ -1,10 +1,10 @@
 //! Writing keys.
 
-use sqlx::{AnyConnection, query};
+use sqlx::{AnyConnection, AssertSqlSafe, query};
 
-use crate::catalog::store::wrote_one;
+use crate::catalog::store::{places, rows_at_once, wrote, wrote_one};
 use crate::catalog::{CatalogError, Entity};
-use crate::domain::key::{DigestAlgorithm, folded};
+use crate::domain::key::{DigestAlgorithm, SecretFormat, folded};
 use crate::domain::{Binding, Key, KeyId, KeyStatus, Secret, Slug, Timestamp};
 
 /// The statement that finds a living key with the name `$1` and the project, grid and environment `$2`, `$3` and `$4` at `$5` that is not
@@ -45,67 +45,80 @@ pub(super) async fn require_free_name(
 
 /// Writes a new key.
 pub(super) async fn insert(connection: &mut AnyConnection, key: &Key) -> Result<(), CatalogError> {
-    let (project, grid, environment) = bound(key);
-    let insert = query(
-        "INSERT INTO keys (
-             id,
-             kind,
-             project,
-             grid,
-             environment,
-             created_at,
-             created_by,
-             member,
-             name,
-             name_folded,
-             note,
-             tags,
-             owner,
-             role,
-             permissions,
-             allowed,
-             version,
-             updated_at,
-             expires_at,
-             disabled_at,
-             revoked_at,
-             exposed_at,
-             reviewed_at,
-             last_used_at
-         ) VALUES (
-             $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24
-         )",
-    )
-    .bind(key.id.to_string())
-    .bind(key.binding.kind().as_str())
-    .bind(project)
-    .bind(grid)
-    .bind(environment)
-    .bind(key.created_at.micros())
-    .bind(key.created_by.map(|id| id.to_string()))
-    .bind(i64::from(key.member))
-    .bind(&key.name)
-    .bind(folded(&key.name))
-    .bind(&key.note)
-    .bind(key.tags.to_string())
-    .bind(&key.owner)
-    .bind(key.role.as_ref().map(Slug::as_str))
-    .bind(own_permissions(key))
-    .bind(key.allowed.to_string())
-    .bind(key.version.cast_signed())
-    .bind(key.updated_at.micros())
-    .bind(key.expires_at.map(Timestamp::micros))
-    .bind(key.disabled_at.map(Timestamp::micros))
-    .bind(key.revoked_at.map(Timestamp::micros))
-    .bind(key.exposed_at.map(Timestamp::micros))
-    .bind(key.reviewed_at.map(Timestamp::micros))
-    .bind(key.last_used().map(|used| used.last_at.micros()));
-    wrote_one(insert.execute(&mut *connection).await?.rows_affected())?;
-    insert_tags(&mut *connection, key).await?;
-    for secret in &key.secrets {
-        insert_secret(&mut *connection, &key.id, secret).await?;
+    insert_all(connection, &[key]).await
+}
+
+/// Writes new keys.
+pub(super) async fn insert_all(connection: &mut AnyConnection, keys: &[&Key]) -> Result<(), CatalogError> {
+    for some in keys.chunks(rows_at_once(27)) {
+        let values = places(0, some.len(), 27);
+        let sql = format!(
+            "INSERT INTO keys (
+                 id,
+                 kind,
+                 project,
+                 grid,
+                 environment,
+                 created_at,
+                 created_by,
+                 member,
+                 name,
+                 name_folded,
+                 note,
+                 tags,
+                 owner,
+                 role,
+                 permissions,
+                 allowed,
+                 limits,
+                 version,
+                 updated_at,
+                 expires_at,
+                 disabled_at,
+                 revoked_at,
+                 exposed_at,
+                 reviewed_at,
+                 last_used_at,
+                 secret_order,
+                 weak
+             ) VALUES {values}"
+        );
+        let insert = some.iter().fold(query(AssertSqlSafe(sql)), |insert, key| {
+            let (project, grid, environment) = bound(key);
+            insert
+                .bind(key.id.to_string())
+                .bind(key.binding.kind().as_str())
+                .bind(project)
+                .bind(grid)
+                .bind(environment)
+                .bind(key.created_at.micros())
+                .bind(key.created_by.map(|id| id.to_string()))
+                .bind(i64::from(key.member))
+                .bind(&key.name)
+                .bind(folded(&key.name))
+                .bind(&key.note)
+                .bind(key.tags.to_string())
+                .bind(&key.owner)
+                .bind(key.role.as_ref().map(Slug::as_str))
+                .bind(own_permissions(key))
+                .bind(key.allowed.to_string())
+                .bind(key.limits.to_string())
+                .bind(key.version.cast_signed())
+                .bind(key.updated_at.micros())
+                .bind(key.expires_at.map(Timestamp::micros))
+                .bind(key.disabled_at.map(Timestamp::micros))
+                .bind(key.revoked_at.map(Timestamp::micros))
+                .bind(key.exposed_at.map(Timestamp::micros))
+                .bind(key.reviewed_at.map(Timestamp::micros))
+                .bind(key.last_used().map(|used| used.last_at.micros()))
+                .bind(secret_order(key))
+                .bind(weak(key))
+        });
+        wrote(some.len(), insert.execute(&mut *connection).await?.rows_affected())?;
     }
-    Ok(())
+    insert_tags(&mut *connection, keys).await?;
+    let secrets: Vec<_> = keys.iter().flat_map(|key| key.secrets.iter().map(|secret| (&key.id, secret))).collect();
+    insert_secrets(connection, &secrets).await
 }
 
 /// Writes `key` over `before`, which is what the database holds.
@@ -127,7 +140,10 @@ pub(super) async fn update(connection: &mut AnyConnection, before: &Key, key: &K
              disabled_at = $14,
              revoked_at = $15,
              exposed_at = $16,
-             reviewed_at = $17
+             reviewed_at = $17,
+             secret_order = $18,
+             weak = $19,
+             limits = $20
          WHERE id = $1 AND version = $2",
     )
     .bind(&id)
@@ -146,11 +162,14 @@ pub(super) async fn update(connection: &mut AnyConnection, before: &Key, key: &K
     .bind(key.disabled_at.map(Timestamp::micros))
     .bind(key.revoked_at.map(Timestamp::micros))
     .bind(key.exposed_at.map(Timestamp::micros))
-    .bind(key.reviewed_at.map(Timestamp::micros));
+    .bind(key.reviewed_at.map(Timestamp::micros))
+    .bind(secret_order(key))
+    .bind(weak(key))
+    .bind(key.limits.to_string());
     wrote_one(update.execute(&mut *connection).await?.rows_affected())?;
     if key.tags != before.tags {
         query("DELETE FROM key_tags WHERE key_id = $1").bind(&id).execute(&mut *connection).await?;
-        insert_tags(&mut *connection, key).await?;
+        insert_tags(&mut *connection, &[key]).await?;
     } else if key.revoked_at != before.revoked_at {
         query("UPDATE key_tags SET revoked = 1 WHERE key_id = $1").bind(&id).execute(&mut *connection).await?;
     }
@@ -163,63 +182,73 @@ pub(super) async fn update(connection: &mut AnyConnection, before: &Key, key: &K
         }
     }
     let known = |secret: &&Secret| before.secrets.iter().any(|old| old.version == secret.version);
-    for secret in key.secrets.iter().filter(|secret| !known(secret)) {
-        insert_secret(&mut *connection, &key.id, secret).await?;
-    }
-    Ok(())
+    let new: Vec<_> = key.secrets.iter().filter(|secret| !known(secret)).map(|secret| (&key.id, secret)).collect();
+    insert_secrets(connection, &new).await
 }
 
-async fn insert_tags(connection: &mut AnyConnection, key: &Key) -> Result<(), CatalogError> {
-    for tag in key.tags.iter() {
-        let insert =
-            query("INSERT INTO key_tags (tag, key_id, project, created_at, revoked) VALUES ($1, $2, $3, $4, $5)")
-                .bind(tag)
+async fn insert_tags(connection: &mut AnyConnection, keys: &[&Key]) -> Result<(), CatalogError> {
+    let tags: Vec<_> = keys.iter().flat_map(|key| key.tags.iter().map(move |tag| (tag, key))).collect();
+    for some in tags.chunks(rows_at_once(5)) {
+        let values = places(0, some.len(), 5);
+        let sql = format!("INSERT INTO key_tags (tag, key_id, project, created_at, revoked) VALUES {values}");
+        let insert = some.iter().fold(query(AssertSqlSafe(sql)), |insert, (tag, key)| {
+            insert
+                .bind(*tag)
                 .bind(key.id.to_string())
                 .bind(key.binding.project().map(Slug::as_str))
                 .bind(key.created_at.micros())
-                .bind(i64::from(key.revoked_at.is_some()));
-        wrote_one(insert.execute(&mut *connection).await?.rows_affected())?;
+                .bind(i64::from(key.revoked_at.is_some()))
+        });
+        wrote(some.len(), insert.execute(&mut *connection).await?.rows_affected())?;
     }
     Ok(())
 }
 
-async fn insert_secret(connection: &mut AnyConnection, id: &KeyId, secret: &Secret) -> Result<(), CatalogError> {
-    let (algorithm, pepper) = match secret.algorithm {
-        DigestAlgorithm::HmacSha256 { pepper } => (HMAC_SHA_256, pepper),
-        DigestAlgorithm::Sha256 => (SHA_256, 0),
-    };
-    let used = secret.used.as_ref();
-    let insert = query(
-        "INSERT INTO secrets (
-             key_id,
-             version,
-             digest,
-             algorithm,
-             pepper,
-             format,
-             created_at,
-             retires_at,
-             drained_after,
-             first_used_at,
-             last_used_at,
-             last_used_address,
-             last_used_agent
-         ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-    )
-    .bind(id.to_string())
-    .bind(i64::from(secret.version))
-    .bind(secret.digest.as_bytes().as_slice())
-    .bind(algorithm)
-    .bind(i64::from(pepper))
-    .bind(secret.format.as_str())
-    .bind(secret.created_at.micros())
-    .bind(secret.retires_at.map(Timestamp::micros))
-    .bind(drained_after(secret))
-    .bind(used.map(|used| used.first_at.micros()))
-    .bind(used.map(|used| used.last_at.micros()))
-    .bind(used.and_then(|used| used.address).map(|address| address.to_string()))
-    .bind(used.and_then(|used| used.agent.as_deref()));
-    wrote_one(insert.execute(connection).await?.rows_affected())
+/// Writes secrets, each with the id of its key.
+async fn insert_secrets(connection: &mut AnyConnection, secrets: &[(&KeyId, &Secret)]) -> Result<(), CatalogError> {
+    for some in secrets.chunks(rows_at_once(13)) {
+        let values = places(0, some.len(), 13);
+        let sql = format!(
+            "INSERT INTO secrets (
+                 key_id,
+                 version,
+                 digest,
+                 algorithm,
+                 pepper,
+                 format,
+                 created_at,
+                 retires_at,
+                 drained_after,
+                 first_used_at,
+                 last_used_at,
+                 last_used_address,
+                 last_used_agent
+             ) VALUES {values}"
+        );
+        let insert = some.iter().fold(query(AssertSqlSafe(sql)), |insert, (id, secret)| {
+            let (algorithm, pepper) = match secret.algorithm {
+                DigestAlgorithm::HmacSha256 { pepper } => (HMAC_SHA_256, pepper),
+                DigestAlgorithm::Sha256 => (SHA_256, 0),
+            };
+            let used = secret.used.as_ref();
+            insert
+                .bind(id.to_string())
+                .bind(i64::from(secret.version))
+                .bind(secret.digest.as_bytes().as_slice())
+                .bind(algorithm)
+                .bind(i64::from(pepper))
+                .bind(secret.format.as_str())
+                .bind(secret.created_at.micros())
+                .bind(secret.retires_at.map(Timestamp::micros))
+                .bind(drained_after(secret))
+                .bind(used.map(|used| used.first_at.micros()))
+                .bind(used.map(|used| used.last_at.micros()))
+                .bind(used.and_then(|used| used.address).map(|address| address.to_string()))
+                .bind(used.and_then(|used| used.agent.as_deref()))
+        });
+        wrote(some.len(), insert.execute(&mut *connection).await?.rows_affected())?;
+    }
+    Ok(())
 }
 
 async fn update_secret(
@@ -247,13 +276,26 @@ fn drained_after(secret: &Secret) -> Option<i64> {
     secret.drained_after.map(|after| i64::try_from(after.as_micros()).unwrap_or(i64::MAX))
 }
 
+/// When its current secret was made, as lists are ordered by it; without one it is behind all others.
+fn secret_order(key: &Key) -> i64 {
+    current(key).map_or(i64::MAX, |secret| secret.created_at.micros())
+}
+
+fn weak(key: &Key) -> i64 {
+    i64::from(current(key).is_some_and(|secret| secret.format == SecretFormat::Uuid))
+}
+
+fn current(key: &Key) -> Option<&Secret> {
+    key.secrets.iter().find(|secret| secret.retires_at.is_none())
+}
+
 /// What a role holds is not written with the keys that have it.
 fn own_permissions(key: &Key) -> String {
     if key.role.is_some() { String::new() } else { key.permissions.to_string() }
 }
 
 /// Project, grid and environment.
-fn bound(key: &Key) -> (Option<&str>, Option<&str>, Option<&str>) {
+pub(super) fn bound(key: &Key) -> (Option<&str>, Option<&str>, Option<&str>) {
     let tenant = match &key.binding {
         Binding::Tenant(tenant) => Some(tenant),
         Binding::Project(_) | Binding::Installation => None,

@@ -7,8 +7,10 @@ use crate::admin::keys::create::{IssuedKey, NewKey};
 use crate::cli::client::{Client, Target};
 use crate::cli::expiry::Expiry;
 use crate::cli::issued::Showing;
+use crate::cli::limits::bodies;
 use crate::cli::{Failure, Terminal};
 use crate::domain::Slug;
+use crate::domain::limit::Limit;
 
 #[derive(Debug, Args)]
 pub(super) struct Create {
@@ -46,6 +48,9 @@ pub(super) struct Create {
     /// An address or network that the key may be used from, once for each; from everywhere without it.
     #[arg(long = "allow", value_name = "CIDR")]
     allowed_addresses: Vec<String>,
+    /// A limit of an ingest key's own, once for each, such as "1000 items/second burst 5000" or "traces 5000000 bytes/day observe".
+    #[arg(long = "limit", value_name = "LIMIT")]
+    limits: Vec<Limit>,
     #[command(flatten)]
     expiry: Expiry,
     /// Create the key disabled.
@@ -98,6 +103,7 @@ impl Create {
             tags: some(self.tags),
             owner: self.owner,
             allowed_addresses: some(self.allowed_addresses),
+            limits: some(bodies(&self.limits)),
             expires_at: expires_at.clone(),
             disabled: self.disabled.then_some(true),
             format: (self.format == Format::Uuid).then(|| "uuid".to_owned()),
@@ -109,6 +115,6 @@ impl Create {
     }
 }
 
-fn some(values: Vec<String>) -> Option<Vec<String>> {
+fn some<T>(values: Vec<T>) -> Option<Vec<T>> {
     (!values.is_empty()).then_some(values)
 }

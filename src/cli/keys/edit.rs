@@ -8,9 +8,11 @@ use crate::admin::audit::AuditView;
 use crate::admin::keys::KeyView;
 use crate::cli::client::Client;
 use crate::cli::expiry::Expiry;
+use crate::cli::limits::replaced;
 use crate::cli::output::{self, inert, moment};
 use crate::cli::patch::{Patch, VERSION_CONFLICT, list, text};
 use crate::cli::{Failure, Terminal};
+use crate::domain::limit::Limit;
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
@@ -47,6 +49,12 @@ pub(super) struct Edit {
     /// Let the key be used from everywhere.
     #[arg(long)]
     allow_any: bool,
+    /// A limit of the key's own, in place of those it has, once for each.
+    #[arg(long = "limit", value_name = "LIMIT", conflicts_with = "no_limits")]
+    limits: Vec<Limit>,
+    /// Remove the limits of the key's own.
+    #[arg(long)]
+    no_limits: bool,
     #[command(flatten)]
     expiry: Expiry,
     /// Let the key live for ever.
@@ -82,6 +90,7 @@ impl Edit {
             ("role", text(self.role.as_ref())),
             ("permissions", list(&self.permissions, false)),
             ("allowed_addresses", list(&self.allowed_addresses, self.allow_any)),
+            ("limits", replaced(&self.limits, self.no_limits)),
             ("expires_at", if self.no_expiry { Some(Value::Null) } else { text(expires_at.as_ref()) }),
         ])
     }

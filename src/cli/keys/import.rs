@@ -4,14 +4,18 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::csv::{self, Record};
 use crate::admin::keys::KeyView;
+use crate::admin::terms::NewLimit;
 use crate::cli::client::{Client, Data, Once};
 use crate::cli::output::{self, Output, inert};
 use crate::cli::{Exit, Failure, Terminal};
+use crate::domain::Limits;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -23,7 +27,8 @@ till,shop,web,production,pos south,0f8fad5b-d9cb-469f-a165-70867728950e
 [{\"name\": \"till\", \"project\": \"shop\", \"grid\": \"web\", \"environment\": \"production\", \"sha256\": \"…\"}]")]
 pub(super) struct Import {
     /// A file with a row for each key, `-` for standard input: JSON, or comma-separated values with the columns `name`, `note`, `tags`,
-    /// `owner`, `kind`, `project`, `grid`, `environment`, `role`, `permissions`, `allowed_addresses`, `expires_at`, `disabled`, and `token`
+    /// `owner`, `kind`, `project`, `grid`, `environment`, `role`, `permissions`, `allowed_addresses`, `limits` (with commas between them), `expires_at`,
+    /// `disabled`, and `token`
     /// (a UUID) or `sha256` (64 hexadecimal digits of the digest of the UUID in lower case with hyphens).
     #[arg(long, value_name = "FILE")]
     file: PathBuf,
@@ -35,7 +40,7 @@ pub(super) struct Import {
 }
 
 /// A column of a file, and what its cells are.
-const COLUMNS: [(&str, Cell); 15] = [
+const COLUMNS: [(&str, Cell); 16] = [
     ("name", Cell::Text),
     ("note", Cell::Text),
     ("tags", Cell::List),
@@ -47,6 +52,7 @@ const COLUMNS: [(&str, Cell); 15] = [
     ("role", Cell::Text),
     ("permissions", Cell::List),
     ("allowed_addresses", Cell::List),
+    ("limits", Cell::Limits),
     ("expires_at", Cell::Text),
     ("disabled", Cell::Bool),
     ("token", Cell::Text),
@@ -57,15 +63,24 @@ const COLUMNS: [(&str, Cell); 15] = [
 enum Cell {
     Text,
     List,
+    Limits,
     Bool,
 }
 
 /// The rows of a file.
 #[derive(Debug)]
 struct Rows {
-    keys: Vec<Value>,
+    /// As they stand there: what is wrong in one of them, such as a field that is repeated, is for the server to see.
+    keys: Vec<Box<RawValue>>,
     /// The line of each row, where the file has lines.
     lines: Vec<usize>,
+}
+
+/// What is sent, which a file may hold as well.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Body {
+    keys: Vec<Box<RawValue>>,
 }
 
 impl Import {
@@ -76,7 +91,7 @@ impl Import {
             return Err(Failure::new(Exit::Usage, "--file: there is no row in it"));
         }
         let once = self.once.key()?;
-        let sent = client.post_once("/keys/import", &json!({"keys": keys}), &once).await;
+        let sent = client.post_once("/keys/import", &Body { keys }, &once).await;
         let imported: Data<KeyView> = sent.map_err(|failure| located(failure, &lines))?;
         terminal.say(&format!("imported {} keys", imported.data.len()));
         output::rows(terminal, self.output, &imported.data)
@@ -99,18 +114,14 @@ fn rows(text: &str) -> Result<Rows, Failure> {
     if !text.trim_start().starts_with(['[', '{']) {
         return csv_rows(&csv::records(text).map_err(|error| usage(error.to_string()))?);
     }
-    let keys = match serde_json::from_str(text).map_err(|error| usage(format!("no JSON: {error}")))? {
-        Value::Array(keys) => keys,
-        Value::Object(mut object) => match (object.remove("keys"), object.is_empty()) {
-            (Some(Value::Array(keys)), true) => keys,
-            _ => {
-                return Err(usage(
-                    "the JSON is neither an array nor an object with the array \"keys\" alone".to_owned(),
-                ));
-            }
-        },
-        _ => return Err(usage("the JSON is no array".to_owned())),
+    let read = if text.trim_start().starts_with('[') {
+        serde_json::from_str(text)
+    } else {
+        serde_json::from_str(text).map(|Body { keys }| keys)
     };
+    let neither = "the JSON is neither an array nor an object with the array \"keys\" alone, once";
+    let why = |error: serde_json::Error| if error.is_data() { neither.to_owned() } else { format!("no JSON: {error}") };
+    let keys = read.map_err(|error| usage(why(error)))?;
     Ok(Rows { keys, lines: Vec::new() })
 }
 
@@ -128,11 +139,12 @@ fn csv_rows(records: &[Record]) -> Result<Rows, Failure> {
         let mut key = Map::new();
         for (&(name, cell), text) in columns.iter().zip(&record.cells).filter(|(_, text)| !text.is_empty()) {
             match cell.value(text) {
-                Some(value) => drop(key.insert(name.to_owned(), value)),
-                None => wrong.push(format!("line {}: {name} is true, false or empty", record.line)),
+                Ok(value) => drop(key.insert(name.to_owned(), value)),
+                Err(why) => wrong.push(format!("line {}: {name}{why}", record.line)),
             }
         }
-        keys.push(Value::Object(key));
+        let row = to_raw_value(&key);
+        keys.push(row.map_err(|error| Failure::new(Exit::Failed, format!("line {}: {error}", record.line)))?);
     }
     if wrong.is_empty() {
         return Ok(Rows { keys, lines: records.iter().map(|record| record.line).collect() });
@@ -158,12 +170,16 @@ fn columns(head: &Record) -> Result<Vec<(&'static str, Cell)>, Failure> {
 }
 
 impl Cell {
-    /// The JSON of a cell that is not empty.
-    fn value(self, text: &str) -> Option<Value> {
+    /// The JSON of a cell that is not empty, or what follows its column's name to say what is wrong.
+    fn value(self, text: &str) -> Result<Value, String> {
         match self {
-            Self::Text => Some(json!(text)),
-            Self::List => Some(json!(text.split_whitespace().collect::<Vec<_>>())),
-            Self::Bool => text.parse::<bool>().ok().map(Value::Bool),
+            Self::Text => Ok(json!(text)),
+            Self::List => Ok(json!(text.split_whitespace().collect::<Vec<_>>())),
+            Self::Limits => {
+                let limits: Limits = text.parse().map_err(|error| format!(": {error}"))?;
+                Ok(json!(limits.iter().map(NewLimit::from).collect::<Vec<_>>()))
+            }
+            Self::Bool => text.parse::<bool>().map(Value::Bool).map_err(|_| " is true, false or empty".to_owned()),
         }
     }
 }
@@ -171,37 +187,57 @@ impl Cell {
 /// The failure with the lines of the file in place of the places in the request.
 fn located(mut failure: Failure, lines: &[usize]) -> Failure {
     for told in &mut failure.lines {
-        let Some((index, rest)) = told.strip_prefix("/keys/").and_then(|rest| rest.split_once('/')) else { continue };
-        if let Some(line) = index.parse::<usize>().ok().and_then(|index| lines.get(index)) {
-            *told = format!("line {line}: {rest}");
-        }
+        let Some((line, rest)) = told.strip_prefix("/keys/").and_then(|rest| line(lines, rest)) else { continue };
+        let rest = rest.trim_start_matches(['/', ':', ' ']);
+        let (before, other) = rest.split_once(OTHER).unwrap_or((rest, ""));
+        *told = match self::line(lines, other) {
+            Some((other, rest)) => format!("line {line}: {before}the key in line {other}{rest}"),
+            None => format!("line {line}: {rest}"),
+        };
     }
     failure
+}
+
+/// How another key of the import is told, before its number.
+const OTHER: &str = "the key ";
+
+/// The line of the row whose number `text` begins with, and the rest of the text.
+fn line<'a>(lines: &[usize], text: &'a str) -> Option<(usize, &'a str)> {
+    let (index, rest) = text.split_at(text.find(|character: char| !character.is_ascii_digit())?);
+    Some((*lines.get(index.parse::<usize>().ok()?)?, rest))
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::{located, rows};
+    use super::{Rows, located, rows};
     use crate::cli::{Exit, Failure};
 
     #[test]
     fn a_row_of_a_file_is_the_body_of_a_key() {
         let found = rows("name,tags,disabled,owner,token\nTill 1,pos  south,true,,0f8f\n").expect("rows");
+        let value = |rows: &Rows| serde_json::to_value(&rows.keys).expect("JSON");
         assert_eq!(
-            found.keys,
-            [json!({"name": "Till 1", "tags": ["pos", "south"], "disabled": true, "token": "0f8f"})]
+            value(&found),
+            json!([{"name": "Till 1", "tags": ["pos", "south"], "disabled": true, "token": "0f8f"}])
         );
         assert_eq!(found.lines, [2]);
+        let found = rows("name,limits\na,\"10 items/day warn, 5 requests/second\"\nb,\n").expect("rows");
+        let limit = |unit: &str, per: &str, amount: u64, burst: Option<u64>, mode: &str| json!({"unit": unit, "per": per, "amount": amount, "burst": burst, "signal": null, "mode": mode});
+        let limits =
+            json!([limit("requests", "second", 5, Some(5), "enforce"), limit("items", "day", 10, None, "warn")]);
+        assert_eq!(value(&found), json!([{"name": "a", "limits": limits}, {"name": "b"}]));
         for text in ["[{\"name\": \"a\"}]", " {\"keys\": [{\"name\": \"a\"}]}"] {
-            assert_eq!(rows(text).expect("rows").keys, [json!({"name": "a"})]);
+            assert_eq!(value(&rows(text).expect("rows")), json!([{"name": "a"}]));
         }
         assert!(rows("").expect("no rows").keys.is_empty());
     }
 
     #[test]
     fn every_row_that_is_wrong_is_named() {
+        let failure = rows("name,limits\na,10 items/day burst 20\n").expect_err("it is wrong");
+        assert_eq!(failure.lines[1..], ["line 2: limits: only a limit per second has a burst"]);
         let failure = rows("name,disabled\na,yes\nb\nc,false\nd,1,2\n").expect_err("it is wrong");
         assert_eq!(failure.exit, Exit::Usage);
         assert_eq!(
@@ -214,6 +250,8 @@ mod tests {
         );
     }
 
+    const NEITHER: &str = "--file: the JSON is neither an array nor an object with the array \"keys\" alone, once";
+
     #[test]
     fn a_column_is_known_and_there_once() {
         for (text, told) in [
@@ -221,7 +259,9 @@ mod tests {
             ("name,name\n", "--file: column \"name\": it is there twice"),
             ("na\u{202e}me\n", "--file: column \"na\\u{202e}me\": there is no such column"),
             ("[1", "--file: no JSON: EOF while parsing a list at line 1 column 2"),
-            ("{\"keys\": 1}", "--file: the JSON is neither an array nor an object with the array \"keys\" alone"),
+            ("{\"keys\": 1}", NEITHER),
+            ("{\"keys\": [], \"keys\": []}", NEITHER),
+            ("{\"keys\": [], \"more\": []}", NEITHER),
             ("\"a", "--file: line 1: the quote that begins here does not end"),
         ] {
             let failure = rows(text).expect_err("it is wrong");
@@ -233,7 +273,17 @@ mod tests {
     fn a_fault_is_told_by_the_line_of_the_file() {
         let failure =
             Failure::new(Exit::Refused, "2 fields").hint("/keys/1/name: it is empty").hint("/keys/9/name: no");
+        let failure = failure.hint("/keys/0: 2 and/or 3").hint("/keys/1/token: the key 0 of this import has the same");
         let lines = located(failure, &[2, 5]).lines;
-        assert_eq!(lines, ["2 fields", "line 5: name: it is empty", "/keys/9/name: no"]);
+        assert_eq!(
+            lines,
+            [
+                "2 fields",
+                "line 5: name: it is empty",
+                "/keys/9/name: no",
+                "line 2: 2 and/or 3",
+                "line 5: token: the key in line 2 of this import has the same"
+            ]
+        );
     }
 }

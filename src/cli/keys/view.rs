@@ -3,6 +3,7 @@
 use super::One;
 use crate::admin::keys::{KeyView, SecretView};
 use crate::cli::client::Client;
+use crate::cli::limits::texts;
 use crate::cli::output::{self, Card, Output, Row, brief, inert, joined, moment, moment_or_dash, or_dash};
 use crate::cli::{Failure, Terminal};
 
@@ -89,6 +90,7 @@ impl Card for KeyView {
                     self.allowed_addresses.join(",")
                 },
             ),
+            ("LIMITS", texts(&self.limits)),
             ("STATUS", self.status.clone()),
             ("VERSION", self.version.to_string()),
             ("CREATED", moment(&self.created_at)),

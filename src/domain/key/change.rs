@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{DigestAlgorithm, Key, KeyStatus, Secret, SecretFormat, SecretState};
 use crate::domain::audit::Action;
-use crate::domain::{AllowedAddresses, Digest, Permissions, Slug, Tags, Timestamp};
+use crate::domain::{AllowedAddresses, Digest, Limits, Permissions, Slug, Tags, Timestamp};
 
 /// The longest overlap of a rotation.
 pub const MAX_OVERLAP: Duration = Duration::from_hours(30 * 24);
@@ -69,6 +69,8 @@ pub struct KeyEdit {
     pub grant: Option<Grant>,
     /// Where it may be used from.
     pub allowed: Option<AllowedAddresses>,
+    /// The limits of its own.
+    pub limits: Option<Limits>,
     /// The expiry; the inner `None` removes it.
     pub expires_at: Option<Option<Timestamp>>,
 }
@@ -232,6 +234,7 @@ impl Key {
         changed |= set(&mut self.role, Some(role));
         changed |= set(&mut self.permissions, Some(permissions));
         changed |= set(&mut self.allowed, edit.allowed.clone());
+        changed |= set(&mut self.limits, edit.limits.clone());
         changed |= set(&mut self.expires_at, edit.expires_at);
         if let Some(expires_at) = self.expires_at {
             for retires_at in self.secrets.iter_mut().filter_map(|secret| secret.retires_at.as_mut()) {

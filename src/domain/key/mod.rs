@@ -5,7 +5,7 @@ mod secret;
 
 use std::fmt;
 
-use super::{AllowedAddresses, KeyId, Permissions, Slug, Tags, Tenant, Timestamp, TokenKind};
+use super::{AllowedAddresses, KeyId, Limits, Permissions, Slug, Tags, Tenant, Timestamp, TokenKind};
 pub use change::{
     ChangeRefused, Changed, Grant, KeyChange, KeyEdit, MAX_OVERLAP, MAX_RETIRED, NewSecret, Overlap, SecretMark,
 };
@@ -32,6 +32,8 @@ pub struct Key {
     pub permissions: Permissions,
     /// Where it may be used from.
     pub allowed: AllowedAddresses,
+    /// The limits of its own, which come before those that its project's plan has for keys; none of an admin key.
+    pub limits: Limits,
     /// Whether it is a person's: an admin key that stands for a member.
     pub member: bool,
     /// 1 when it is made, counting up with each change.
@@ -147,6 +149,7 @@ impl Key {
             role: None,
             permissions: Permissions::default(),
             allowed: AllowedAddresses::default(),
+            limits: Limits::default(),
             member: false,
             version: 1,
             created_at: now,

@@ -22,6 +22,7 @@ use moka::ops::compute::{CompResult, Op};
 use tokio::sync::Semaphore;
 
 use crate::catalog::{Catalog, CatalogError};
+use crate::domain::limit::Terms;
 use crate::domain::{Binding, Clock, Key, KeyId, Tenant, Timestamp};
 use legacy::Digests;
 
@@ -65,6 +66,8 @@ pub struct CachedKey {
     pub key: Key,
     /// The tenant of an ingest key.
     pub tenant: Option<Arc<Tenant>>,
+    /// What holds for its exports beside the key; nothing of an admin key.
+    pub terms: Terms,
     stamp: Stamp,
 }
 
@@ -171,14 +174,8 @@ impl KeyCache {
                     return Ok(Op::Remove);
                 }
                 let stamp = Stamp { at: now, generation: self.generation(id) };
-                match self.ask(now, Some(id), self.catalog.key(id)).await {
-                    Ok(Some(key)) => {
-                        let tenant = match &key.binding {
-                            Binding::Tenant(tenant) => Some(Arc::new(tenant.clone())),
-                            Binding::Project(_) | Binding::Installation => None,
-                        };
-                        Ok(Op::Put(Arc::new(CachedKey { key, tenant, stamp })))
-                    }
+                match self.ask(now, Some(id), self.look_up(id)).await {
+                    Ok(Some((key, tenant, terms))) => Ok(Op::Put(Arc::new(CachedKey { key, tenant, terms, stamp }))),
                     Ok(None) => {
                         self.unknown.insert(*id, stamp).await;
                         Ok(Op::Remove)
@@ -197,6 +194,18 @@ impl KeyCache {
             }
             CompResult::Removed(_) | CompResult::StillNone(_) => None,
         })
+    }
+
+    /// The key with what holds for its exports. Whatever changes between the two queries has counted up the generation that this began
+    /// under.
+    async fn look_up(&self, id: &KeyId) -> Result<Option<(Key, Option<Arc<Tenant>>, Terms)>, CatalogError> {
+        let Some(key) = self.catalog.key(id).await? else { return Ok(None) };
+        let tenant = match &key.binding {
+            Binding::Tenant(tenant) => tenant.clone(),
+            Binding::Project(_) | Binding::Installation => return Ok(Some((key, None, Terms::default()))),
+        };
+        let terms = self.catalog.terms(&tenant, &key.limits).await?;
+        Ok(Some((key, Some(Arc::new(tenant)), terms)))
     }
 
     /// Asks the catalog, within the look-up time and the number of look-ups; `id` is the key's, where it is known.
@@ -282,6 +291,7 @@ mod tests {
             statement_timeout: 5 * second,
             max_active_keys: 100,
             purge_after: second,
+            import_timeout: second,
         };
         catalog::migrate(&settings).await.expect("migrations");
         let catalog = catalog::connect(&settings).await.expect("a catalog");

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::Method;
 use serde_json::{Value, json};
 
 use super::{Server, ingest};
@@ -40,7 +41,7 @@ async fn keys_are_imported_whole_and_no_token_is_shown() {
     let problem = server.post("/keys/import", &again).await.problem(422, "invalid");
     let pointers: Vec<_> =
         problem["errors"].as_array().expect("errors").iter().map(|error| &error["pointer"]).collect();
-    assert_eq!(json!(pointers), json!(["/keys/0/token", "/keys/1/token"]));
+    assert_eq!(json!(pointers), json!(["/keys/0/token", "/keys/1/sha256"]));
 }
 
 #[tokio::test]
@@ -69,7 +70,7 @@ async fn every_bad_row_is_told_and_nothing_is_imported() {
         "/keys/1/name",
         "/keys/2/token",
         "/keys/3/token",
-        "/keys/4/token",
+        "/keys/4/sha256",
         "/keys/5/kind",
         "/keys/6/nonsense",
         "/keys/6/token",
@@ -80,6 +81,123 @@ async fn every_bad_row_is_told_and_nothing_is_imported() {
     let problem = server.post("/keys/import", &taken).await.problem(422, "invalid");
     assert_eq!(problem["errors"][0]["pointer"], "/keys/0/name");
     assert_eq!(server.get("/keys?project=shop&status=all").await.expect(200)["data"].as_array().map(Vec::len), Some(1));
+}
+
+fn pointers(problem: &Value) -> Vec<&str> {
+    let errors = problem["errors"].as_array().expect("errors").iter();
+    errors.map(|error| error["pointer"].as_str().expect("a pointer")).collect()
+}
+
+/// What is wrong with the form of some rows hides nothing of what only the catalog knows of others, or of the same.
+#[tokio::test]
+async fn faults_of_form_and_of_the_catalog_are_told_together() {
+    let server = Server::with_two_projects().await;
+    server.ingest_key("shop", "taken").await;
+    server.patch("/projects/shop", "*", &json!({"max_active_keys": 2})).await.expect(200);
+    let rows = [
+        row("taken", ("token", UUID)).to_string(),
+        // Its name is taken as well.
+        row("taken", ("token", "no UUID")).to_string(),
+        row("four", ("sha256", SHA_256)).to_string(),
+        row("four", ("sha256", SHA_256)).to_string(),
+        r#"{"name": "\ud800", "project": 5}"#.to_owned(),
+        r#"{"name": "a", "name": "b", "project": "shop", "grid": "none", "environment": "production", "tags": "x"}"#.to_owned(),
+        "[]".to_owned(),
+        json!({"name": "x", "project": "none", "grid": "web", "environment": "staging", "token": UUID.replace('6', "7")}).to_string(),
+        row("nine", ("token", &UUID.replace('6', "8"))).to_string(),
+    ];
+    let request = server.request(Method::POST, "/keys/import").header("x-api-key", &server.owner.token);
+    let request = request.header("content-type", "application/json");
+    let text = format!("{{\"more\": 1, \"keys\": [{}]}}", rows.join(", "));
+    let problem = server.send(request, text).await.problem(422, "invalid");
+    assert_eq!(
+        pointers(&problem),
+        [
+            "/more",
+            "/keys/0/name",
+            "/keys/1/token",
+            "/keys/1/name",
+            "/keys/3/sha256",
+            "/keys/3/name",
+            "/keys/4/name",
+            "/keys/5/name",
+            "/keys/5/tags",
+            "/keys/5/token",
+            "/keys/5/grid",
+            "/keys/6",
+            "/keys/7/project",
+            "/keys/8",
+        ],
+        "{problem}"
+    );
+    for error in problem["errors"].as_array().expect("errors") {
+        assert!(error["detail"].as_str().is_some_and(|text| !text.is_empty()), "{error}");
+        assert!(error["fix"].as_str().is_some_and(|text| !text.is_empty()), "{error}");
+    }
+    assert_eq!(problem["errors"][4]["detail"], "the key 2 of this import has the same");
+    assert_eq!(problem["errors"][7]["detail"], "duplicate field `name`");
+    let full = problem["errors"][13]["detail"].as_str().expect("a detail");
+    assert!(full.starts_with("2 active keys are the most here, and there are: key_"), "{full}");
+    assert_eq!(server.get("/keys?project=shop&status=all").await.expect(200)["data"].as_array().map(Vec::len), Some(1));
+}
+
+/// A row with faults asks the catalog nothing about what its sender may not see.
+#[tokio::test]
+async fn names_of_other_projects_are_not_told() {
+    let server = Server::with_two_projects().await;
+    server.ingest_key("bank", "secret").await;
+    let admin = server.admin("shop's", Some("shop"), "api.key.create".parse().expect("permissions")).await;
+    let mut body = ingest("bank", "secret");
+    body["token"] = json!("no UUID");
+    let answer = server.call(&admin, Method::POST, "/keys/import", Some(&json!({"keys": [body]}))).await;
+    assert_eq!(pointers(&answer.problem(422, "invalid")), ["/keys/0/token"]);
+}
+
+#[tokio::test]
+async fn of_ten_thousand_bad_rows_every_one_is_told() {
+    let server = Server::with_two_projects().await;
+    let bad = |number: usize| match number % 4 {
+        // A fault of form, one of a value with others beside it, one of the catalog, and one in the file itself.
+        0 => json!({"name": number, "token": UUID}),
+        1 => json!({"name": "", "tags": ["A", "B"], "allowed_addresses": ["x", "y", "z"], "nonsense": 0}),
+        2 => json!({"name": format!("key {number}"), "project": "none", "grid": "web", "environment": "staging",
+            "token": format!("6f1f7ffd-cd42-4f03-8a35-{number:012}")}),
+        _ => row("same", ("sha256", SHA_256)),
+    };
+    let keys: Vec<_> = (0..10_000).map(bad).collect();
+    server.ingest_key("shop", "same").await;
+    let answer = server.post("/keys/import", &json!({"keys": keys})).await;
+    let problem = answer.problem(422, "invalid");
+    let mut rows: Vec<usize> = pointers(&problem)
+        .iter()
+        .map(|pointer| pointer.split('/').nth(2).expect("a row").parse().expect("a number"))
+        .collect();
+    assert!(rows.is_sorted());
+    rows.dedup();
+    assert_eq!(rows, (0..10_000).collect::<Vec<_>>());
+    // Of the four kinds of rows 5, 11, 1 and 2, but the first of two kinds repeats no token.
+    let told = problem["errors"].as_array().map_or(0, Vec::len);
+    let detail = format!("47498 fields or parameters are not as they must be; {told} of them are told");
+    assert!(problem["detail"].as_str().expect("a detail").starts_with(&detail), "{}", problem["detail"]);
+    assert!(answer.text.len() < 4 << 20, "{}", answer.text.len());
+}
+
+#[tokio::test]
+async fn an_import_that_takes_too_long_may_be_sent_again() {
+    let server = Server::with_two_projects().await;
+    let body = json!({"keys": [row("one", ("token", UUID))]}).to_string();
+    let import = async || {
+        let request = server.request(Method::POST, "/keys/import").header("x-api-key", &server.owner.token);
+        let request = request.header("content-type", "application/json").header("idempotency-key", UUID);
+        server.send(request, body.clone()).await
+    };
+    server.slow_down(true);
+    let late = import().await;
+    let problem = late.problem(503, "import_timeout");
+    assert!(problem["detail"].as_str().expect("a detail").contains("nothing was imported"), "{problem}");
+    assert_eq!(late.header("retry-after"), Some("5"));
+    server.slow_down(false);
+    assert_eq!(import().await.expect(201)["data"][0]["name"], "one");
 }
 
 #[tokio::test]

@@ -20,7 +20,9 @@ mod projects;
 mod roles;
 mod secrecy;
 pub(crate) mod senders;
+mod terms;
 mod two_admins;
+pub(crate) mod usage;
 pub(crate) mod watched;
 
 use std::net::{IpAddr, SocketAddr};
@@ -45,6 +47,7 @@ use gridgate::metering::Books;
 use gridgate::observe::metrics::Metrics;
 use gridgate::observe::webhooks::WebhookMetrics;
 use gridgate::upkeep::hygiene::Inspector;
+use gridgate::upkeep::plans::Herald;
 use gridgate::upkeep::webhooks::courier::Courier;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -126,6 +129,7 @@ impl Server {
             webhooks: Arc::new(sender(&names, &peppers, Arc::clone(&clock) as _)),
             peppers,
             leaks: None,
+            body_time: Duration::from_secs(30),
             limits: Arc::new(Limits::new(limits, &(Arc::clone(&clock) as _))),
             uses: Arc::new(Uses::new(100)),
             books: Arc::new(Books::default()),
@@ -190,14 +194,30 @@ impl Server {
         Inspector { catalog, clock, random, metrics: Metrics::new().hygiene.clone() }
     }
 
+    /// What tells of the ends of plans in the same catalog.
+    pub(crate) fn herald(&self) -> Herald {
+        let AdminState { catalog, clock, random, .. } = self.state.clone();
+        Herald { catalog, clock, random }
+    }
+
     /// Where the catalog is.
     pub(crate) fn catalog_url(&self) -> &str {
         &self.fresh.settings.url
     }
 
+    /// The number of rows in a table of the catalog.
+    pub(crate) async fn count(&self, table: &str) -> i64 {
+        self.fresh.count(table).await
+    }
+
     /// From now on every call of the catalog fails.
     pub(crate) fn take_database_away(&self) {
         self.watched.down.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether imports take too long from now on.
+    pub(crate) fn slow_down(&self, slow: bool) {
+        self.watched.slow.store(slow, Ordering::SeqCst);
     }
 
     /// From now on they succeed again.
@@ -304,6 +324,7 @@ pub(crate) fn ingest_view(server: &Server, id: &Value, project: &str, name: &str
             "telemetry.logs.write", "telemetry.metrics.write", "telemetry.profiles.write", "telemetry.traces.write",
         ],
         "allowed_addresses": [],
+        "limits": [],
         "member": false,
         "masked": id.as_str().map(|id| format!("ggi_prd_{}_…", &id["key_".len()..])),
         "status": "active",

@@ -25,6 +25,7 @@ async fn each_route_needs_its_permission_and_no_other() {
     let [_, updated, deleted] = members.try_into().expect("three");
     let environment = json!({"slug": "load", "code": "load"});
     let edit = Some(json!({"name": "Edited"}));
+    let tenant = "/projects/shop/grids/web/environments/production/limits";
     let routes: [(Method, String, Option<Value>, Permission); _] = [
         (Method::POST, "/environments".to_owned(), Some(environment), Permission::EnvironmentCreate),
         (Method::PATCH, "/environments/staging".to_owned(), edit.clone(), Permission::EnvironmentUpdate),
@@ -41,12 +42,24 @@ async fn each_route_needs_its_permission_and_no_other() {
         (Method::POST, "/roles".to_owned(), Some(role("new", "admin", "role.create")), Permission::RoleCreate),
         (Method::GET, "/roles".to_owned(), None, Permission::RoleView),
         (Method::GET, "/roles/logs".to_owned(), None, Permission::RoleView),
-        (Method::PATCH, "/roles/logs".to_owned(), edit, Permission::RoleUpdate),
+        (Method::PATCH, "/roles/logs".to_owned(), edit.clone(), Permission::RoleUpdate),
         (Method::DELETE, "/roles/gone".to_owned(), None, Permission::RoleDelete),
         (Method::GET, "/environments".to_owned(), None, Permission::ProjectView),
         (Method::GET, "/projects".to_owned(), None, Permission::ProjectView),
         (Method::POST, "/projects".to_owned(), Some(json!({"slug": "third"})), Permission::ProjectCreate),
         (Method::GET, "/projects/shop".to_owned(), None, Permission::ProjectView),
+        (Method::PATCH, "/projects/shop".to_owned(), Some(json!({"limits": []})), Permission::QuotaUpdate),
+        (Method::POST, "/projects/shop/suspend".to_owned(), Some(json!({"reason": "a"})), Permission::ProjectSuspend),
+        (Method::POST, "/projects/shop/resume".to_owned(), None, Permission::ProjectSuspend),
+        (Method::GET, "/projects/shop/limits".to_owned(), None, Permission::QuotaView),
+        (Method::GET, tenant.to_owned(), None, Permission::QuotaView),
+        (Method::PATCH, tenant.to_owned(), Some(json!({"limits": []})), Permission::QuotaUpdate),
+        (Method::GET, format!("/keys/{key}/limits"), None, Permission::QuotaView),
+        (Method::POST, "/plans".to_owned(), Some(json!({"slug": "free"})), Permission::QuotaUpdate),
+        (Method::GET, "/plans".to_owned(), None, Permission::QuotaView),
+        (Method::GET, "/plans/free".to_owned(), None, Permission::QuotaView),
+        (Method::PATCH, "/plans/free".to_owned(), edit, Permission::QuotaUpdate),
+        (Method::DELETE, "/plans/free".to_owned(), None, Permission::QuotaUpdate),
         (Method::GET, "/projects/shop/grids".to_owned(), None, Permission::GridView),
         (Method::POST, "/projects/shop/grids".to_owned(), Some(json!({"slug": "app"})), Permission::GridCreate),
         (Method::GET, "/keys".to_owned(), None, Permission::KeyView),

@@ -5,7 +5,17 @@ use serde_json::{Value, json};
 use super::{START_TEXT, Server};
 
 fn project(slug: &str, name: &str) -> Value {
-    json!({"slug": slug, "name": name, "max_active_keys": null, "created_at": START_TEXT})
+    json!({
+        "slug": slug,
+        "name": name,
+        "plan": null,
+        "plan_ends_at": null,
+        "limits": [],
+        "max_active_keys": null,
+        "suspended": null,
+        "version": 1,
+        "created_at": START_TEXT,
+    })
 }
 
 fn grid(project: &str, slug: &str, name: &str) -> Value {
@@ -61,6 +71,7 @@ async fn a_grid_is_created_and_listed() {
     let server = Server::with_two_projects().await;
     let answer = server.post("/projects/shop/grids", &json!({"slug": "app", "name": "App"})).await;
     assert_eq!(answer.expect(201), grid("shop", "app", "App"));
+    assert_eq!(answer.header("location"), Some("/api/v1/projects/shop/grids/app"));
     let list = json!({"data": [grid("shop", "app", "App"), grid("shop", "web", "web")], "next_cursor": null, "has_more": false});
     assert_eq!(server.get("/projects/shop/grids").await.expect(200), list);
 }
@@ -98,10 +109,10 @@ async fn a_project_is_edited() {
     let owner = &server.owner;
     let mut view = project("shop", "The Shop");
     let edit = json!({"name": " The Shop ", "max_active_keys": 3});
-    view["max_active_keys"] = json!(3);
+    (view["max_active_keys"], view["version"]) = (json!(3), json!(2));
     assert_eq!(server.edit(owner, "/projects/shop", "*", &edit).await.expect(200), view);
     assert_eq!(server.get("/projects/shop").await.expect(200), view);
-    view["max_active_keys"] = Value::Null;
+    (view["max_active_keys"], view["version"]) = (Value::Null, json!(3));
     let edit = json!({"max_active_keys": null});
     assert_eq!(server.edit(owner, "/projects/shop", "*", &edit).await.expect(200), view);
     assert_eq!(server.edit(owner, "/projects/shop", "*", &json!({})).await.expect(200), view);
@@ -123,7 +134,9 @@ async fn a_project_is_edited() {
 async fn an_environment_is_created_and_edited() {
     let server = Server::with_two_projects().await;
     let owner = &server.owner;
-    let created = server.post("/environments", &json!({"slug": "load-test", "code": "load"})).await.expect(201);
+    let answer = server.post("/environments", &json!({"slug": "load-test", "code": "load"})).await;
+    assert_eq!(answer.header("location"), Some("/api/v1/environments/load-test"));
+    let created = answer.expect(201);
     let mut view = json!({"slug": "load-test", "code": "load", "name": "load-test", "rotation_days": 90,
         "created_at": START_TEXT});
     assert_eq!(created, view);

@@ -8,16 +8,22 @@ use async_trait::async_trait;
 use gridgate::catalog::{
     Answers, Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Catalog, CatalogError, Deliveries,
     EnvironmentEdit, Grid, Happened, Hygiene, ImportFault, ImportedKey, KeyFilter, Keys, ListedSender, Notice,
-    OnceOnly, Page, Paging, Project, ProjectEdit, Projects, Reserved, Review, Roles, Secrets, SenderBook, SenderFilter,
-    Subscriber, Webhooks,
+    OnceOnly, Page, Paging, Plans, Project, Projects, Reserved, Review, Roles, Secrets, SenderBook, SenderFilter,
+    Subscriber, TenantLimits, ToldUsage, UntoldUsage, UsageBook, UsageFilter, UsageFlush, UsageRow, Webhooks,
 };
 use gridgate::domain::audit::{Action, Actor};
 use gridgate::domain::hygiene::Flag;
+use gridgate::domain::limit::{ScopeId, Terms};
+use gridgate::domain::plan::PlanEdit;
+use gridgate::domain::project::ProjectChange;
 use gridgate::domain::role::RoleEdit;
 use gridgate::domain::sender::{OtherSenders, SeenSender};
+use gridgate::domain::usage::{Amount, Counted, Step};
 use gridgate::domain::uses::LastUse;
 use gridgate::domain::webhook::{Attempt, Delivery, DeliveryState, Webhook, WebhookChange, WebhookId};
-use gridgate::domain::{Changed, Digest, Environment, Key, KeyChange, KeyId, Role, Slug, Timestamp};
+use gridgate::domain::{
+    Changed, Digest, Environment, Key, KeyChange, KeyId, Limits, Plan, Role, Signal, Slug, Tenant, Timestamp,
+};
 use tokio::sync::Semaphore;
 
 use super::Events;
@@ -37,12 +43,16 @@ pub(crate) struct Watched {
     pub(crate) creating: Semaphore,
     /// Answers cannot be kept, as if the process ended right before.
     pub(crate) forgetful: AtomicBool,
+    /// Imports take too long.
+    pub(crate) slow: AtomicBool,
     /// Look-ups of keys that have begun.
     pub(crate) asked: AtomicUsize,
     /// A look-up that has its answer waits for a permit here before it returns.
     pub(crate) lookups: Semaphore,
     /// Gets a permit for each look-up that waits with its answer.
     pub(crate) answered: Semaphore,
+    /// Whether look-ups of keys pass, and those of what holds for their exports wait.
+    keys_pass: AtomicBool,
 }
 
 impl Watched {
@@ -57,9 +67,11 @@ impl Watched {
             creations: Semaphore::new(Semaphore::MAX_PERMITS),
             creating: Semaphore::new(0),
             forgetful: AtomicBool::new(false),
+            slow: AtomicBool::new(false),
             asked: AtomicUsize::new(0),
             lookups: Semaphore::new(Semaphore::MAX_PERMITS),
             answered: Semaphore::new(0),
+            keys_pass: AtomicBool::new(false),
         }
     }
 
@@ -70,6 +82,17 @@ impl Watched {
         let rest = self.lookups.available_permits();
         self.lookups.forget_permits(rest);
         self.answered.forget_permits(self.answered.available_permits());
+    }
+
+    /// From now on look-ups wait with what holds for the key's exports, and not with the key itself.
+    pub(crate) async fn hold_terms(&self) {
+        self.keys_pass.store(true, Ordering::SeqCst);
+        self.hold().await;
+    }
+
+    async fn hold_up(&self) {
+        self.answered.add_permits(1);
+        self.lookups.acquire().await.expect("it is never closed").forget();
     }
 
     /// Waits for a look-up that has its answer, and holds it.
@@ -119,10 +142,11 @@ impl Projects for Watched {
     async fn change_project(
         &self,
         slug: &Slug,
-        edit: &ProjectEdit,
+        change: &ProjectChange,
+        expected: Option<u64>,
         by: &Actor,
-    ) -> Result<Option<Project>, CatalogError> {
-        self.inner()?.change_project(slug, edit, by).await
+    ) -> Result<Option<(Project, Changed)>, CatalogError> {
+        self.inner()?.change_project(slug, change, expected, by).await
     }
 
     async fn create_project(&self, project: &Project, by: &Actor) -> Result<(), CatalogError> {
@@ -151,6 +175,70 @@ impl Projects for Watched {
 }
 
 #[async_trait]
+impl Plans for Watched {
+    async fn terms(&self, tenant: &Tenant, key: &Limits) -> Result<Terms, CatalogError> {
+        let terms = self.inner()?.terms(tenant, key).await;
+        if self.keys_pass.load(Ordering::SeqCst) {
+            self.hold_up().await;
+        }
+        terms
+    }
+
+    async fn create_plan(&self, plan: &Plan, by: &Actor) -> Result<(), CatalogError> {
+        self.inner()?.create_plan(plan, by).await
+    }
+
+    async fn plan(&self, slug: &Slug) -> Result<Option<Plan>, CatalogError> {
+        self.inner()?.plan(slug).await
+    }
+
+    async fn plans(&self, paging: &Paging) -> Result<Page<Plan>, CatalogError> {
+        self.inner()?.plans(paging).await
+    }
+
+    async fn change_plan(
+        &self,
+        slug: &Slug,
+        edit: &PlanEdit,
+        expected: Option<u64>,
+        by: &Actor,
+    ) -> Result<Option<(Plan, Changed)>, CatalogError> {
+        self.inner()?.change_plan(slug, edit, expected, by).await
+    }
+
+    async fn delete_plan(&self, slug: &Slug, expected: Option<u64>, by: &Actor) -> Result<Option<Plan>, CatalogError> {
+        self.inner()?.delete_plan(slug, expected, by).await
+    }
+
+    async fn tenant_limits(&self, tenant: &Tenant) -> Result<TenantLimits, CatalogError> {
+        self.inner()?.tenant_limits(tenant).await
+    }
+
+    async fn change_tenant_limits(
+        &self,
+        tenant: &Tenant,
+        limits: &Limits,
+        expected: Option<u64>,
+        by: &Actor,
+    ) -> Result<(TenantLimits, Changed), CatalogError> {
+        self.inner()?.change_tenant_limits(tenant, limits, expected, by).await
+    }
+
+    async fn ended_plans(&self, now: Timestamp, limit: u32) -> Result<Vec<Project>, CatalogError> {
+        self.inner()?.ended_plans(now, limit).await
+    }
+
+    async fn told_plan_end(
+        &self,
+        project: &Slug,
+        ended_at: Timestamp,
+        deliveries: &[Delivery],
+    ) -> Result<bool, CatalogError> {
+        self.inner()?.told_plan_end(project, ended_at, deliveries).await
+    }
+}
+
+#[async_trait]
 impl Keys for Watched {
     async fn create_key(&self, key: &Key, action: Action, by: &Actor) -> Result<(), CatalogError> {
         self.creating.add_permits(1);
@@ -161,6 +249,9 @@ impl Keys for Watched {
     }
 
     async fn import_keys(&self, keys: &[ImportedKey], by: &Actor) -> Result<Vec<ImportFault>, CatalogError> {
+        if self.slow.load(Ordering::SeqCst) {
+            return Err(CatalogError::ImportTimeout(std::time::Duration::from_secs(4)));
+        }
         let faults = self.inner()?.import_keys(keys, by).await?;
         if faults.is_empty() {
             for imported in keys {
@@ -168,6 +259,10 @@ impl Keys for Watched {
             }
         }
         Ok(faults)
+    }
+
+    async fn check_import(&self, keys: &[ImportedKey], by: &Actor) -> Result<Vec<ImportFault>, CatalogError> {
+        self.inner()?.check_import(keys, by).await
     }
 
     async fn purge_key(&self, id: &KeyId, by: &Actor) -> Result<bool, CatalogError> {
@@ -179,8 +274,9 @@ impl Keys for Watched {
     async fn key(&self, id: &KeyId) -> Result<Option<Key>, CatalogError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let found = self.inner()?.key(id).await;
-        self.answered.add_permits(1);
-        self.lookups.acquire().await.expect("it is never closed").forget();
+        if !self.keys_pass.load(Ordering::SeqCst) {
+            self.hold_up().await;
+        }
         found
     }
 
@@ -428,5 +524,45 @@ impl Audit for Watched {
 
     async fn verify_audit(&self, noted: Option<AuditHead>) -> Result<AuditReport, CatalogError> {
         self.inner()?.verify_audit(noted).await
+    }
+}
+
+#[async_trait]
+impl UsageBook for Watched {
+    async fn record_usage(&self, flush: &UsageFlush, counted: &[Counted]) -> Result<bool, CatalogError> {
+        let recorded = self.inner()?.record_usage(flush, counted).await;
+        if self.forgetful.load(Ordering::SeqCst) {
+            return Err(CatalogError::Unavailable("the answer was lost".to_owned()));
+        }
+        recorded
+    }
+
+    async fn used(
+        &self,
+        scope: &ScopeId,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<[Amount; Signal::ALL.len()], CatalogError> {
+        self.inner()?.used(scope, from, to).await
+    }
+
+    async fn usage(&self, filter: &UsageFilter, paging: &Paging) -> Result<Page<UsageRow>, CatalogError> {
+        self.inner()?.usage(filter, paging).await
+    }
+
+    async fn sweep_usage(&self, step: Step, before: Timestamp, limit: u32) -> Result<u64, CatalogError> {
+        self.inner()?.sweep_usage(step, before, limit).await
+    }
+
+    async fn sweep_usage_notes(&self, before: Timestamp, hours: Timestamp) -> Result<(), CatalogError> {
+        self.inner()?.sweep_usage_notes(before, hours).await
+    }
+
+    async fn untold_usage(&self, before: Timestamp, limit: u32) -> Result<Vec<UntoldUsage>, CatalogError> {
+        self.inner()?.untold_usage(before, limit).await
+    }
+
+    async fn tell_usage(&self, told: &[ToldUsage]) -> Result<(), CatalogError> {
+        self.inner()?.tell_usage(told).await
     }
 }

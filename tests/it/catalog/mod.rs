@@ -6,6 +6,7 @@ mod answers;
 mod audit;
 mod damage;
 mod hygiene;
+mod import;
 mod keys;
 mod lists;
 mod names;
@@ -14,6 +15,8 @@ mod plans;
 mod roles;
 mod secrets;
 mod senders;
+mod terms;
+mod usage;
 mod webhooks;
 mod whole;
 
@@ -151,6 +154,7 @@ pub(crate) fn settings(url: String) -> CatalogSettings {
         statement_timeout: Duration::from_secs(30),
         max_active_keys: 1_000,
         purge_after: Duration::from_secs(30),
+        import_timeout: Duration::from_secs(30),
     }
 }
 

@@ -1,30 +1,30 @@
-//! What concerns keys as a whole: how many are active, their coming from elsewhere, and their end.
+//! What concerns keys as a whole: how many are active, and their end.
 
 use std::sync::Arc;
 
-use gridgate::catalog::{Catalog, CatalogError, Entity, ImportedKey, ProjectEdit};
+use gridgate::catalog::{Catalog, CatalogError, Entity};
 use gridgate::domain::audit::Action;
 use gridgate::domain::key::KeyEdit;
+use gridgate::domain::project::{ProjectChange, ProjectEdit};
 use gridgate::domain::{Binding, Changed, Key, KeyChange, KeyId, Tags};
 
-use super::{Fresh, assert_same, at, by, key, on_both, slug, tenant, with_grids};
+use super::{Fresh, at, by, key, on_both, slug, tenant, with_grids};
 
 on_both!(
     a_tenant_has_so_many_active_keys,
     of_racing_creates_the_last_place_has_one_winner,
-    an_import_is_whole,
-    an_import_with_a_fault_imports_nothing,
     a_revoked_key_is_purged_after_its_time,
     a_name_is_free_once_its_key_has_expired,
 );
 
-fn web(number: u8) -> Key {
+pub(super) fn web(number: u8) -> Key {
     key(number, tenant("shop", "web", "staging"))
 }
 
-async fn bound(catalog: &dyn Catalog, most: u32) {
+pub(super) async fn bound(catalog: &dyn Catalog, most: u32) {
     let edit = ProjectEdit { max_active_keys: Some(Some(most)), ..ProjectEdit::default() };
-    catalog.change_project(&slug("shop"), &edit, &by(0)).await.expect("an edit").expect("the project");
+    let edit = ProjectChange::Edit(Box::new(edit));
+    catalog.change_project(&slug("shop"), &edit, None, &by(0)).await.expect("an edit").expect("the project");
 }
 
 fn assert_full<T: std::fmt::Debug>(answer: Result<T, CatalogError>, expected: &[KeyId]) {
@@ -59,7 +59,7 @@ async fn a_tenant_has_so_many_active_keys(fresh: Arc<Fresh>) {
     // Keys that are active already are changed whatever the bound.
     bound(&*catalog, 1).await;
     change(&two, expiring(Some(at(500))), 103).await.expect("it was active before");
-    assert_full(change(&one, KeyChange::Enable, 104).await, &[two.id]);
+    assert_full(change(&one, KeyChange::Enable, 104).await, &[two.id, web(3).id]);
 }
 
 async fn of_racing_creates_the_last_place_has_one_winner(fresh: Arc<Fresh>) {
@@ -78,66 +78,6 @@ async fn of_racing_creates_the_last_place_has_one_winner(fresh: Arc<Fresh>) {
         assert!(matches!(answer, Ok(()) | Err(CatalogError::KeyLimit { most: 1, .. })), "{answer:?}");
     }
     assert_eq!((wins, fresh.count("keys").await), (1, 1));
-}
-
-fn imported(key: Key) -> ImportedKey {
-    let digests = key.secrets.iter().map(|secret| secret.digest).collect();
-    ImportedKey { key, digests }
-}
-
-async fn an_import_is_whole(fresh: Arc<Fresh>) {
-    let catalog = with_grids(&fresh).await;
-    let before = fresh.count("audit").await;
-    let keys: Vec<_> = (1..=40).map(|number| imported(web(number))).collect();
-    assert!(catalog.import_keys(&keys, &by(7)).await.expect("an import").is_empty());
-    for ImportedKey { key, .. } in &keys {
-        assert_same(&catalog.key(&key.id).await.expect("an answer").expect("the key"), key);
-    }
-    assert_eq!(fresh.count("audit WHERE action = 'key.imported'").await, 40);
-    assert_eq!(fresh.count("audit").await, before + 40);
-}
-
-async fn an_import_with_a_fault_imports_nothing(fresh: Arc<Fresh>) {
-    let catalog = with_grids(&fresh).await;
-    bound(&*catalog, 4).await;
-    catalog.create_key(&web(1), Action::KeyCreated, &by(0)).await.expect("a key");
-    let counts = async || (fresh.count("keys").await, fresh.count("secrets").await, fresh.count("audit").await);
-    let before = counts().await;
-    let name_of = |number: u8, other: u8| Key { name: web(other).name, ..web(number) };
-    let token_of = |number: u8, other: u8| Key { secrets: web(other).secrets, ..web(number) };
-    let keys = [
-        web(2),
-        name_of(3, 1),
-        name_of(4, 2),
-        token_of(5, 1),
-        token_of(6, 2),
-        key(7, tenant("shop", "none", "staging")),
-        key(8, tenant("none", "web", "staging")),
-        Key { role: Some(slug("none")), ..web(9) },
-        web(10),
-        web(11),
-        web(12),
-    ]
-    .map(imported);
-    let faults = catalog.import_keys(&keys, &by(0)).await.expect("an answer");
-    let told: Vec<_> = faults.iter().map(|fault| (fault.row, &fault.error)).collect();
-    assert!(
-        matches!(
-            told.as_slice(),
-            [
-                (1, CatalogError::Exists(Entity::Key)),
-                (2, CatalogError::Exists(Entity::Key)),
-                (3, CatalogError::Exists(Entity::Token)),
-                (4, CatalogError::Exists(Entity::Token)),
-                (5, CatalogError::Missing(Entity::Grid)),
-                (6, CatalogError::Missing(Entity::Project)),
-                (7, CatalogError::Missing(Entity::Role)),
-                (10, CatalogError::KeyLimit { most: 4, .. }),
-            ]
-        ),
-        "{told:?}"
-    );
-    assert_eq!(counts().await, before);
 }
 
 async fn a_revoked_key_is_purged_after_its_time(fresh: Arc<Fresh>) {

@@ -60,3 +60,19 @@ async fn rows_come_from_standard_input_too() {
     assert_eq!(nothing.run("keys import --file -").await.exit, Exit::Usage);
     assert_eq!(nothing.run("keys import --file /nowhere.csv").await.exit, Exit::Usage);
 }
+
+/// JSON is not read into values first, of which each field has one.
+#[tokio::test]
+async fn a_repeated_field_is_told_by_row_and_name() {
+    let server = Server::with_two_projects().await;
+    let good =
+        format!(r#"{{"name": "a", "project": "shop", "grid": "web", "environment": "staging", "token": "{UUID}"}}"#);
+    let twice = good.replace(r#""name": "a""#, r#""name": "b", "name": "c""#).replace("token", "sha256");
+    let rows: &'static str = format!("[{good}, {}]", twice.replace(UUID, DIGEST)).leak();
+    let shell = Shell { answer: Some(rows), ..Shell::at(&server) };
+    let ended = shell.run("keys import --file - --output json").await;
+    assert_eq!((ended.exit, ended.out.as_str()), (Exit::Refused, ""), "{}", ended.err);
+    assert!(ended.err.contains("/keys/1/name: duplicate field `name`"), "{}", ended.err);
+    assert!(!ended.err.contains("/keys/0"), "{}", ended.err);
+    assert_eq!(shell.json("keys list --kind ingest --output json").await, json!([]));
+}

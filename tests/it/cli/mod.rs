@@ -7,8 +7,10 @@ mod hostile;
 mod import;
 mod lost;
 mod people;
+mod plans;
 mod presented;
 mod senders;
+mod usage;
 mod webhooks;
 
 use std::sync::Arc;
@@ -100,7 +102,7 @@ const CREATE: &str = "keys create --name checkout --project shop --grid web --en
 async fn projects_and_grids() {
     let server = Server::start().await;
     let shell = Shell::at(&server);
-    let table = "PROJECT  NAME  ACTIVE KEYS  CREATED\nshop     Shop  -            2026-11-21T10:22:00Z\n";
+    let table = "PROJECT  NAME  PLAN  SUSPENDED  ACTIVE KEYS  CREATED\nshop     Shop  -     -          -            2026-11-21T10:22:00Z\n";
     assert_eq!(shell.data("projects create shop --name Shop").await, table);
     assert_eq!(shell.data("projects list").await, table);
     let grid = json!({"project": "shop", "slug": "web", "name": "web", "created_at": START_TEXT});

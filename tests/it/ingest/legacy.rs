@@ -9,10 +9,11 @@ use gridgate::domain::audit::Action;
 use gridgate::domain::key::{DigestAlgorithm, SecretFormat};
 use gridgate::domain::{Binding, Digest, Key, KeyId, Permissions, Secret};
 use http::Request;
+use serde_json::json;
 
 use super::client::{Export, Form, exchange};
 use super::told::told;
-use super::{Gate, Issued, eventually, serve};
+use super::{Gate, Issued, eventually, new_key, serve};
 use crate::catalog::{by, key, secret, tenant};
 
 const UUID: &str = "6f1f7ffd-cd42-4f03-8a35-9ee3e5a04d42";
@@ -65,6 +66,42 @@ async fn a_uuid_exports_in_any_case_with_hyphens_or_without() {
     let answer = exchange(gate.admin, false, request, "").await;
     assert!(answer.status == 401 && answer.text().contains("credentials_malformed"), "{}", answer.text());
     assert_eq!(gate.stop().await.lake()["bank/web/production/traces"], ["marker"; 18]);
+}
+
+/// From the answer to the import on, and until the answer to the revocation.
+#[tokio::test]
+async fn imported_keys_export_at_once() {
+    let gate = Gate::start().await;
+    let other = UUID.replace("a0", "b0");
+    let digest = Digest::sha_256(&other);
+    let sha256 = digest.as_bytes().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+    let row = |name: &str, field: &str, value: &str| {
+        let mut row = new_key(name);
+        row[field] = json!(value);
+        row
+    };
+    // Both were asked for, and remembered as unknown, before.
+    for token in [UUID, &other] {
+        told("key_invalid").check(&Export::traces(Form::Protobuf, token).send(&gate).await, Form::Protobuf);
+    }
+    let body = json!({"keys": [row("plain", "token", UUID), row("digest", "sha256", &sha256)]});
+    let request = Request::post("/api/v1/keys/import")
+        .header("authorization", format!("Bearer {}", gate.owner))
+        .header("content-type", "application/json");
+    let answer = exchange(gate.admin, false, request, body.to_string()).await;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let keys: serde_json::Value = serde_json::from_str(&answer.text()).expect("JSON");
+    let ids = [&keys["data"][0]["id"], &keys["data"][1]["id"]].map(|id| id.as_str().expect("an id").to_owned());
+    for (id, token) in ids.iter().zip([UUID, &other]) {
+        for form in [Form::Protobuf, Form::Json] {
+            Export::traces(form, token).send(&gate).await.assert_success(form);
+        }
+        gate.change(&Issued { id: id.clone(), token: token.to_owned() }, "revoke").await;
+        for form in [Form::Protobuf, Form::Json] {
+            told("key_revoked").key(id).check(&Export::traces(form, token).send(&gate).await, form);
+        }
+    }
+    assert_eq!(gate.stop().await.lake()["shop/web/production/traces"], ["marker"; 4]);
 }
 
 #[tokio::test]

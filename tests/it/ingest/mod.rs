@@ -35,10 +35,12 @@ mod specification;
 mod start;
 mod storage;
 mod success;
+mod suspended;
 mod tls;
 pub(crate) mod told;
 mod unread;
 mod upkeep;
+mod usage;
 mod whoami;
 
 use std::collections::BTreeMap;

@@ -32,13 +32,13 @@ use tokio::sync::watch;
 use crate::lake::rows;
 
 const LIVES: u64 = 12;
-const CLIENTS: u64 = 8;
+pub(super) const CLIENTS: u64 = 8;
 
 /// A process, killed when dropped so that a failing test leaves none behind.
-struct Gate {
-    process: Child,
-    http: SocketAddr,
-    token: Option<String>,
+pub(super) struct Gate {
+    pub(super) process: Child,
+    pub(super) http: SocketAddr,
+    pub(super) token: Option<String>,
 }
 
 impl Drop for Gate {
@@ -93,7 +93,7 @@ fn configuration(folder: &Path, address: SocketAddr) -> std::path::PathBuf {
 }
 
 /// Starts the real binary on `data` and waits until it serves.
-async fn start(data: &Path, config: &Path, first: bool) -> Gate {
+pub(super) async fn start(data: &Path, config: &Path, first: bool) -> Gate {
     let free = || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
     let [grpc, http, admin] = [free(), free(), free()];
     let mut process = Command::new(env!("CARGO_BIN_EXE_gridgate"))
@@ -106,6 +106,7 @@ async fn start(data: &Path, config: &Path, first: bool) -> Gate {
         .env("GRIDGATE_LISTEN__ADMIN", admin.to_string())
         // Deliveries all the time, so that a kill finds every one of their steps.
         .env("GRIDGATE_LAKE__INTERVAL", "1ms")
+        .env("GRIDGATE_USAGE__FLUSH_INTERVAL", "100ms")
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -125,7 +126,7 @@ async fn start(data: &Path, config: &Path, first: bool) -> Gate {
 }
 
 /// One export of one log record that says `id`.
-fn export(id: u64, token: &str) -> Request<Full<Bytes>> {
+pub(super) fn export(id: u64, token: &str) -> Request<Full<Bytes>> {
     let record = LogRecord { severity_text: id.to_string(), ..LogRecord::default() };
     let scope_logs = vec![ScopeLogs { log_records: vec![record], ..ScopeLogs::default() }];
     let resource_logs = vec![ResourceLogs { scope_logs, ..ResourceLogs::default() }];
@@ -139,7 +140,13 @@ fn export(id: u64, token: &str) -> Request<Full<Bytes>> {
 }
 
 /// Sends until the connection breaks, and returns what was acknowledged.
-async fn send(http: SocketAddr, token: String, client: u64, life: u64, count: watch::Sender<u64>) -> Vec<u64> {
+pub(super) async fn send(
+    http: SocketAddr,
+    token: String,
+    client: u64,
+    life: u64,
+    count: watch::Sender<u64>,
+) -> Vec<u64> {
     let mut acknowledged = Vec::new();
     let Ok(stream) = TcpStream::connect(http).await else { return acknowledged };
     let Ok((mut sender, connection)) = http1::handshake(TokioIo::new(stream)).await else { return acknowledged };
@@ -160,7 +167,7 @@ async fn send(http: SocketAddr, token: String, client: u64, life: u64, count: wa
 }
 
 /// How often each id is in the lake.
-async fn delivered(lake: &Path) -> BTreeMap<u64, usize> {
+pub(super) async fn delivered(lake: &Path) -> BTreeMap<u64, usize> {
     let store = LocalFileSystem::new_with_prefix(lake).expect("the lake");
     let mut counts = BTreeMap::new();
     for object in store.list(None).try_collect::<Vec<_>>().await.expect("a list") {

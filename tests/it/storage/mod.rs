@@ -6,6 +6,7 @@ mod damage;
 mod faulty;
 mod forward;
 mod kill;
+mod kill_usage;
 mod local;
 
 use std::collections::BTreeMap;

@@ -4,9 +4,11 @@ mod addresses;
 mod api;
 mod hygiene;
 mod lasting;
+mod plans;
 pub(crate) mod receiver;
 mod review;
 mod sending;
+mod usage;
 
 use std::collections::HashMap;
 use std::io;

@@ -1,12 +1,16 @@
 //! Reading JSON objects strictly: all that is wrong with their form is noted with its place, and the rest is read all the same, so
 //! that everything can be told at once.
 
+mod list;
+
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use serde_path_to_error::{Path, Segment};
 
 use super::check::Check;
 use super::problem::{Code, FieldError, Place, Problem};
+pub(super) use list::list;
 
 /// How deep values lie within each other at the most.
 const MAX_DEPTH: usize = 8;
@@ -14,24 +18,42 @@ const MAX_DEPTH: usize = 8;
 /// How many faults of form are told of one body.
 const MAX_FAULTS: usize = 100;
 
+/// How many are of one row of a list: as many as it can have fields, and some.
+const MAX_ROW_FAULTS: usize = 20;
+
 /// The object in `bytes`, and what is wrong with it so far; its bad fields are read as if they were absent. `fixed` names fields that
 /// are known but not to be sent, each with what to do instead.
 ///
 /// # Errors
 /// Where it is no JSON, no object, or has too many faults.
 pub(super) fn object<T: DeserializeOwned>(bytes: &[u8], fixed: &[(&str, &str)]) -> Result<(T, Check), Problem> {
+    read(bytes, fixed, "the body", MAX_FAULTS)
+}
+
+/// The object that is one item of a list, as [`object`].
+///
+/// # Errors
+/// As [`object`].
+pub(super) fn row<T: DeserializeOwned>(item: &RawValue) -> Result<(T, Check), Problem> {
+    read(item.get().as_bytes(), &[], "it", MAX_ROW_FAULTS)
+}
+
+/// `what` is to be an object.
+fn read<T: DeserializeOwned>(
+    bytes: &[u8],
+    fixed: &[(&str, &str)],
+    what: &str,
+    most: usize,
+) -> Result<(T, Check), Problem> {
     let mut check = Check::default();
-    let mut tree = tree(bytes, &mut check)?;
-    let Value::Object(fields) = &mut tree else {
-        let (detail, fix) = ("the body is not a JSON object".to_owned(), "send an object".to_owned());
-        return Err(Problem::invalid(vec![FieldError { place: Place::Pointer(String::new()), detail, fix }]));
-    };
+    let mut tree = tree(bytes, &mut check, most)?;
+    let Value::Object(fields) = &mut tree else { return Err(no_object(what)) };
     for (name, instead) in fixed {
         if fields.remove(*name).is_some() {
             check.refuse(Place::field(name), "it is not changed by an edit", *instead);
         }
     }
-    for _ in 0..MAX_FAULTS {
+    for _ in 0..most {
         let error = match serde_path_to_error::deserialize(&tree) {
             Ok(value) => return Ok((value, check)),
             Err(error) => error,
@@ -53,10 +75,15 @@ enum Step {
     Index(usize),
 }
 
-/// Every value in `bytes`; of a field that is there twice the first.
-fn tree(bytes: &[u8], check: &mut Check) -> Result<Value, Problem> {
+fn no_object(what: &str) -> Problem {
+    let (detail, fix) = (format!("{what} is not a JSON object"), "send an object".to_owned());
+    Problem::invalid(vec![FieldError { place: Place::Pointer(String::new()), detail, fix }])
+}
+
+/// Every value in `bytes`; of a field that is there twice the first. At most `most` faults are noted.
+fn tree(bytes: &[u8], check: &mut Check, most: usize) -> Result<Value, Problem> {
     let mut source = serde_json::Deserializer::from_slice(bytes);
-    let mut reading = Reading { path: Vec::new(), check, faults: 0, deep: Vec::new() };
+    let mut reading = Reading { path: Vec::new(), check, faults: 0, most, deep: Vec::new() };
     let read = Node(&mut reading).deserialize(&mut source).and_then(|value| source.end().map(|()| value));
     let Reading { path, deep, .. } = reading;
     let mut value = read.map_err(|error| unreadable(&path, &error))?;
@@ -72,6 +99,7 @@ struct Reading<'a> {
     path: Vec<Step>,
     check: &'a mut Check,
     faults: usize,
+    most: usize,
     /// What lies too deep, and is not read.
     deep: Vec<Vec<Step>>,
 }
@@ -79,7 +107,7 @@ struct Reading<'a> {
 impl Reading<'_> {
     fn note(&mut self, detail: String, fix: &str) {
         self.faults += 1;
-        if self.faults <= MAX_FAULTS {
+        if self.faults <= self.most {
             self.check.refuse(Place::Pointer(pointer(&self.path)), detail, fix);
         }
     }
@@ -310,6 +338,25 @@ mod tests {
         }
     }
 
+    /// Rows are read one by one: what cannot be read in one of them is told of it alone.
+    #[test]
+    fn rows_stand_for_themselves() {
+        let text =
+            r#"{"rows": [{"id": "a"}, {"id": "\ud800"}, [1], {"id": "b", "id": "c", "x": {}}], "x/y": [], "rows": 5}"#;
+        let (rows, check) = list(text.as_bytes(), "rows").unwrap_or_else(|problem| panic!("{problem:?}"));
+        let places = |problem: Problem| problem.errors.iter().map(|error| error.place.to_string()).collect::<Vec<_>>();
+        assert_eq!(places(check.problem()), ["/x~1y", "/rows"]);
+        let rows = rows.expect("a list");
+        let read = |index: usize| row::<Row>(rows[index]).map(|(row, check)| (row.id, places(check.problem())));
+        assert_eq!(read(0).ok(), Some((Some("a".to_owned()), Vec::new())));
+        assert_eq!(read(1).map_err(places), Err(vec!["/id".to_owned()]));
+        assert_eq!(read(2).map_err(|problem| problem.detail), Err("the body: it is not a JSON object".to_owned()));
+        assert_eq!(read(3).ok(), Some((Some("b".to_owned()), vec!["/id".to_owned(), "/x".to_owned()])));
+        let many = (0..30).fold(String::new(), |many, number| many + &format!("\"x{number}\":0,"));
+        let item = RawValue::from_string(format!("{{{many}\"id\":\"a\"}}")).expect("JSON");
+        assert_eq!(row::<Row>(&item).map(|_| ()).map_err(|problem| problem.errors.len()), Err(MAX_ROW_FAULTS));
+    }
+
     #[test]
     fn depth_and_number_of_faults_have_a_limit() {
         let deep = format!("{{\"name\":{}{},\"count\":7}}", "[".repeat(20_000), "]".repeat(20_000));
@@ -333,6 +380,7 @@ mod tests {
         #[test]
         fn any_text_is_read_or_refused(text in "\\PC*|[{}\\[\\]\",:a-z0-9 \\\\]{0,80}") {
             let _ = object::<Body>(text.as_bytes(), &[]);
+            let _ = list(text.as_bytes(), "rows");
         }
     }
 }

@@ -1,0 +1,118 @@
+//! Usage: how much came in and what became of it, by minute, hour and day.
+
+mod hours;
+mod read;
+mod write;
+
+use async_trait::async_trait;
+use sqlx::query;
+
+use super::store::Store;
+use super::{CatalogError, Page, Paging};
+use crate::domain::limit::ScopeId;
+use crate::domain::usage::{Amount, Counted, Step};
+use crate::domain::{RecordId, Signal, Timestamp};
+pub use hours::{ToldUsage, UntoldUsage};
+pub use read::{Dimension, UsageFilter, UsageRow, statement};
+
+/// What the catalog keeps of usage. It is no change that the audit log tells of.
+#[async_trait]
+pub trait UsageBook {
+    /// Adds what was counted to its minutes, hours and days, all or nothing. `false`, and nothing is added, where this flush of its
+    /// writer, or a later one, was written already: the answer had been lost.
+    async fn record_usage(&self, flush: &UsageFlush, counted: &[Counted]) -> Result<bool, CatalogError>;
+
+    /// How much of each signal was accepted from `from` on and before `to`, by [`Signal::ALL`]. It is taken from the coarsest step that both
+    /// are the beginning of, and begins and ends with whole minutes.
+    async fn used(
+        &self,
+        scope: &ScopeId,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<[Amount; Signal::ALL.len()], CatalogError>;
+
+    /// Usage in the order of time, one row for each step and each of what it is grouped by. [`CatalogError::Cursor`] for a bad
+    /// position.
+    async fn usage(&self, filter: &UsageFilter, paging: &Paging) -> Result<Page<UsageRow>, CatalogError>;
+
+    /// Takes away at most `limit` rows of `step` from before `before`, and returns how many it were.
+    async fn sweep_usage(&self, step: Step, before: Timestamp, limit: u32) -> Result<u64, CatalogError>;
+
+    /// Forgets which flush was the last of writers that have written nothing since `before`, and what webhooks have been told of hours
+    /// from before `hours`.
+    async fn sweep_usage_notes(&self, before: Timestamp, hours: Timestamp) -> Result<(), CatalogError>;
+
+    /// At most `limit` hours of keys and signals that began before `before`, of which more was accepted than webhooks have been told.
+    async fn untold_usage(&self, before: Timestamp, limit: u32) -> Result<Vec<UntoldUsage>, CatalogError>;
+
+    /// Notes of each of `told` that it was told, and writes its messages down, both or neither. One that somebody else has told of
+    /// meanwhile is left alone.
+    async fn tell_usage(&self, told: &[ToldUsage]) -> Result<(), CatalogError>;
+}
+
+/// Which writing it is. A writer that does not know whether one was done does the same once more, before any other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UsageFlush {
+    /// Who writes: another one for each process.
+    pub writer: RecordId,
+    /// Counts the writer's flushes, from 1.
+    pub number: u64,
+    /// The present instant.
+    pub at: Timestamp,
+}
+
+#[async_trait]
+impl UsageBook for Store {
+    async fn record_usage(&self, flush: &UsageFlush, counted: &[Counted]) -> Result<bool, CatalogError> {
+        self.bounded(write::record(self, flush, counted)).await
+    }
+
+    async fn used(
+        &self,
+        scope: &ScopeId,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<[Amount; Signal::ALL.len()], CatalogError> {
+        self.bounded(read::used(self, scope, from, to)).await
+    }
+
+    async fn usage(&self, filter: &UsageFilter, paging: &Paging) -> Result<Page<UsageRow>, CatalogError> {
+        self.bounded(read::page(self, filter, paging)).await
+    }
+
+    async fn sweep_usage(&self, step: Step, before: Timestamp, limit: u32) -> Result<u64, CatalogError> {
+        let delete = query(
+            "DELETE FROM usage
+             WHERE (step, project, at, grid, environment, key_id, signal, outcome) IN (
+                 SELECT step, project, at, grid, environment, key_id, signal, outcome
+                 FROM usage
+                 WHERE step = $1 AND at < $2
+                 ORDER BY at
+                 LIMIT $3
+             )",
+        )
+        .bind(step.as_str())
+        .bind(before.micros())
+        .bind(i64::from(limit));
+        self.bounded(async { Ok(delete.execute(&self.pool).await?.rows_affected()) }).await
+    }
+
+    async fn sweep_usage_notes(&self, before: Timestamp, hours: Timestamp) -> Result<(), CatalogError> {
+        let writers = query("DELETE FROM usage_writers WHERE at < $1").bind(before.micros());
+        let told = query("DELETE FROM usage_hours WHERE at < $1 AND touched = seen").bind(hours.micros());
+        self.bounded(async {
+            writers.execute(&self.pool).await?;
+            told.execute(&self.pool).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn untold_usage(&self, before: Timestamp, limit: u32) -> Result<Vec<UntoldUsage>, CatalogError> {
+        self.bounded(hours::untold(self, before, limit)).await
+    }
+
+    async fn tell_usage(&self, told: &[ToldUsage]) -> Result<(), CatalogError> {
+        self.bounded(hours::tell(self, told)).await
+    }
+}
