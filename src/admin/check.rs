@@ -1,6 +1,7 @@
 //! Checking the parts of a request one by one and telling all that is wrong at once.
 
 use super::problem::{FieldError, Place, Problem};
+use crate::domain::clock::TimestampError;
 use crate::domain::{Slug, Timestamp};
 
 /// The longest name of a project, grid or key, in characters.
@@ -96,6 +97,16 @@ impl Check {
             Err(error) => self.refuse(place, error.to_string(), fix),
         }
         None
+    }
+
+    /// An instant that may be absent.
+    pub(super) fn instant(&mut self, place: Place, text: Option<&str>) -> Option<Timestamp> {
+        text?
+            .parse()
+            .map_err(|error: TimestampError| {
+                self.refuse(place, error.to_string(), "an RFC 3339 instant, for example 2026-11-21T10:22:00Z");
+            })
+            .ok()
     }
 
     /// Whether something was found wrong at `place`.

@@ -50,6 +50,7 @@ pub mod refusals;
 pub mod request;
 pub mod requests;
 pub mod roles;
+pub mod senders;
 mod strict;
 pub mod terms;
 pub mod usage;
@@ -95,6 +96,10 @@ pub struct AdminState {
     pub peppers: Arc<Peppers>,
     /// When keys were last used, until that is written down.
     pub uses: Arc<Uses>,
+    /// What the gate remembers of exports.
+    pub books: Arc<Books>,
+    /// How long after its last use an ingest key counts as in use.
+    pub in_use_within: Duration,
     /// Called with each key that was made or changed: after the commit and before the answer, so that what the answer says
     /// already holds at the gate.
     pub key_changed: Arc<dyn Fn(KeyId) + Send + Sync>,
@@ -108,8 +113,6 @@ pub struct AdminState {
     pub leaks: Option<Arc<Leaks>>,
     /// Checks where webhooks lead, and tests them.
     pub webhooks: Arc<Sender>,
-    /// What is remembered of exports.
-    pub books: Arc<Books>,
     /// The background jobs.
     pub jobs: Arc<Jobs>,
     /// Cancelled when the process begins to stop: answers without an end have to end.
@@ -158,6 +161,8 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(keys::verify::handler))
         .routes(routes!(keys::show::handler, keys::edit::handler, keys::delete::handler))
         .routes(routes!(keys::secrets::handler))
+        .routes(routes!(senders::of_key::handler))
+        .routes(routes!(senders::list::handler))
         .routes(routes!(keys::events::handler))
         .routes(routes!(keys::disable::handler))
         .routes(routes!(keys::enable::handler))

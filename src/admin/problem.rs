@@ -7,6 +7,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::senders::SenderView;
 use crate::catalog::{CatalogError, Entity};
 use crate::domain::key::ChangeRefused;
 use crate::domain::project::ProjectRefused;
@@ -123,6 +124,8 @@ codes! {
     WebhookLimitReached = "webhook_limit_reached", CONFLICT, "Too many webhooks";
     /// There are as many watchers of the live feed as there can be.
     WatchLimitReached = "watch_limit_reached", CONFLICT, "Too many watchers";
+    /// Somebody sends with the key.
+    KeyInUse = "key_in_use", CONFLICT, "Key is in use";
     /// The key is disabled.
     KeyDisabled = "key_disabled", CONFLICT, "Key is disabled";
     /// Two secrets of the key are good already.
@@ -197,6 +200,8 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// The version that the thing is at, where the request was meant for another one.
     pub current_version: Option<u64>,
+    /// Who sends with the key that would be cut off.
+    pub senders: Vec<SenderView>,
     /// For the log.
     pub cause: Option<String>,
 }
@@ -266,13 +271,23 @@ pub struct ProblemView {
     /// The version that the thing is at, where the request was meant for another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current_version: Option<u64>,
+    /// Who sends with the key that would be cut off, as far as that is known and the caller may see it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub senders: Vec<SenderView>,
 }
 
 impl Problem {
     /// A problem with `code`; `detail` says what was wrong.
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), current_version: None, cause: None }
+        Self {
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            current_version: None,
+            senders: Vec::new(),
+            cause: None,
+        }
     }
 
     /// A request with `errors` in its fields or parameters.
@@ -313,6 +328,7 @@ impl Problem {
             request_id: request_id.to_owned(),
             errors: self.errors.clone(),
             current_version: self.current_version,
+            senders: self.senders.clone(),
         }
     }
 }

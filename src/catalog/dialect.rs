@@ -116,6 +116,7 @@ const SQLITE: Files = &[
     (5, "attention", include_str!("migrations/sqlite/0005_attention.sql")),
     (6, "terms", include_str!("migrations/sqlite/0006_terms.sql")),
     (7, "usage", include_str!("migrations/sqlite/0007_usage.sql")),
+    (8, "senders", include_str!("migrations/sqlite/0008_senders.sql")),
     (9, "refusals", include_str!("migrations/sqlite/0009_refusals.sql")),
     (10, "requests", include_str!("migrations/sqlite/0010_requests.sql")),
 ];
@@ -127,6 +128,7 @@ const POSTGRES: Files = &[
     (5, "attention", include_str!("migrations/postgres/0005_attention.sql")),
     (6, "terms", include_str!("migrations/postgres/0006_terms.sql")),
     (7, "usage", include_str!("migrations/postgres/0007_usage.sql")),
+    (8, "senders", include_str!("migrations/postgres/0008_senders.sql")),
     (9, "refusals", include_str!("migrations/postgres/0009_refusals.sql")),
     (10, "requests", include_str!("migrations/postgres/0010_requests.sql")),
 ];

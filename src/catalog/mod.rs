@@ -22,6 +22,7 @@ pub mod requests;
 mod roles;
 mod rows;
 mod secrets;
+mod senders;
 mod store;
 mod usage;
 mod webhooks;
@@ -36,6 +37,7 @@ pub use refusals::{RefusalBook, RefusalFilter, Refused, RefusedKey};
 pub use requests::{Logged, RequestLog, Whose};
 pub use roles::Roles;
 pub use secrets::{KEY_OF_DIGEST, Secrets};
+pub use senders::{ListedSender, SenderBook, SenderFilter};
 pub use usage::{
     Dimension, ToldUsage, UntoldUsage, UsageBook, UsageFilter, UsageFlush, UsageRow, statement as usage_statement,
 };
@@ -207,6 +209,7 @@ pub trait Catalog:
     + Answers
     + Hygiene
     + Secrets
+    + SenderBook
     + Roles
     + Audit
     + Webhooks

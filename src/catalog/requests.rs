@@ -337,7 +337,12 @@ fn logged(row: &AnyRow) -> Result<Logged, CatalogError> {
             items: row.optional_count("items")?,
             wire_bytes: row.optional_count("wire_bytes")?,
             bytes: row.optional_count("bytes")?,
-            origin: Origin { service: text("service")?, host: text("host")?, environment: text("deployment")? },
+            origin: Origin {
+                service: text("service")?,
+                host: text("host")?,
+                environment: text("deployment")?,
+                ..Origin::default()
+            },
             ending: ending(&row)?,
         },
     })

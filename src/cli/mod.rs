@@ -28,6 +28,7 @@ mod quickstart;
 mod refusals;
 mod requests;
 mod roles;
+mod senders;
 mod serve;
 mod terminal;
 mod usage;
@@ -73,6 +74,8 @@ pub enum Command {
     Environments(environments::Environments),
     /// The whole life of keys.
     Keys(keys::Keys),
+    /// Show who uses which key.
+    Senders(senders::Senders),
     /// Find out why telemetry does not arrive.
     Doctor(doctor::Doctor),
     /// Show which telemetry was turned away, why, and what to do about it.
@@ -112,6 +115,7 @@ pub async fn run(command: Command, terminal: &mut Terminal<'_>) -> Exit {
         Command::Grids(grids) => grids.run(terminal).await,
         Command::Environments(environments) => environments.run(terminal).await,
         Command::Keys(keys) => keys.run(terminal).await,
+        Command::Senders(senders) => senders.run(terminal).await,
         Command::Doctor(doctor) => doctor.run(terminal).await,
         Command::Refusals(refusals) => refusals.run(terminal).await,
         Command::Roles(roles) => roles.run(terminal).await,

@@ -23,6 +23,8 @@ const LONGEST_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The groups of a project are counted each time that some of it are written.
 const MOST_GROUPS: u64 = 10_000;
+/// For so long it is remembered in memory who was silent since.
+const LONGEST_USE: Duration = Duration::from_hours(1);
 
 /// More would be a slip of the keyboard.
 const MANY: u64 = 1_000_000;
@@ -42,7 +44,7 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
     let (keys, limits, log) = (&config.keys, &config.limits, &config.log);
     let requests = &config.requests;
     let count = |number: usize| number as u64;
-    let numbers: [(&str, u64, RangeInclusive<u64>); 26] = [
+    let numbers: [(&str, u64, RangeInclusive<u64>); 27] = [
         ("catalog.connections", config.catalog.connections.into(), 1..=MANY),
         ("keys.cache_keys", keys.cache_keys, 1..=u64::MAX),
         ("keys.lookups", count(keys.lookups), 1..=MANY),
@@ -62,6 +64,7 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
         ("limits.streams", limits.streams.into(), 1..=MANY),
         ("limits.stream_window", limits.stream_window.0, 1..=LARGEST_WINDOW),
         ("limits.connection_window", limits.connection_window.0, 1..=LARGEST_WINDOW),
+        ("senders.entries", count(config.senders.entries), 1..=MANY),
         ("log.in_flight", count(log.in_flight), 1..=MANY),
         ("usage.entries", count(config.usage.entries), 1..=MANY),
         ("log.backlog", log.backlog.0, 1..=u64::MAX),
@@ -86,6 +89,8 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
         ("limits.answer_time", limits.answer_time),
         ("limits.stream_time", limits.stream_time),
         ("lake.interval", config.lake.interval),
+        ("senders.flush_interval", config.senders.flush_interval),
+        ("senders.keep", config.senders.keep),
         ("listen.reload", config.listen.reload),
         ("usage.flush_interval", config.usage.flush_interval),
         ("webhooks.timeout", config.webhooks.timeout),
@@ -97,6 +102,10 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
     let length = lengths.into_iter().find(|(_, length)| length.0.is_zero());
     let late = keys.last_used_interval.0 > LONGEST_INTERVAL;
     let late = late.then(|| ("keys.last_used_interval", "it has to be at most one minute".to_owned()));
+    let late = late.or_else(|| {
+        let long = keys.in_use_within.0 > LONGEST_USE;
+        long.then(|| ("keys.in_use_within", "it has to be at most one hour".to_owned()))
+    });
     let usage = &config.usage;
     let slow = usage.flush_interval.0 > LONGEST_FLUSH;
     let slow = slow.then(|| ("usage.flush_interval", "it has to be at most five minutes".to_owned()));
@@ -143,6 +152,10 @@ mod tests {
             ("keys.last_used_interval", "0s"),
             ("keys.last_used_entries", "0"),
             ("keys.max_active_keys", "0"),
+            ("keys.in_use_within", "61m"),
+            ("senders.entries", "0"),
+            ("senders.flush_interval", "0s"),
+            ("senders.keep", "0s"),
             ("usage.entries", "0"),
             ("usage.flush_interval", "0s"),
             ("usage.flush_interval", "6m"),
@@ -212,6 +225,8 @@ mod tests {
             ("requests.sample", "1.0"),
             ("usage.keep_days", "32d"),
             ("keys.cache_grace", "0s"),
+            ("keys.in_use_within", "0s"),
+            ("keys.in_use_within", "1h"),
             ("shutdown.grace", "365d"),
         ] {
             assert_eq!(refused(option, value), None, "{option} = {value}");

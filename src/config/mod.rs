@@ -10,6 +10,7 @@ mod load;
 pub mod pepper;
 mod refusals;
 mod requests;
+mod senders;
 mod units;
 mod usage;
 mod webhooks;
@@ -19,6 +20,7 @@ pub use listen::{Admitted, CorsConfig, ListenConfig, ListenerConfig, Prefix, Ser
 pub use load::ConfigError;
 pub use refusals::RefusalsConfig;
 pub use requests::RequestsConfig;
+pub use senders::SendersConfig;
 pub use units::{Bytes, Share, Span};
 pub use usage::UsageConfig;
 pub use webhooks::WebhooksConfig;
@@ -60,6 +62,8 @@ pub struct Config {
     pub forward: Vec<ForwardConfig>,
     /// Which records go where; the first that matches decides.
     pub route: Vec<Route>,
+    /// Who uses which key.
+    pub senders: SendersConfig,
     /// What is told to others of what happens to keys.
     pub webhooks: WebhooksConfig,
     /// Which single exports are remembered.
@@ -128,6 +132,8 @@ pub struct KeysConfig {
     pub max_active_keys: u32,
     /// How long a revoked key is kept before it can be erased.
     pub purge_after: Span,
+    /// How long after its last use an ingest key counts as in use.
+    pub in_use_within: Span,
 }
 
 /// `[admin]`
@@ -278,6 +284,7 @@ impl Default for KeysConfig {
             last_used_entries: 100_000,
             max_active_keys: 2,
             purge_after: Span::seconds(30 * 24 * 3600),
+            in_use_within: Span::seconds(600),
         }
     }
 }

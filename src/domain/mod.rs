@@ -31,6 +31,7 @@ pub mod refusal;
 pub mod request;
 pub mod role;
 pub mod secret;
+pub mod sender;
 pub mod signal;
 pub mod slug;
 pub mod tags;

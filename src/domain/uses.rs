@@ -183,6 +183,12 @@ impl Uses {
         self.shard(key).contains_key(&(*key, version))
     }
 
+    /// When a secret was last used, where that is not written down yet.
+    #[must_use]
+    pub fn last_at(&self, key: &KeyId, version: u32) -> Option<Timestamp> {
+        self.shard(key).get(&(*key, version)).map(|held| held.last_at)
+    }
+
     /// When a use was last dropped for want of room: any secret may have been used then.
     #[must_use]
     pub fn dropped_at(&self) -> Option<Timestamp> {
@@ -252,6 +258,8 @@ mod tests {
         }
         uses.record(&used(0, 3, b""), || None);
         assert_eq!(uses.len(), 2);
+        assert_eq!(uses.last_at(&id(1), 1), Some(Timestamp::from_micros(9)));
+        assert_eq!((uses.last_at(&id(1), 2), uses.last_at(&id(2), 1)), (None, None));
         let taken: Vec<_> = uses.take().iter().map(seen).collect();
         let text = str::to_owned;
         let expected = [(id(0), 3, 3, text("192.0.2.3"), None), (id(1), 2, 9, text("192.0.2.9"), Some(text("nine")))];

@@ -6,11 +6,12 @@ use super::accept::Format;
 use super::authenticate::Authenticated;
 use super::read::{Payload, Received};
 use super::{ExportLimits, Gate};
+use crate::domain::origin::Other;
 use crate::domain::{Budget, Encoding, Origin, Reason, Refusal, Reservation, Signal};
 use crate::metering::Measured;
 use crate::otlp::compression::{InflateError, for_log, with_inflated};
 use crate::otlp::json::{self, JsonError, JsonLimits};
-use crate::otlp::scan;
+use crate::otlp::scan::{self, Scan, Source};
 
 /// An export whose payload is a valid OTLP request in protobuf.
 #[derive(Debug)]
@@ -93,13 +94,24 @@ fn scan_payload(signal: Signal, payload: Payload, limits: &ExportLimits, budget:
 
 fn scan_protobuf(signal: Signal, body: &[u8], limits: &ExportLimits) -> Result<(u64, Origin), Refusal> {
     let scanned = scan::scan(signal, body, &limits.scan).map_err(|error| Refusal::because(error.reason(), error))?;
-    let text = |found: Option<&str>| found.map(Origin::text);
-    let origin = Origin {
-        service: text(scanned.service_name),
-        host: text(scanned.host_name),
-        environment: text(scanned.deployment_environment),
-    };
-    Ok((scanned.items, origin))
+    Ok((scanned.items, origin(&scanned)))
+}
+
+/// Who sent it, as far as that is kept.
+fn origin(scanned: &Scan<'_>) -> Origin {
+    let mut sources = scanned.sources.iter().flatten().map(|source| {
+        let text = |found: Option<&str>| found.map(Origin::text);
+        Other { service: text(source.service_name), host: text(source.host_name), sdk: sdk(source) }
+    });
+    let Other { service, host, sdk } = sources.next().unwrap_or_default();
+    let environment = scanned.deployment_environment.map(Origin::text);
+    Origin { service, host, sdk, environment, others: sources.collect() }
+}
+
+fn sdk(source: &Source<'_>) -> Option<Box<str>> {
+    let words = [source.sdk_language, source.sdk_name, source.sdk_version];
+    let words: Vec<_> = words.into_iter().flatten().collect();
+    (!words.is_empty()).then(|| Origin::text(&words.join(" ")))
 }
 
 fn refuse_json(error: JsonError) -> Refusal {

@@ -6,6 +6,7 @@
 pub mod limiter;
 pub mod refusals;
 pub mod requests;
+pub mod senders;
 pub mod usage;
 
 use std::net::IpAddr;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use crate::domain::{KeyId, Origin, Refusal, Signal, Tenant, Timestamp, Transport};
 use refusals::Refusals;
 use requests::{Requests, Watch};
+use senders::Senders;
 use usage::Usage;
 
 /// Everything that is remembered of exports.
@@ -24,6 +26,8 @@ pub struct Books {
     pub requests: Requests,
     /// What was turned away, and why.
     pub refusals: Refusals,
+    /// Who uses which key.
+    pub senders: Senders,
     /// How much came in and what became of it.
     pub usage: Usage,
 }
@@ -97,6 +101,7 @@ impl Books {
     /// An export has ended.
     pub fn decided(&self, decided: &Decided<'_>) {
         self.refusals.decided(decided);
+        self.senders.record(decided);
         self.usage.decided(decided);
         self.requests.decided(decided);
     }

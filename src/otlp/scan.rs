@@ -4,6 +4,7 @@
 //! (as the OpenTelemetry Collector does), values nested too deeply, groups nested over 24 deep, too many items or submessages.
 //! What a message repeats on the wire counts every time, also where a decoder would keep only the last.
 
+use crate::domain::origin::MAX_SOURCES;
 use crate::domain::{Reason, Signal};
 
 use super::schema::{self, Field, Kind, Label, Message, Role};
@@ -36,13 +37,29 @@ pub struct Scan<'a> {
     pub items: u64,
     /// `ResourceSpans` and the like.
     pub resources: u64,
-    /// `service.name` of the first resource that has it.
-    pub service_name: Option<&'a str>,
-    /// `host.name` of the first resource that has it.
-    pub host_name: Option<&'a str>,
+    /// Who sends, by the resources' own account: each once, in the order of the resources, the first few of them.
+    pub sources: [Option<Source<'a>>; MAX_SOURCES],
     /// `deployment.environment.name`, or else its former name `deployment.environment`, of the first resource that has one.
     pub deployment_environment: Option<&'a str>,
 }
+
+/// What one resource says of who sends.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Source<'a> {
+    /// `service.name`.
+    pub service_name: Option<&'a str>,
+    /// `host.name`.
+    pub host_name: Option<&'a str>,
+    /// `telemetry.sdk.language`.
+    pub sdk_language: Option<&'a str>,
+    /// `telemetry.sdk.name`.
+    pub sdk_name: Option<&'a str>,
+    /// `telemetry.sdk.version`.
+    pub sdk_version: Option<&'a str>,
+}
+
+/// As many resources are asked who sends. A Collector's batch can hold many thousands, and each costs a second look at its attributes.
+const MAX_ASKED: u64 = 64;
 
 /// Why a payload is no acceptable export. Offsets count bytes from the beginning of the decompressed payload.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -247,20 +264,23 @@ impl<'a> Scanner<'a, '_> {
         part.as_ptr().addr().saturating_sub(self.body.as_ptr().addr())
     }
 
-    /// Picks out who sends from the attributes of a valid `resource`, so far as no resource before told.
+    /// Picks out who sends from the attributes of a valid `resource`, one of the first.
     fn identify(&mut self, resource: &'a [u8]) {
-        let Scan { service_name, host_name, deployment_environment, .. } = &mut self.scan;
-        if service_name.is_some() && host_name.is_some() && deployment_environment.is_some() {
+        if self.scan.resources > MAX_ASKED {
             return;
         }
-        let mut former_environment = None;
+        let mut source = Source::default();
+        let (mut environment, mut former_environment) = (None, None);
         let mut reader = Reader::new(resource);
         while let Ok(Some((number, value))) = reader.field() {
             let (1, Value::Bytes(attribute)) = (number, value) else { continue };
             let place = match last_bytes(attribute, 1) {
-                Some(b"service.name") => &mut *service_name,
-                Some(b"host.name") => &mut *host_name,
-                Some(b"deployment.environment.name") => &mut *deployment_environment,
+                Some(b"service.name") => &mut source.service_name,
+                Some(b"host.name") => &mut source.host_name,
+                Some(b"telemetry.sdk.language") => &mut source.sdk_language,
+                Some(b"telemetry.sdk.name") => &mut source.sdk_name,
+                Some(b"telemetry.sdk.version") => &mut source.sdk_version,
+                Some(b"deployment.environment.name") => &mut environment,
                 Some(b"deployment.environment") => &mut former_environment,
                 _ => continue,
             };
@@ -269,8 +289,13 @@ impl<'a> Scanner<'a, '_> {
                 *place = text.and_then(|text| str::from_utf8(text).ok()).filter(|text| !text.is_empty());
             }
         }
-        if deployment_environment.is_none() {
-            *deployment_environment = former_environment;
+        let Scan { sources, deployment_environment, .. } = &mut self.scan;
+        *deployment_environment = deployment_environment.or(environment).or(former_environment);
+        if source != Source::default() {
+            let place = sources.iter_mut().find(|place| place.is_none_or(|known| known == source));
+            if let Some(place) = place {
+                *place = Some(source);
+            }
         }
     }
 }

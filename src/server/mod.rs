@@ -66,7 +66,7 @@ use refused::Refused;
 pub use settings::catalog_settings;
 use settings::{
     admin_limits, books, connection_limits, cors, credential_headers, export_limits, forwarding, key_cache_settings,
-    leaks, refusal_keeper, request_keeper, storage_settings, usage_keeper, usage_teller, webhook_sender,
+    leaks, refusal_keeper, request_keeper, sender_keeper, storage_settings, usage_keeper, usage_teller, webhook_sender,
 };
 use slots::Slots;
 use upkeep::{Upkeep, Work};
@@ -208,6 +208,7 @@ impl Server {
             random,
             peppers,
             uses,
+            in_use_within: config.keys.in_use_within.0,
             key_changed: Arc::new(move |id| {
                 keys.forget(&id);
                 changed.requests.key_changed();
@@ -313,11 +314,12 @@ impl Server {
 
         let sweeper = Sweeper { catalog: Arc::clone(&catalog), clock: Arc::clone(&gate.clock) };
         let refusals = refusal_keeper(&config, &gate, &catalog);
+        let senders = sender_keeper(&config, &gate, &catalog);
         let teller = usage_teller(&config.usage, &catalog, &gate.clock);
         let herald =
             Herald { catalog: Arc::clone(&catalog), clock: Arc::clone(&gate.clock), random: Arc::clone(&gate.random) };
         let requests = Arc::new(request_keeper(&config, &gate, &catalog));
-        let work = Work { courier, inspector, herald, sweeper, usage, teller, refusals, requests };
+        let work = Work { courier, inspector, herald, sweeper, usage, teller, refusals, senders, requests };
         let upkeep = Upkeep::begin(work, &jobs, &gate.metrics, &crashed);
 
         let Listeners { ingest, admin: admin_port, certificates } = listeners;

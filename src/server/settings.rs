@@ -27,6 +27,7 @@ use crate::ingest::{ExportLimits, Gate};
 use crate::metering::Books;
 use crate::metering::refusals::{RefusalSettings, Refusals};
 use crate::metering::requests::{RequestSettings, Requests};
+use crate::metering::senders::Senders;
 use crate::metering::usage::Usage;
 use crate::observe::metrics::Metrics;
 use crate::otlp::scan::ScanLimits;
@@ -38,6 +39,7 @@ use crate::storage::open::StorageSettings;
 use crate::storage::route::DestinationId;
 use crate::upkeep::refusals::RefusalKeeper;
 use crate::upkeep::requests::{KeepSettings, RequestKeeper};
+use crate::upkeep::senders::SenderKeeper;
 use crate::upkeep::usage::UsageKeeper;
 use crate::upkeep::usage::told::UsageTeller;
 use crate::upkeep::webhooks::send::Sender;
@@ -67,7 +69,7 @@ pub(super) fn admin_limits(config: &Config) -> LimitSettings {
     }
 }
 
-/// What remembers exports, and a metric of how much that is.
+/// What remembers exports, and metrics of how much that is.
 pub(super) fn books(config: &Config, metrics: &Metrics) -> Arc<Books> {
     let usage = if config.usage.enabled { Usage::new(config.usage.entries) } else { Usage::off() };
     let requests = Requests::new(RequestSettings {
@@ -76,15 +78,35 @@ pub(super) fn books(config: &Config, metrics: &Metrics) -> Arc<Books> {
     });
     let groups = usize::try_from(config.refusals.groups).unwrap_or(usize::MAX);
     let refusals = Refusals::new(RefusalSettings { entries: config.refusals.entries, groups });
-    let books = Arc::new(Books { refusals, requests, usage });
-    let of = || Arc::clone(&books);
-    let (unwritten, lost, watched) = (of(), of(), of());
-    let help = "Minutes of keys and signals whose usage is not written down yet";
-    metrics.gauge("unwritten_usage", help, move || unwritten.usage.len() as u64);
-    let not_logged = move || lost.requests.not_logged();
-    metrics.gauge("requests_not_logged", "Exports that the request log had no room for", not_logged);
-    metrics.gauge("request_watchers", "Watchers of the live feed", move || watched.requests.watchers() as u64);
+    let senders = Senders::new(config.senders.entries);
+    let books = Arc::new(Books { refusals, requests, senders, usage });
+    let gauge = |name, help, value: fn(&Books) -> u64| {
+        let books = Arc::clone(&books);
+        metrics.gauge(name, help, move || value(&books));
+    };
+    gauge("unwritten_usage", "Minutes of keys and signals whose usage is not written down yet", |books| {
+        books.usage.len() as u64
+    });
+    gauge("requests_not_logged", "Exports that the request log had no room for", |books| books.requests.not_logged());
+    gauge("request_watchers", "Watchers of the live feed", |books| books.requests.watchers() as u64);
+    gauge("held_senders", "Senders of keys that are held in memory", |books| books.senders.len() as u64);
+    gauge(
+        "unknown_sender_exports",
+        "Exports since the start of whose senders nothing is remembered, for want of room",
+        |books| books.senders.passed_over(),
+    );
     books
+}
+
+/// What writes down who uses which key.
+pub(super) fn sender_keeper(config: &Config, gate: &Gate, catalog: &Arc<dyn Catalog>) -> SenderKeeper {
+    SenderKeeper {
+        books: Arc::clone(&gate.books),
+        catalog: Arc::clone(catalog),
+        clock: Arc::clone(&gate.clock),
+        interval: config.senders.flush_interval.0,
+        keep: config.senders.keep.0,
+    }
 }
 
 /// What writes down what was turned away.

@@ -14,6 +14,7 @@ use crate::upkeep::hygiene::Inspector;
 use crate::upkeep::plans::Herald;
 use crate::upkeep::refusals::RefusalKeeper;
 use crate::upkeep::requests::RequestKeeper;
+use crate::upkeep::senders::SenderKeeper;
 use crate::upkeep::sweep::Sweeper;
 use crate::upkeep::usage::UsageKeeper;
 use crate::upkeep::usage::told::UsageTeller;
@@ -27,6 +28,7 @@ pub(super) struct Upkeep {
     stop: CancellationToken,
     tasks: JoinSet<()>,
     refusals: RefusalKeeper,
+    senders: SenderKeeper,
     usage: Arc<UsageKeeper>,
     requests: Arc<RequestKeeper>,
 }
@@ -40,13 +42,14 @@ pub(super) struct Work {
     pub(super) usage: UsageKeeper,
     pub(super) teller: UsageTeller,
     pub(super) refusals: RefusalKeeper,
+    pub(super) senders: SenderKeeper,
     pub(super) requests: Arc<RequestKeeper>,
 }
 
 impl Upkeep {
     /// Begins the work, each part of it a job; `crashed` is cancelled where it ends by itself.
     pub(super) fn begin(work: Work, jobs: &Jobs, metrics: &Metrics, crashed: &CancellationToken) -> Self {
-        let Work { courier, inspector, herald, sweeper, usage, teller, refusals, requests } = work;
+        let Work { courier, inspector, herald, sweeper, usage, teller, refusals, senders, requests } = work;
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
         let pending = metrics.webhooks.pending.clone();
         let (told, job) = (stop.clone(), jobs.add_with_lag("webhooks", "messages", move || pending.get()));
@@ -61,6 +64,8 @@ impl Upkeep {
         tasks.spawn(essential("telling of usage", crashed.clone(), async move { teller.run(&told, &job).await }));
         let (keeper, told, job) = (refusals.clone(), stop.clone(), jobs.add("refusals"));
         tasks.spawn(essential("refusals", crashed.clone(), async move { keeper.run(&told, &job).await }));
+        let (keeper, told, job) = (senders.clone(), stop.clone(), jobs.add("senders"));
+        tasks.spawn(essential("senders", crashed.clone(), async move { keeper.run(&told, &job).await }));
         let usage = Arc::new(usage);
         let (keeper, told, job) = (Arc::clone(&usage), stop.clone(), jobs.add("usage"));
         tasks.spawn(essential("usage", crashed.clone(), async move { keeper.run(&told, &job).await }));
@@ -69,7 +74,7 @@ impl Upkeep {
         let (keeper, told, job) = (Arc::clone(&requests), stop.clone(), jobs.add("request-retention"));
         let retention = async move { keeper.run_retention(&told, &job).await };
         tasks.spawn(essential("request-retention", crashed.clone(), retention));
-        Self { stop, tasks, refusals, usage, requests }
+        Self { stop, tasks, refusals, senders, usage, requests }
     }
 
     /// Ends it, at `grace` at the latest, and writes down what was gathered of exports that have ended since: there will be no
@@ -83,11 +88,11 @@ impl Upkeep {
                 "what webhooks are being told at the end of the grace period is told again at the next start"
             );
         }
-        let (usage, refusals, requests) = (self.usage.flush(), self.refusals.flush(), self.requests.flush());
         tokio::join!(
-            last_write("usage", usage),
-            last_write("what was turned away", refusals),
-            last_write("the request log", requests)
+            last_write("usage", self.usage.flush()),
+            last_write("what was turned away", self.refusals.flush()),
+            last_write("who used which key", self.senders.flush()),
+            last_write("the request log", self.requests.flush())
         );
     }
 }

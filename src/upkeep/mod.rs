@@ -5,6 +5,7 @@ pub mod hygiene;
 pub mod plans;
 pub mod refusals;
 pub mod requests;
+pub mod senders;
 pub mod sweep;
 pub mod usage;
 pub mod uses;

@@ -18,7 +18,7 @@ def test_an_exporter_of_the_sdk_is_refused_after_revoke(gate, service, transport
     exporter = telemetry.exporter(gate, "traces", transport, token=token)
     assert telemetry.export(exporter, telemetry.spans(service))
 
-    gate.run("keys", "revoke", "--yes", key_id(token))
+    gate.run("keys", "revoke", "--yes", "--force", key_id(token))
 
     assert not telemetry.export(exporter, telemetry.spans(service))
     exporter.shutdown()
@@ -32,7 +32,7 @@ def test_an_open_grpc_channel_is_refused_with_the_reason(gate, service):
         metadata = [("api-key", token)]
         traces.Export(request, metadata=metadata, timeout=DEADLINE_SECONDS)
 
-        gate.run("keys", "revoke", "--yes", key_id(token))
+        gate.run("keys", "revoke", "--yes", "--force", key_id(token))
 
         with pytest.raises(grpc.RpcError) as refused:
             traces.Export(request, metadata=metadata, timeout=DEADLINE_SECONDS)
@@ -51,7 +51,7 @@ def test_disable_holds_until_enable(gate, service):
     }).encode()  # fmt: skip
     assert gate.post("/v1/traces", body, token=token)[0] == 200
 
-    gate.run("keys", "disable", key_id(token))
+    gate.run("keys", "disable", "--force", key_id(token))
     status, answer = gate.post("/v1/traces", body, token=token)
     assert status == 401
     reasons = [detail.get("reason") for detail in json.loads(answer)["details"]]

@@ -4,11 +4,12 @@ use axum::extract::State;
 
 use super::{Answer, KeyView, change};
 use crate::admin::AdminState;
-use crate::admin::body::{Empty, KeyPath};
+use crate::admin::body::{KeyPath, Optional};
 use crate::admin::caller::Caller;
 use crate::admin::openapi::schemas;
 use crate::admin::precondition::IfMatch;
 use crate::admin::problem::Problem;
+use crate::admin::senders::in_use::Forced;
 use crate::domain::{KeyChange, Permission};
 
 /// Ends a rotation with the old secret: the new one is refused from now on.
@@ -16,11 +17,12 @@ use crate::domain::{KeyChange, Permission};
     post, path = "/keys/{id}/rotation/cancel", tag = "keys", operation_id = "cancel_rotation",
     security(("bearer" = ["api.key.update", "api.key.create"])),
     params(("id" = schemas::KeyId, Path), schemas::IfMatch),
+    request_body = Option<Forced>,
     responses(
         (status = 200, body = KeyView, headers(("etag"))),
         (status = 403, description = "grant_refused"),
         (status = 404, description = "key_not_found"),
-        (status = 409, description = "key_revoked"),
+        (status = 409, description = "key_revoked, key_in_use"),
         (status = 412, description = "version_conflict"),
     ),
 )]
@@ -29,8 +31,9 @@ pub(in crate::admin) async fn handler(
     caller: Caller,
     KeyPath(id): KeyPath,
     if_match: IfMatch,
-    _: Empty,
+    Optional(forced, check): Optional<Forced>,
 ) -> Result<Answer<KeyView>, Problem> {
     caller.require(Permission::KeyUpdate)?;
-    change(state, caller, id, if_match, KeyChange::CancelRotation, Permission::KeyCreate).await
+    change(state, caller, id, if_match, check.finish(Some(forced))?, KeyChange::CancelRotation, Permission::KeyCreate)
+        .await
 }

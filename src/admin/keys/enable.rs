@@ -9,6 +9,7 @@ use crate::admin::caller::Caller;
 use crate::admin::openapi::schemas;
 use crate::admin::precondition::IfMatch;
 use crate::admin::problem::Problem;
+use crate::admin::senders::in_use::Forced;
 use crate::domain::{KeyChange, Permission};
 
 /// Undoes a disable.
@@ -31,5 +32,5 @@ pub(in crate::admin) async fn handler(
     if_match: IfMatch,
     _: Empty,
 ) -> Result<Answer<KeyView>, Problem> {
-    change(state, caller, id, if_match, KeyChange::Enable, Permission::KeyUpdate).await
+    change(state, caller, id, if_match, Forced::default(), KeyChange::Enable, Permission::KeyUpdate).await
 }

@@ -32,6 +32,7 @@ use super::AdminState;
 use super::caller::Caller;
 use super::precondition::{IfMatch, etag};
 use super::problem::{Place, Problem};
+use super::senders::in_use::{Cut, Forced, require_idle};
 use crate::catalog::issue::{IssueError, NewKey, issue_key, mint};
 use crate::catalog::{CatalogError, Entity};
 use crate::domain::key::NewSecret;
@@ -58,12 +59,16 @@ async fn change(
     caller: Caller,
     id: KeyId,
     if_match: IfMatch,
+    forced: Forced,
     change: KeyChange,
     permission: Permission,
 ) -> Result<Answer<KeyView>, Problem> {
     caller.require(permission)?;
     let key = visible(&state, &caller, &id).await?;
     let expected = if_match.expected(key.version)?;
+    if forced.force != Some(true) {
+        require_idle(&state, &caller, &key, Cut::from(&change)).await?;
+    }
     // What is shown is read before, so that nothing can fail once the change is made.
     let environments = state.catalog.environments().await?;
     let now = caller.actor.at;
@@ -71,15 +76,17 @@ async fn change(
     Ok(answer(&key, &environments, now))
 }
 
-/// The verbs that give a key a new secret, and show its token.
+/// The verbs that give a key a new secret, and show its token; `cut` is refused while somebody would notice.
 async fn renew(
     state: AdminState,
     caller: Caller,
     key: Key,
     if_match: IfMatch,
+    cut: Cut,
     change: impl FnOnce(NewSecret) -> KeyChange,
 ) -> Result<Answer<IssuedKey>, Problem> {
     let expected = if_match.expected(key.version)?;
+    require_idle(&state, &caller, &key, cut).await?;
     let environments = state.catalog.environments().await?;
     let minted = mint(&*state.catalog, &*state.random, &state.peppers, key.id, &key.binding).await;
     let (secret, token) = minted.map_err(refused)?;

@@ -4,11 +4,12 @@ use axum::extract::State;
 
 use super::{Answer, KeyView, change};
 use crate::admin::AdminState;
-use crate::admin::body::{Empty, KeyPath};
+use crate::admin::body::{KeyPath, Optional};
 use crate::admin::caller::Caller;
 use crate::admin::openapi::schemas;
 use crate::admin::precondition::IfMatch;
 use crate::admin::problem::Problem;
+use crate::admin::senders::in_use::Forced;
 use crate::domain::{KeyChange, Permission};
 
 /// Refuses a key for ever.
@@ -16,10 +17,12 @@ use crate::domain::{KeyChange, Permission};
     post, path = "/keys/{id}/revoke", tag = "keys", operation_id = "revoke_key",
     security(("bearer" = ["api.key.delete"])),
     params(("id" = schemas::KeyId, Path), schemas::IfMatch),
+    request_body = Option<Forced>,
     responses(
         (status = 200, body = KeyView, headers(("etag"))),
         (status = 403, description = "grant_refused"),
         (status = 404, description = "key_not_found"),
+        (status = 409, description = "key_in_use"),
         (status = 412, description = "version_conflict"),
     ),
 )]
@@ -28,7 +31,7 @@ pub(in crate::admin) async fn handler(
     caller: Caller,
     KeyPath(id): KeyPath,
     if_match: IfMatch,
-    _: Empty,
+    Optional(forced, check): Optional<Forced>,
 ) -> Result<Answer<KeyView>, Problem> {
-    change(state, caller, id, if_match, KeyChange::Revoke, Permission::KeyDelete).await
+    change(state, caller, id, if_match, check.finish(Some(forced))?, KeyChange::Revoke, Permission::KeyDelete).await
 }

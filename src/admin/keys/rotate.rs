@@ -16,6 +16,7 @@ use crate::admin::once::Once;
 use crate::admin::openapi::schemas;
 use crate::admin::precondition::IfMatch;
 use crate::admin::problem::{Place, Problem};
+use crate::admin::senders::in_use::Cut;
 use crate::domain::key::{MAX_OVERLAP, Overlap};
 use crate::domain::{KeyChange, Permission, Timestamp};
 
@@ -71,7 +72,7 @@ pub(in crate::admin) async fn handler(
     once.answer(state, caller, rotation, async move |state, caller, rotation| {
         let key = visible(&state, &caller, &id).await?;
         let overlap = read(&rotation, check, caller.actor.at)?;
-        renew(state, caller, key, if_match, |secret| KeyChange::Rotate { secret, overlap }).await
+        renew(state, caller, key, if_match, Cut::Nothing, |secret| KeyChange::Rotate { secret, overlap }).await
     })
     .await
 }

@@ -8,6 +8,7 @@ use crate::admin::body::KeyPath;
 use crate::admin::caller::Caller;
 use crate::admin::openapi::schemas;
 use crate::admin::problem::Problem;
+use crate::admin::senders::on_secret;
 use crate::domain::Permission;
 
 /// One key, whatever its status.
@@ -24,5 +25,11 @@ pub(in crate::admin) async fn handler(
 ) -> Result<Answer<KeyView>, Problem> {
     caller.require(Permission::KeyView)?;
     let key = visible(&state, &caller, &id).await?;
-    Ok(answer(&key, &state.catalog.environments().await?, caller.actor.at))
+    let mut answer = answer(&key, &state.catalog.environments().await?, caller.actor.at);
+    if let Some(rotation) = &mut answer.1.rotation
+        && caller.permissions.contains(Permission::UsageView)
+    {
+        rotation.old_senders = Some(on_secret(&state, &key, rotation.old_version).await?);
+    }
+    Ok(answer)
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::admin::openapi::schemas;
+use crate::admin::senders::SenderView;
 use crate::admin::terms::{self, LimitView};
 use crate::domain::hygiene::{RotationPolicy, attention};
 use crate::domain::key::SecretFormat;
@@ -106,6 +107,11 @@ pub struct RotationView {
     pub until: String,
     /// It is refused earlier once it was not used for so long.
     pub drained_after_seconds: Option<u64>,
+    /// When the old one was last used; up to a minute late.
+    #[schema(value_type = Option<schemas::Instant>)]
+    pub old_last_used_at: Option<String>,
+    /// Who was seen with the old one, the last first: in the answer to `GET /keys/{id}`, for callers with `usage.view`.
+    pub old_senders: Option<Vec<SenderView>>,
 }
 
 /// A secret in answers.
@@ -205,6 +211,8 @@ impl RotationView {
             new_version: new.version,
             until: old.retires_at?.to_string(),
             drained_after_seconds: old.drained_after.map(|after| after.as_secs()),
+            old_last_used_at: old.used.as_ref().map(|used| used.last_at.to_string()),
+            old_senders: None,
         })
     }
 }

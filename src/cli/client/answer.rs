@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::admin::problem::ProblemView;
 use crate::cli::output::inert;
+use crate::cli::senders::described;
 use crate::cli::{Exit, Failure};
 
 /// What came of a request that was sent.
@@ -28,6 +29,9 @@ pub(super) enum Answer {
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// The pause after the first try, where the server asks for none.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// As many senders of a key that is in use are named.
+const SHOWN_SENDERS: usize = 10;
 
 /// The code of a request whose earlier try has no answer yet.
 const IN_FLIGHT: &str = "idempotency_in_flight";
@@ -108,6 +112,12 @@ fn refusal(base: &str, status: StatusCode, body: &[u8]) -> Failure {
     let mut failure = Failure::new(exit, inert(&format!("{} ({})", problem.detail, problem.code)));
     for error in problem.errors {
         failure = failure.hint(inert(&format!("{}: {}; allowed: {}", error.place, error.detail, error.fix)));
+    }
+    for sender in problem.senders.iter().take(SHOWN_SENDERS) {
+        failure = failure.hint(inert(&described(sender)));
+    }
+    if let Some(more) = problem.senders.len().checked_sub(SHOWN_SENDERS).filter(|more| *more > 0) {
+        failure = failure.hint(format!("and {more} more"));
     }
     failure = what_next(&problem.code).into_iter().fold(failure, Failure::hint);
     failure.code = Some(problem.code);

@@ -4,6 +4,7 @@ mod create;
 mod csv;
 mod edit;
 mod events;
+mod force;
 mod import;
 mod list;
 mod presented;
@@ -16,10 +17,10 @@ mod view;
 use clap::{Args, Subcommand};
 
 use super::client::{Client, Target};
-use super::output::{self, Output};
+use super::output::Output;
 use super::{Exit, Failure, Terminal};
-use crate::admin::keys::KeyView;
 use crate::domain::KeyId;
+use force::Force;
 pub(super) use view::{described, last_use, scope};
 
 /// The whole life of keys.
@@ -42,7 +43,7 @@ enum Verb {
     /// Change what may be changed of a key, unless somebody else changes it meanwhile.
     Edit(Box<edit::Edit>),
     /// Refuse a key until it is enabled again.
-    Disable(One),
+    Disable(state::Disable),
     /// Undo a disable.
     Enable(One),
     /// Give a key a new secret, in place of all it has, and print the new token, which is shown once.
@@ -88,10 +89,12 @@ impl Keys {
         match self.verb {
             Verb::Create(create) => create.run(&client, target, terminal).await,
             Verb::List(list) => list.run(&client, terminal).await,
-            Verb::Show(one) => output::whole(terminal, one.output, &client.get::<KeyView>(&one.path("")?).await?),
+            Verb::Show(one) => view::show(&one, &client, terminal).await,
             Verb::Edit(edit) => edit.run(&client, terminal).await,
-            Verb::Disable(one) => state::change(&one.path("/disable")?, one.output, &client, terminal).await,
-            Verb::Enable(one) => state::change(&one.path("/enable")?, one.output, &client, terminal).await,
+            Verb::Disable(disable) => disable.run(&client, terminal).await,
+            Verb::Enable(one) => {
+                state::change(&one.path("/enable")?, one.output, Force::default(), &client, terminal).await
+            }
             Verb::Regenerate(regenerate) => regenerate.run(&client, target, terminal).await,
             Verb::Rotate(rotate) => rotate.run(&client, target, terminal).await,
             Verb::CompleteRotation(end) => end.complete(&client, terminal).await,

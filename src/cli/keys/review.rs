@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::force::Force;
 use super::{path, state};
 use crate::admin::keys::quarter::ReviewView;
 use crate::cli::client::Client;
@@ -28,7 +29,7 @@ pub(super) struct Review {
 impl Review {
     pub(super) async fn run(self, client: &Client, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         if let Some(id) = &self.id {
-            return state::change(&path(id, "/review")?, self.output, client, terminal).await;
+            return state::change(&path(id, "/review")?, self.output, Force::default(), client, terminal).await;
         }
         let filters = [("project", self.project.as_ref().map(Slug::as_str)), ("quarter", self.quarter.as_deref())];
         let keys: Vec<ReviewView> = client.list("/keys/review", &filters).await?;

@@ -5,14 +5,16 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
+use super::force::Force;
 use super::{One, described, last_use, path};
 use crate::admin::keys::create::IssuedKey;
 use crate::admin::keys::{KeyView, SecretView};
 use crate::cli::client::{Client, Target};
 use crate::cli::confirm::{Question, Sure};
 use crate::cli::issued::Showing;
-use crate::cli::output::{self, moment};
+use crate::cli::output::{self, inert, moment};
 use crate::cli::patch::{Patch, text};
+use crate::cli::senders::described as sender;
 use crate::cli::{Failure, Terminal};
 
 #[derive(Debug, Args)]
@@ -20,6 +22,8 @@ pub(super) struct Regenerate {
     /// The key's id, `key_` and 12 characters.
     #[arg(value_name = "KEY_ID")]
     id: String,
+    #[command(flatten)]
+    force: Force,
     #[command(flatten)]
     sure: Sure,
     #[command(flatten)]
@@ -50,6 +54,8 @@ pub(super) struct End {
     #[command(flatten)]
     one: One,
     #[command(flatten)]
+    force: Force,
+    #[command(flatten)]
     sure: Sure,
 }
 
@@ -71,7 +77,12 @@ impl Regenerate {
         let instead = "use `keys rotate`, which lets the present secret work for a while";
         self.sure.or_ask(terminal, Some(instead), question).await?;
         let once = self.showing.once.key()?;
-        let issued: IssuedKey = client.command_once(&path(&self.id, "/regenerate")?, &once).await?;
+        let regenerate = path(&self.id, "/regenerate")?;
+        let send = async |force| match force {
+            true => client.post_once(&regenerate, &json!({"force": true}), &once).await,
+            false => client.command_once(&regenerate, &once).await,
+        };
+        let issued: IssuedKey = self.force.send(terminal, send).await?;
         self.showing.show(&issued, &format!("regenerated {}", described(&issued.key)), target, &once, terminal)
     }
 }
@@ -131,11 +142,15 @@ impl End {
             let newest = key.secrets.iter().map(|secret| secret.version).max();
             let going = key.secrets.iter().filter(|secret| secret.state != "retired");
             let going = going.filter(|secret| (Some(secret.version) == newest) == (verb == "cancel"));
-            let consequences = std::iter::once(lost.to_owned()).chain(going.map(used)).collect();
+            let mut consequences: Vec<_> = std::iter::once(lost.to_owned()).chain(going.map(used)).collect();
+            let old_senders = key.rotation.as_ref().filter(|_| verb == "complete");
+            let old_senders = old_senders.and_then(|rotation| rotation.old_senders.as_ref()).into_iter().flatten();
+            consequences.extend(old_senders.map(|one| inert(&format!("Seen with it: {}.", sender(one)))));
             Ok(Question { consequences, text: format!("{} the rotation of {}?", capital(verb), described(&key)) })
         };
         self.sure.or_ask(terminal, instead, question).await?;
-        let key: KeyView = client.command(&self.one.path(&format!("/rotation/{verb}"))?).await?;
+        let path = self.one.path(&format!("/rotation/{verb}"))?;
+        let key = self.force.command(&path, client, terminal).await?;
         let versions = key.secrets.iter().filter(|secret| secret.state != "retired").map(|secret| secret.version);
         let versions: Vec<_> = versions.map(|version| version.to_string()).collect();
         terminal.say(&format!("{}: the secret that works is version {}", described(&key), versions.join(" and ")));

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::force::Force;
 use super::{One, described, last_use};
 use crate::admin::keys::KeyView;
 use crate::cli::client::Client;
@@ -17,7 +18,17 @@ pub(super) struct Revoke {
     #[arg(long)]
     temporary: bool,
     #[command(flatten)]
+    force: Force,
+    #[command(flatten)]
     sure: Sure,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Disable {
+    #[command(flatten)]
+    one: One,
+    #[command(flatten)]
+    force: Force,
 }
 
 #[derive(Debug, Args)]
@@ -33,18 +44,25 @@ pub(super) struct Purge {
 pub(super) async fn change(
     path: &str,
     output: Output,
+    force: Force,
     client: &Client,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
-    let key: KeyView = client.command(path).await?;
+    let key = force.command(path, client, terminal).await?;
     terminal.say(&format!("{} is {}", described(&key), key.status));
     output::one(terminal, output, &key)
+}
+
+impl Disable {
+    pub(super) async fn run(self, client: &Client, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+        change(&self.one.path("/disable")?, self.one.output, self.force, client, terminal).await
+    }
 }
 
 impl Revoke {
     pub(super) async fn run(self, client: &Client, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         if self.temporary {
-            return change(&self.one.path("/disable")?, self.one.output, client, terminal).await;
+            return change(&self.one.path("/disable")?, self.one.output, self.force, client, terminal).await;
         }
         let path = self.one.path("")?;
         let question = async || {
@@ -56,7 +74,7 @@ impl Revoke {
         };
         let instead = "use `keys disable`, which can be undone";
         self.sure.or_ask(terminal, Some(instead), question).await?;
-        change(&self.one.path("/revoke")?, self.one.output, client, terminal).await
+        change(&self.one.path("/revoke")?, self.one.output, self.force, client, terminal).await
     }
 }
 

@@ -1,8 +1,24 @@
 //! What tables show of keys.
 
+use super::One;
 use crate::admin::keys::{KeyView, SecretView};
+use crate::cli::client::Client;
 use crate::cli::limits::texts;
-use crate::cli::output::{Card, Row, brief, inert, joined, moment, moment_or_dash, or_dash};
+use crate::cli::output::{self, Card, Output, Row, brief, inert, joined, moment, moment_or_dash, or_dash};
+use crate::cli::{Failure, Terminal};
+
+/// Shows everything about a key, and while it is rotated who was seen with the old secret.
+pub(super) async fn show(one: &One, client: &Client, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    let key: KeyView = client.get(&one.path("")?).await?;
+    output::whole(terminal, one.output, &key)?;
+    let old = key.rotation.and_then(|rotation| Some((rotation.old_version, rotation.old_senders?)));
+    let Some((version, senders)) = old.filter(|_| one.output == Output::Table) else { return Ok(()) };
+    if senders.is_empty() {
+        return Ok(terminal.data(&format!("\nNobody was seen with secret {version}."))?);
+    }
+    terminal.data(&format!("\nSeen with secret {version}:"))?;
+    output::rows(terminal, one.output, &senders)
+}
 
 /// The key in a sentence.
 pub(in crate::cli) fn described(key: &KeyView) -> String {
@@ -51,7 +67,9 @@ impl Row for KeyView {
 impl Card for KeyView {
     fn fields(&self) -> Vec<(&'static str, String)> {
         let rotation = self.rotation.as_ref().map(|rotation| {
-            format!("from {} to {} until {}", rotation.old_version, rotation.new_version, moment(&rotation.until))
+            let used = rotation.old_last_used_at.as_deref().map_or_else(|| "never".to_owned(), moment);
+            let (old, new, until) = (rotation.old_version, rotation.new_version, moment(&rotation.until));
+            format!("from {old} to {new} until {until}; {old} was last used: {used}")
         });
         vec![
             ("KEY", self.id.clone()),

@@ -20,6 +20,7 @@ mod projects;
 mod refusals;
 mod roles;
 mod secrecy;
+pub(crate) mod senders;
 mod terms;
 mod two_admins;
 pub(crate) mod usage;
@@ -136,6 +137,7 @@ impl Server {
             body_time: Duration::from_secs(30),
             limits: Arc::new(Limits::new(limits, &(Arc::clone(&clock) as _))),
             uses: Arc::new(Uses::new(100)),
+            in_use_within: Duration::from_mins(10),
             all_keys_changed: Arc::new(move || all_announced.lock().expect("events").push("announced all".to_owned())),
             key_changed: Arc::new(move |id| announced.lock().expect("events").push(format!("announced {id}"))),
         };

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use async_trait::async_trait;
 use gridgate::catalog::{
     Answers, Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Catalog, CatalogError, Deliveries,
-    EnvironmentEdit, Grid, Happened, Hygiene, ImportFault, ImportedKey, KeyFilter, Keys, Logged, Notice, OnceOnly,
-    Page, Paging, Plans, Project, Projects, RefusalBook, RefusalFilter, Refused, RequestLog, Reserved, Review, Roles,
-    Secrets, Subscriber, TenantLimits, ToldUsage, UntoldUsage, UsageBook, UsageFilter, UsageFlush, UsageRow, Webhooks,
-    Whose,
+    EnvironmentEdit, Grid, Happened, Hygiene, ImportFault, ImportedKey, KeyFilter, Keys, ListedSender, Logged, Notice,
+    OnceOnly, Page, Paging, Plans, Project, Projects, RefusalBook, RefusalFilter, Refused, RequestLog, Reserved,
+    Review, Roles, Secrets, SenderBook, SenderFilter, Subscriber, TenantLimits, ToldUsage, UntoldUsage, UsageBook,
+    UsageFilter, UsageFlush, UsageRow, Webhooks, Whose,
 };
 use gridgate::domain::audit::{Action, Actor};
 use gridgate::domain::hygiene::Flag;
@@ -20,6 +20,7 @@ use gridgate::domain::plan::PlanEdit;
 use gridgate::domain::project::ProjectChange;
 use gridgate::domain::request::{Ended, RequestFilter};
 use gridgate::domain::role::RoleEdit;
+use gridgate::domain::sender::{OtherSenders, SeenSender};
 use gridgate::domain::trouble::Trouble;
 use gridgate::domain::usage::{Amount, Counted, Step};
 use gridgate::domain::uses::LastUse;
@@ -468,6 +469,25 @@ impl Secrets for Watched {
         limit: u32,
     ) -> Result<Vec<(KeyId, u32)>, CatalogError> {
         self.inner()?.drained_secrets(unknown, now, limit).await
+    }
+}
+
+#[async_trait]
+impl SenderBook for Watched {
+    async fn record_senders(&self, seen: &[SeenSender], others: &[(KeyId, OtherSenders)]) -> Result<(), CatalogError> {
+        self.inner()?.record_senders(seen, others).await
+    }
+
+    async fn senders_of(&self, key: &KeyId) -> Result<(Vec<SeenSender>, OtherSenders), CatalogError> {
+        self.inner()?.senders_of(key).await
+    }
+
+    async fn senders(&self, filter: &SenderFilter, paging: &Paging) -> Result<Page<ListedSender>, CatalogError> {
+        self.inner()?.senders(filter, paging).await
+    }
+
+    async fn forget_senders(&self, before: Timestamp) -> Result<u64, CatalogError> {
+        self.inner()?.forget_senders(before).await
     }
 }
 

@@ -16,6 +16,7 @@ mod refusals;
 mod requests;
 mod roles;
 mod secrets;
+mod senders;
 mod terms;
 mod usage;
 mod webhooks;

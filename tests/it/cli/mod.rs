@@ -9,6 +9,7 @@ mod lost;
 mod people;
 mod plans;
 mod presented;
+mod senders;
 mod usage;
 mod webhooks;
 

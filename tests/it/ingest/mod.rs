@@ -30,6 +30,7 @@ mod reload;
 mod requests;
 mod roles;
 mod secrecy;
+mod senders;
 mod shutdown;
 mod slow;
 mod smuggling;
@@ -164,11 +165,17 @@ impl Gate {
         gridgate::domain::KeyId::random(&*self.random).expect("randomness").to_string()
     }
 
-    /// `POST /keys/{id}/{change}`, such as `disable` or `revoke`, through the admin API.
+    /// `POST /keys/{id}/{change}`, such as `disable` or `revoke`, through the admin API, although the key may be in use.
     async fn change(&self, key: &Issued, change: &str) {
         let path = format!("/api/v1/keys/{}/{change}", key.id);
         let request = Request::post(&path).header("authorization", format!("Bearer {}", self.owner));
-        let answer = exchange(self.admin, false, request, "").await;
+        let forced = !matches!(change, "enable" | "rotate");
+        let (request, body) = if forced {
+            (request.header("content-type", "application/json"), "{\"force\": true}")
+        } else {
+            (request, "")
+        };
+        let answer = exchange(self.admin, false, request, body).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
 

@@ -52,7 +52,8 @@ async fn no_secret_is_told_or_logged() {
     for token in [&owner, &good, &mistyped, &foreign] {
         let change =
             Request::post(format!("/api/v1/keys/{id}/revoke")).header("authorization", format!("Bearer {token}"));
-        let told = exchange(admin, false, change, "").await.text();
+        let change = change.header("content-type", "application/json");
+        let told = exchange(admin, false, change, "{\"force\": true}").await.text();
         assert!(!secrets.iter().any(|secret| told.contains(secret)), "{told}");
     }
     send_all().await;

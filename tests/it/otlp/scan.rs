@@ -1,7 +1,8 @@
 //! The scan agrees with a decoder, and refuses what a decoder would choke on.
 
+use gridgate::domain::origin::MAX_SOURCES;
 use gridgate::domain::{Reason, Signal};
-use gridgate::otlp::scan::{Scan, ScanError, ScanLimits, scan};
+use gridgate::otlp::scan::{Scan, ScanError, ScanLimits, Source, scan};
 use gridgate::otlp::wire::WireError;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
@@ -56,8 +57,13 @@ fn who_sends_is_told() {
     let expected = Scan {
         items: 100,
         resources: 1,
-        service_name: Some("checkout"),
-        host_name: Some("ip-10-12-3-77.eu-central-1.compute.internal"),
+        sources: sources(&[Source {
+            service_name: Some("checkout"),
+            host_name: Some("ip-10-12-3-77.eu-central-1.compute.internal"),
+            sdk_language: Some("python"),
+            sdk_name: Some("opentelemetry"),
+            sdk_version: Some("1.45.2"),
+        }]),
         deployment_environment: Some("production"),
     };
     assert_eq!(scan_default(Signal::Traces, &body), Ok(expected));
@@ -69,6 +75,11 @@ fn who_sends_is_told() {
     for (signal, body, items) in counts {
         assert_eq!(scan_default(signal, &body), Ok(Scan { items, ..expected }));
     }
+}
+
+/// As a scan holds them.
+fn sources<'a>(known: &[Source<'a>]) -> [Option<Source<'a>>; MAX_SOURCES] {
+    std::array::from_fn(|place| known.get(place).copied())
 }
 
 /// Field `number` of wire type 2.
@@ -104,14 +115,31 @@ fn the_first_resource_that_knows_tells() {
     .concat();
     let scan = scan_default(Signal::Logs, &body).expect("it is valid");
     assert_eq!((scan.items, scan.resources), (0, 3));
-    assert_eq!(scan.service_name, Some("bücher"));
-    assert_eq!(scan.host_name, Some("a"));
+    let one = |host_name| Source { host_name: Some(host_name), ..Source::default() };
+    assert_eq!(scan.sources, sources(&[one("a"), Source { service_name: Some("bücher"), ..one("b") }]));
     assert_eq!(scan.deployment_environment, Some("old"));
 
     let both =
         [attribute("deployment.environment", &text("old")), attribute("deployment.environment.name", &text("new"))];
     let body = of_resource(&both);
     assert_eq!(scan_default(Signal::Logs, &body).expect("it is valid").deployment_environment, Some("new"));
+}
+
+/// Of many resources the first few senders are told, each once; thousands of resources are not asked.
+#[test]
+fn senders_are_told_apart_up_to_a_bound() {
+    let named = |name: String| of_resource(&[attribute("service.name", &bytes(1, name.as_bytes()))]);
+    let told = |body: &[u8]| -> Vec<String> {
+        let scan = scan_default(Signal::Traces, body).expect("it is valid");
+        let services = scan.sources.iter().flatten().filter_map(|source| source.service_name);
+        services.map(str::to_owned).collect()
+    };
+    let some: Vec<_> = (0..40).flat_map(|number| named(format!("s{}", number % 3))).collect();
+    assert_eq!(told(&some), ["s0", "s1", "s2"]);
+    let many: Vec<_> = (0..40).flat_map(|number| named(format!("s{number}"))).collect();
+    assert_eq!(told(&many), (0..MAX_SOURCES).map(|number| format!("s{number}")).collect::<Vec<_>>());
+    let late: Vec<_> = (0..100).flat_map(|number| named(if number < 64 { "s" } else { "late" }.to_owned())).collect();
+    assert_eq!(told(&late), ["s"]);
 }
 
 /// A request with one span of these fields.

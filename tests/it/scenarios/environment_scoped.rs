@@ -33,7 +33,7 @@ async fn a_customers_key_is_disabled_and_enabled_and_its_history_kept() {
     assert_eq!(listed[0]["expires_at"], "2027-02-19T10:22:00.000000Z");
 
     // The button says «Revoke», and means that it can be undone.
-    product.run(&format!("keys revoke {} --temporary", key.id)).await;
+    product.run(&format!("keys revoke {} --temporary --force", key.id)).await;
     assert_eq!(status().await, "disabled");
     product.refuses(&key, "key_disabled").await;
     product.run(&format!("keys enable {}", key.id)).await;

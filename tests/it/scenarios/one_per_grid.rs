@@ -26,7 +26,10 @@ async fn a_regenerated_key_refuses_the_old_token_on_the_very_next_export() {
     assert_eq!((unasked.exit, unasked.out.as_str()), (Exit::Usage, ""));
     product.accepts(&first.token, "before").await;
 
-    let second = product.key(&format!("keys regenerate {} --yes", first.id)).await;
+    // Nor is a service cut off that has just exported.
+    product.refused(&format!("keys regenerate {} --yes", first.id), Exit::Conflict, "key_in_use").await;
+
+    let second = product.key(&format!("keys regenerate {} --yes --force", first.id)).await;
     assert_eq!(second.id, first.id);
     product.refuses(&first, "secret_retired").await;
     product.accepts(&second.token, "after").await;
@@ -62,7 +65,7 @@ async fn the_uuid_that_applications_have_works_on_until_it_is_regenerated() {
         export.with(name, uuid.to_uppercase()).send(&product.gate).await.assert_success(form);
     }
     let legacy = Key { id: id.clone(), token: uuid.to_owned() };
-    let modern = product.key(&format!("keys regenerate {id} --yes")).await;
+    let modern = product.key(&format!("keys regenerate {id} --yes --force")).await;
     assert!(modern.token.starts_with("ggi_prd_"));
     product.accepts(&modern.token, "modern").await;
     for form in Form::ALL {

@@ -78,7 +78,8 @@ async fn a_key_with_a_role_is_edited_and_revoked_for_good() {
     let no = person("n\n").run(&format!("keys revoke {}", key.id)).await;
     assert_eq!(no.exit, Exit::Refused);
     assert!(no.err.contains("This cannot be undone."), "{}", no.err);
-    let yes = person("y\n").run(&format!("keys revoke {}", key.id)).await;
+    // It is in use, which is a question of its own.
+    let yes = person("y\ny\n").run(&format!("keys revoke {}", key.id)).await;
     assert_eq!(yes.exit, Exit::Done, "{}", yes.err);
     product.refuses(&key, "key_revoked").await;
     product.refused(&format!("keys enable {}", key.id), Exit::Conflict, "key_revoked").await;

@@ -50,7 +50,7 @@ async fn the_key_alone_says_where_the_data_goes() {
     }
 
     // Losing a key costs a new one of the same environment and nothing else.
-    let again = product.key(&format!("keys regenerate {} --yes", staging.id)).await;
+    let again = product.key(&format!("keys regenerate {} --yes --force", staging.id)).await;
     product.refuses(staging, "secret_retired").await;
     product.accepts(&again.token, "staging again").await;
     product.accepts(&production.token, "production").await;

@@ -30,6 +30,9 @@ async fn the_second_key_replaces_the_first() {
     product.accepts(&first.token, "first").await;
     product.accepts(&second.token, "second").await;
 
+    // Once nobody has used it for a while.
+    product.refused(&format!("keys revoke {} --yes", first.id), Exit::Conflict, "key_in_use").await;
+    product.gate.clock.advance(std::time::Duration::from_mins(10));
     product.run(&format!("keys revoke {} --yes", first.id)).await;
     product.refuses(&first, "key_revoked").await;
     product.accepts(&second.token, "second").await;
@@ -67,7 +70,7 @@ async fn a_rotation_under_load_loses_no_export() {
     }
     each_exports(&mut fleet).await;
 
-    product.run(&format!("keys complete-rotation {} --yes", key.id)).await;
+    product.run(&format!("keys complete-rotation {} --yes --force", key.id)).await;
     product.refuses(&key, "secret_retired").await;
     each_exports(&mut fleet).await;
 
@@ -90,7 +93,7 @@ async fn a_rotation_is_cancelled() {
     for token in [&key.token, &rotated.token] {
         product.accepts(token, "both").await;
     }
-    product.run(&format!("keys cancel-rotation {} --yes", key.id)).await;
+    product.run(&format!("keys cancel-rotation {} --yes --force", key.id)).await;
     product.refuses(&rotated, "secret_retired").await;
     // The old secret does not end with the hour that it was given.
     product.gate.clock.advance(std::time::Duration::from_hours(2));
