@@ -97,7 +97,7 @@ async fn tell(gate: &Gate, entrance: &Entrance, peer: IpAddr, parts: &request::P
     if parts.method != Method::GET && parts.method != Method::HEAD {
         return Err(Refusal::because(Reason::MethodNotAllowed, "whoami is asked with GET"));
     }
-    let Proved { cached, secret_version, presented } = prove(gate, &parts.headers, |_| ()).await?;
+    let Proved { cached, secret_version, presented } = prove(gate, &parts.headers, peer, |_| ()).await?;
     let key = &cached.key;
     let environment = entrance.environment.as_ref();
     let used = Use { key, secret_version, environment, address: peer, at: gate.clock.now() };

@@ -3,6 +3,8 @@
 //! The path of an export tells [`Books`] of two moments: whose the export is, once that is proved, and what became of it. Every
 //! export has exactly one of the second. Nothing here waits for anything.
 
+pub mod buckets;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;

@@ -63,8 +63,8 @@ use listeners::{IngestListener, Listeners, check_environments};
 use refused::Refused;
 pub use settings::catalog_settings;
 use settings::{
-    admin_limits, connection_limits, cors, credential_headers, export_limits, forwarding, key_cache_settings, leaks,
-    storage_settings, webhook_sender,
+    admin_limits, connection_limits, cors, credential_headers, export_limits, failures, forwarding, key_cache_settings,
+    leaks, storage_settings, webhook_sender,
 };
 use slots::Slots;
 use upkeep::Upkeep;
@@ -157,6 +157,7 @@ impl Server {
         let gate = Arc::new(Gate {
             keys: Arc::clone(&keys),
             peppers: Arc::clone(&peppers),
+            failures: failures(&config, &clock),
             uses: Arc::clone(&uses),
             credential_headers: credential_headers(&config)?,
             cors: cors(&config)?,

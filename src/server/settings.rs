@@ -21,6 +21,7 @@ use crate::domain::Clock;
 use crate::domain::secret::Peppers;
 use crate::ingest::ExportLimits;
 use crate::ingest::cors::Cors;
+use crate::ingest::failures::Failures;
 use crate::ingest::key_cache::KeyCacheSettings;
 use crate::observe::metrics::Metrics;
 use crate::otlp::scan::ScanLimits;
@@ -54,6 +55,12 @@ pub(super) fn admin_limits(config: &Config) -> LimitSettings {
         burst: count(config.admin.burst),
         unauthenticated_per_minute: count(config.admin.unauthenticated_per_minute),
     }
+}
+
+/// Who may fail to authenticate how often.
+pub(super) fn failures(config: &Config, clock: &Arc<dyn Clock>) -> Failures {
+    let per_minute = NonZeroU32::new(config.limits.failed_authentications_per_minute);
+    Failures::new(per_minute.unwrap_or(NonZeroU32::MIN), clock)
 }
 
 pub(super) fn credential_headers(config: &Config) -> Result<Vec<HeaderName>> {
