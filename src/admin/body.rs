@@ -146,7 +146,16 @@ pub(super) fn is_one_of(headers: &HeaderMap, types: &[&str]) -> bool {
 }
 
 async fn bytes(request: Request, state: &AdminState) -> Result<Bytes, Problem> {
-    Bytes::from_request(request, state).await.map_err(|rejection| unread(&rejection))
+    let body = in_time(state, Bytes::from_request(request, state)).await?;
+    body.map_err(|rejection| unread(&rejection))
+}
+
+/// What `reading` of a body comes to, if it comes in time.
+pub(super) async fn in_time<T>(state: &AdminState, reading: impl Future<Output = T>) -> Result<T, Problem> {
+    tokio::time::timeout(state.body_time, reading).await.map_err(|_| {
+        let seconds = state.body_time.as_secs_f64();
+        Problem::new(Code::BodyTimeout, format!("the body did not arrive within {seconds} s; send it again"))
+    })
 }
 
 fn unread(rejection: &BytesRejection) -> Problem {

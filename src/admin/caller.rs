@@ -90,11 +90,13 @@ impl FromRequestParts<AdminState> for Caller {
             state.uses.record(&used, || credential::renewal(&secret, token.text, &state.peppers));
         }
         refuse_query(parts, state).await?;
+        let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
         let actor = Actor {
             at: now,
             key: Some(key.id),
             secret: Some(secret.version),
             name: key.name,
+            needs: openapi::permissions(&parts.method, route),
             via: Via::Api,
             address,
             user_agent: user_agent(&parts.headers),

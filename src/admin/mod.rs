@@ -50,6 +50,7 @@ pub mod webhooks;
 
 use std::fmt::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -89,6 +90,8 @@ pub struct AdminState {
     pub key_changed: Arc<dyn Fn(KeyId) + Send + Sync>,
     /// Called in the same way where a role was changed, by which any key may have been.
     pub all_keys_changed: Arc<dyn Fn() + Send + Sync>,
+    /// How long the body of a request may take to arrive.
+    pub body_time: Duration,
     /// How much clients may ask.
     pub limits: Arc<Limits>,
     /// Whose reports of leaked tokens are taken; `None`: nobody's.

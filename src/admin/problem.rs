@@ -138,6 +138,8 @@ codes! {
     BodyIncomplete = "body_incomplete", BAD_REQUEST, "Incomplete body";
     /// The body has more bytes than any request needs.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "Body too large";
+    /// The body took too long.
+    BodyTimeout = "body_timeout", REQUEST_TIMEOUT, "Body too slow";
     /// The body is declared as something else than JSON.
     ContentTypeUnsupported = "content_type_unsupported", UNSUPPORTED_MEDIA_TYPE, "Unsupported content type";
     /// Fields or parameters are out of range, unknown, repeated or missing; `errors` names each.
@@ -341,7 +343,7 @@ impl From<CatalogError> for Problem {
             CatalogError::RetentionNotOver { .. } => Self::new(Code::RetentionNotOver, detail),
             CatalogError::LastOwner => Self::new(Code::LastOwner, detail),
             CatalogError::Refused(_) => Self::new(Code::GrantRefused, detail),
-            CatalogError::ActorGone => Self::new(Code::PermissionDenied, detail),
+            CatalogError::ActorGone | CatalogError::PermissionGone { .. } => Self::new(Code::PermissionDenied, detail),
             CatalogError::ChangeRefused(refused) => match refused {
                 ChangeRefused::Revoked => Self::new(Code::KeyRevoked, detail),
                 ChangeRefused::Expired => Self::new(Code::KeyExpired, detail),

@@ -31,7 +31,9 @@ fn position(filter: &KeyFilter, text: &str) -> Option<Position> {
     let value = match filter.order.by {
         OrderBy::Name if value.contains('\0') => return None,
         OrderBy::Name => Value::Text(value.to_owned()),
-        OrderBy::CreatedAt | OrderBy::LastUsedAt | OrderBy::ExpiresAt => Value::Integer(value.parse().ok()?),
+        OrderBy::CreatedAt | OrderBy::LastUsedAt | OrderBy::ExpiresAt | OrderBy::Attention => {
+            Value::Integer(value.parse().ok()?)
+        }
     };
     Some(Position { value, id })
 }

@@ -31,6 +31,26 @@ impl Dialect {
         }
     }
 
+    /// The statement that takes away `$2` deliveries from before `$1`. Those that somebody else has in hand, who may be deleting their
+    /// webhook, are left for the next time: it has no order in common with them.
+    pub(super) const fn forget_deliveries(self) -> &'static str {
+        match self {
+            Self::Sqlite => {
+                "DELETE FROM webhook_deliveries
+                 WHERE (webhook, event) IN (
+                     SELECT webhook, event FROM webhook_deliveries WHERE created_at < $1 ORDER BY created_at LIMIT $2
+                 )"
+            }
+            Self::Postgres => {
+                "DELETE FROM webhook_deliveries
+                 WHERE (webhook, event) IN (
+                     SELECT webhook, event FROM webhook_deliveries WHERE created_at < $1 ORDER BY created_at LIMIT $2
+                     FOR UPDATE SKIP LOCKED
+                 )"
+            }
+        }
+    }
+
     /// What every new connection that serves requests is set to.
     pub(super) fn serving_session(self, statement_timeout: Duration) -> String {
         let millis = millis(statement_timeout);
@@ -93,12 +113,14 @@ const SQLITE: Files = &[
     ("lifecycle", include_str!("migrations/sqlite/0002_lifecycle.sql")),
     ("webhooks", include_str!("migrations/sqlite/0003_webhooks.sql")),
     ("idempotent_answers", include_str!("migrations/sqlite/0004_idempotent_answers.sql")),
+    ("attention", include_str!("migrations/sqlite/0005_attention.sql")),
 ];
 const POSTGRES: Files = &[
     ("first", include_str!("migrations/postgres/0001_first.sql")),
     ("lifecycle", include_str!("migrations/postgres/0002_lifecycle.sql")),
     ("webhooks", include_str!("migrations/postgres/0003_webhooks.sql")),
     ("idempotent_answers", include_str!("migrations/postgres/0004_idempotent_answers.sql")),
+    ("attention", include_str!("migrations/postgres/0005_attention.sql")),
 ];
 
 #[cfg(test)]

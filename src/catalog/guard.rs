@@ -12,13 +12,17 @@ use crate::domain::{Actor, Binding, Key, KeyStatus, Permissions, SecretState, Sl
 pub(super) struct Guard(Option<Key>);
 
 impl Guard {
-    /// [`CatalogError::ActorGone`] where the key is no longer active, its secret no longer good or its address no longer allowed: the
-    /// request may have been under way for long.
+    /// [`CatalogError::ActorGone`] where the key is no longer active, its secret no longer good or its address no longer allowed, and
+    /// [`CatalogError::PermissionGone`] where it lacks by now what its request needs, which may have been under way for long.
     pub(super) async fn of(connection: &mut AnyConnection, actor: &Actor) -> Result<Self, CatalogError> {
         let Some(id) = &actor.key else { return Ok(Self(None)) };
         let key = read_key(connection, id).await?;
         let active = key.filter(|key| key.status(actor.at) == KeyStatus::Active && still_proved(key, actor));
-        active.map(|key| Self(Some(key))).ok_or(CatalogError::ActorGone)
+        let key = active.ok_or(CatalogError::ActorGone)?;
+        match key.permissions.first_missing(&actor.needs) {
+            Some(lacking) => Err(CatalogError::PermissionGone { key: key.id, permission: lacking.to_owned() }),
+            None => Ok(Self(Some(key))),
+        }
     }
 
     /// The one whose rights count; `None`: everything is allowed.

@@ -28,7 +28,7 @@ pub use keys::{Hygiene, ImportFault, ImportedKey, KeyFilter, Keys, Notice, Revie
 pub use open::{CatalogSettings, OpenError, connect, migrate};
 pub use projects::{EnvironmentEdit, Grid, Project, ProjectEdit, Projects};
 pub use roles::Roles;
-pub use secrets::Secrets;
+pub use secrets::{KEY_OF_DIGEST, Secrets};
 pub use webhooks::{Deliveries, Happened, MAX_WEBHOOKS, Subscriber, Webhooks};
 
 pub mod issue;
@@ -85,6 +85,14 @@ pub enum CatalogError {
     /// The actor's key was revoked or disabled, or expired, before the change was made.
     #[error("the admin key that asks for it is no longer active")]
     ActorGone,
+    /// The actor's key lost what its request needs before the change was made.
+    #[error("this needs the permission {permission}, which {key} lacks")]
+    PermissionGone {
+        /// The key that lacks it.
+        key: KeyId,
+        /// What it lacks, by name.
+        permission: String,
+    },
     /// The change is refused from the key's present status.
     #[error(transparent)]
     ChangeRefused(#[from] ChangeRefused),

@@ -35,19 +35,20 @@ pub trait Secrets {
     ) -> Result<Vec<(KeyId, u32)>, CatalogError>;
 }
 
+/// The statement that finds the key with a secret that has one of the digests `$1` to `$4`. It is public so that its plan can be read.
+pub const KEY_OF_DIGEST: &str = "SELECT key_id, created_at
+     FROM secrets
+     WHERE digest IN ($1, $2, $3, $4)
+     ORDER BY created_at, key_id
+     LIMIT 1";
+
 #[async_trait]
 impl Secrets for Store {
     async fn key_of_digest(&self, digests: &[Digest]) -> Result<Option<KeyId>, CatalogError> {
         self.bounded(async {
             let mut oldest = None;
             for some in digests.chunks(DIGESTS) {
-                let mut select = query(
-                    "SELECT key_id, created_at
-                     FROM secrets
-                     WHERE digest IN ($1, $2, $3, $4)
-                     ORDER BY created_at, key_id
-                     LIMIT 1",
-                );
+                let mut select = query(KEY_OF_DIGEST);
                 for place in 0..DIGESTS {
                     // Every place has to be filled.
                     select = select.bind(some[place.min(some.len() - 1)].as_bytes().as_slice());
@@ -121,10 +122,14 @@ const DIGESTS: usize = 4;
 
 async fn touch_key(connection: &mut AnyConnection, of_key: &[LastUse]) -> Result<(), CatalogError> {
     let Some(last) = of_key.iter().max_by_key(|used| used.last_at) else { return Ok(()) };
-    let update =
-        query("UPDATE keys SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)")
-            .bind(last.key.to_string())
-            .bind(last.last_at.micros());
+    // It is written in any case, so that the key is taken before its secrets.
+    let update = query(
+        "UPDATE keys
+         SET last_used_at = CASE WHEN last_used_at > $2 THEN last_used_at ELSE $2 END
+         WHERE id = $1",
+    )
+    .bind(last.key.to_string())
+    .bind(last.last_at.micros());
     update.execute(connection).await?;
     Ok(())
 }

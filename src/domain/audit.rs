@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use super::{KeyId, Slug, Timestamp};
+use super::{KeyId, Permissions, Slug, Timestamp};
 
 /// Who changes something, when and from where.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -17,6 +17,8 @@ pub struct Actor {
     pub secret: Option<u32>,
     /// The admin key's name at that time, or what of Gridgate it was.
     pub name: String,
+    /// What its request needs: the key has to hold it still when the change is made.
+    pub needs: Permissions,
     /// By which way.
     pub via: Via,
     /// From which address.
@@ -46,6 +48,7 @@ impl Actor {
             key: None,
             secret: None,
             name: name.to_owned(),
+            needs: Permissions::default(),
             via,
             address: None,
             user_agent: None,

@@ -1,7 +1,7 @@
 //! What about a key needs somebody's attention: rotation that is due, an expiry that comes near, keys that nobody uses.
 //!
 //! Only active keys are looked at: one that is refused already endangers nobody. Each rule is one over the columns of the catalog,
-//! so that lists can be filtered by it; beside each flag stands its condition in SQL, where `k` is the key, `current` its secret
+//! so that lists can be filtered by it; beside each flag stands its condition, where `k` is the key, `current` its secret
 //! without `retires_at`, and `:now` the present instant. Days have 86 400 seconds.
 
 use std::collections::BTreeMap;
@@ -135,6 +135,11 @@ impl RotationPolicy {
     #[must_use]
     pub fn new(environments: &[Environment]) -> Self {
         Self(environments.iter().filter_map(|one| Some((one.slug.clone(), one.rotation_days?))).collect())
+    }
+
+    /// Each environment whose keys have to be rotated, and how old their current secrets may become.
+    pub fn environments(&self) -> impl Iterator<Item = (&Slug, Duration)> {
+        self.0.iter().map(|(environment, &number)| (environment, days(number.into())))
     }
 
     /// How old the current secret of `key` may become; `None`: as old as it likes.

@@ -8,7 +8,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::{BudgetExceeded, KeyId};
+use super::{BudgetExceeded, KeyId, Over};
 
 /// Status codes of gRPC (`google.rpc.Code`) that an export can get.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -225,6 +225,8 @@ pub struct Refusal {
     pub detail: Option<String>,
     /// A better hint than its reason's: the seconds after which it can succeed.
     pub retry: Option<NonZeroU32>,
+    /// The limit that was exceeded, where it was one.
+    pub over: Option<Box<Over>>,
 }
 
 /// The longest hint: most SDKs drop an export whose hint exceeds their deadline of 10 s.
@@ -237,7 +239,7 @@ impl Refusal {
     /// A refusal for `reason`, without details.
     #[must_use]
     pub const fn new(reason: Reason) -> Self {
-        Self { reason, key: None, detail: None, retry: None }
+        Self { reason, key: None, detail: None, retry: None, over: None }
     }
 
     /// A refusal that says what was wrong, in 512 bytes at the most.
@@ -247,7 +249,7 @@ impl Refusal {
         if detail.len() > MAX_DETAIL {
             detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
         }
-        Self { reason, key: None, detail: Some(detail), retry: None }
+        Self { reason, key: None, detail: Some(detail), retry: None, over: None }
     }
 
     /// The same refusal of an export whose sender proved possession of `key`.

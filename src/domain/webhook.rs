@@ -429,6 +429,9 @@ const WAITS: [Duration; 7] = [
     Duration::from_hours(15),
 ];
 
+/// The longest wait that a receiver can ask for.
+pub const LONGEST_ASKED: Duration = Duration::from_hours(6);
+
 /// The most attempts of one delivery.
 pub const MAX_ATTEMPTS: u32 = 8;
 
@@ -441,6 +444,13 @@ pub fn wait_after(failed: u32, random: &dyn Random) -> Option<Duration> {
     // Without randomness the step itself is as good.
     let _ = random.fill(&mut byte);
     Some(wait.mul_f64(0.8 + 0.4 * f64::from(byte[0]) / 255.0))
+}
+
+/// The same where the receiver `asked` for a wait: not before what it asked for, up to [`LONGEST_ASKED`], and never earlier than
+/// otherwise.
+#[must_use]
+pub fn wait_as_asked(failed: u32, asked: Option<Duration>, random: &dyn Random) -> Option<Duration> {
+    wait_after(failed, random).map(|wait| wait.max(asked.unwrap_or_default().min(LONGEST_ASKED)))
 }
 
 #[cfg(test)]
@@ -528,6 +538,18 @@ mod tests {
         assert_eq!((wait_after(0, &random), wait_after(MAX_ATTEMPTS, &random)), (None, None));
         let again: Vec<_> = (1..MAX_ATTEMPTS).map(|failed| wait_after(failed, &random).expect("another")).collect();
         assert_ne!(waits, again, "the waits are not spread");
+    }
+
+    #[test]
+    fn a_wait_that_is_asked_for_is_kept_within_bounds() {
+        let asked = |failed, seconds| wait_as_asked(failed, Some(Duration::from_secs(seconds)), &SeededRandom::new(3));
+        let own = |failed| wait_after(failed, &SeededRandom::new(3));
+        assert_eq!(asked(1, 0), own(1));
+        assert_eq!(asked(1, 120), Some(Duration::from_mins(2)));
+        assert_eq!(asked(1, u64::MAX), Some(LONGEST_ASKED));
+        assert_eq!(asked(7, u64::MAX), own(7));
+        assert_eq!(asked(MAX_ATTEMPTS, 120), None);
+        assert_eq!(wait_as_asked(2, None, &SeededRandom::new(3)), own(2));
     }
 
     proptest! {

@@ -30,7 +30,7 @@ const EMPTY_GRPC_MESSAGE: &[u8] = &[0; 5];
 
 /// The answer over HTTP, in the form that the client used.
 #[must_use]
-pub fn http(result: Result<Stored, &Refusal>, format: Option<Format>) -> Response<Answer> {
+pub fn http(result: Result<&Stored, &Refusal>, format: Option<Format>) -> Response<Answer> {
     // Where the form is unknown, JSON can be read by whoever looks.
     let format = format.unwrap_or(Format::Json);
     match result {
@@ -101,7 +101,7 @@ fn phrase(refusal: &Refusal) -> Vec<u8> {
 
 /// The answer over gRPC: a message with trailers, or trailers only.
 #[must_use]
-pub fn grpc(result: Result<Stored, &Refusal>) -> Response<Answer> {
+pub fn grpc(result: Result<&Stored, &Refusal>) -> Response<Answer> {
     match result {
         Ok(_) => {
             let mut trailers = HeaderMap::with_capacity(1);

@@ -1,4 +1,5 @@
-//! Admit: whether there is room for this export, first before its body is read, then once its size is known.
+//! Admit: whether there is room for this export and its limits have something left, first before its body is read, then once its
+//! size is known.
 
 use http::HeaderMap;
 
@@ -7,6 +8,7 @@ use super::accept::header_bytes;
 use super::authenticate::Authenticated;
 use super::scan::Scanned;
 use crate::domain::{Reason, RecordId, Refusal};
+use crate::metering::limiter::Charge;
 use crate::storage::record::{Record, RecordMeta};
 
 /// An export that is let in: a record, and on whose authority.
@@ -18,23 +20,27 @@ pub struct Admitted<'a> {
     pub record: Record,
     /// The number of bytes that were sent.
     pub wire_size: u64,
+    /// What it takes of the limits, unless it is not stored.
+    pub charge: Charge,
 }
 
-/// Refuses what could not be stored anyway, so that a flood costs headers only.
+/// Refuses what could not be stored or is over a limit already, so that a flood costs headers only.
 ///
 /// # Errors
 /// The refusal.
 pub fn before_body(gate: &Gate, authenticated: &Authenticated<'_>) -> Result<(), Refusal> {
-    let reason = if are_too_large(gate, authenticated.arrival.headers) {
+    let Authenticated { arrival, cached, .. } = authenticated;
+    let reason = if are_too_large(gate, arrival.headers) {
         Reason::HeadersTooLarge
     } else if gate.stopping.is_cancelled() {
         Reason::ShuttingDown
-    } else if gate.log.is_full_for(&authenticated.tenant, authenticated.arrival.signal) {
+    } else if gate.log.is_full_for(&authenticated.tenant, arrival.signal) {
         Reason::BacklogFull
     } else {
-        return Ok(());
+        let checked = cached.scopes.check(arrival.signal, arrival.at);
+        return checked.map_err(|over| Refusal::from(over).of_key(cached.key.id));
     };
-    Err(Refusal::new(reason).of_key(authenticated.cached.key.id))
+    Err(Refusal::new(reason).of_key(cached.key.id))
 }
 
 /// Whether a request has more header fields than the limits allow.
@@ -42,18 +48,20 @@ pub(super) fn are_too_large(gate: &Gate, headers: &HeaderMap) -> bool {
     headers.len() > gate.limits.header_fields || header_bytes(headers) > gate.limits.header_bytes
 }
 
-/// Makes the record of a scanned export.
+/// Charges a scanned export to the limits, and makes its record.
 ///
 /// # Errors
-/// Where there are no random bytes for its id; the client may try again.
+/// The limit that has nothing left; or there are no random bytes for the record's id, and the client may try again.
 pub fn admit<'a>(gate: &Gate, scanned: Scanned<'a>) -> Result<Admitted<'a>, Refusal> {
     let Scanned { authenticated, message } = scanned;
-    let arrival = &authenticated.arrival;
+    let Authenticated { arrival, cached, .. } = &authenticated;
+    let charged = cached.scopes.charge(arrival.signal, message.measured, arrival.at, gate.clock.now());
+    let charge = charged.map_err(|over| Refusal::from(over).of_key(cached.key.id))?;
     let id = RecordId::new(arrival.at, &*gate.random).map_err(|_| Refusal::new(Reason::Overloaded))?;
     let meta = RecordMeta {
         id,
         tenant: authenticated.tenant.clone(),
-        key: authenticated.cached.key.id,
+        key: cached.key.id,
         secret_version: authenticated.secret_version,
         signal: arrival.signal,
         arrival: arrival.at,
@@ -62,5 +70,5 @@ pub fn admit<'a>(gate: &Gate, scanned: Scanned<'a>) -> Result<Admitted<'a>, Refu
         decompressed_size: message.measured.bytes,
     };
     let record = Record { meta, payload: message.payload, reservation: Some(message.reservation) };
-    Ok(Admitted { authenticated, record, wire_size: message.measured.wire_bytes })
+    Ok(Admitted { authenticated, record, wire_size: message.measured.wire_bytes, charge })
 }

@@ -43,10 +43,10 @@ where
     let (parts, body) = request.into_parts();
     let result = super::answer(gate, entrance, peer, &parts, body).await;
     let response = if speaks_grpc(&parts.headers) {
-        acknowledge::grpc(result.as_ref().copied())
+        acknowledge::grpc(result.as_ref())
     } else {
         // To who does not speak gRPC its refusals look like a success: their status of HTTP is 200.
-        http::acknowledged(result.as_ref().copied(), &parts)
+        http::acknowledged(result.as_ref(), &parts)
     };
     Ok(response.map(Either::Left))
 }

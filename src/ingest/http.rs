@@ -35,7 +35,7 @@ where
     }
     let arrived = Instant::now();
     let result = super::answer(gate, entrance, peer, &parts, &mut body).await;
-    let mut response = acknowledged(result.as_ref().copied(), &parts);
+    let mut response = acknowledged(result.as_ref(), &parts);
     if let Some(cors) = &gate.cors {
         cors.admit(&parts.headers, response.headers_mut());
     }
@@ -54,7 +54,7 @@ where
 }
 
 /// The answer to the request whose head is `parts`.
-pub(super) fn acknowledged(result: Result<Stored, &Refusal>, parts: &request::Parts) -> Response<Answer> {
+pub(super) fn acknowledged(result: Result<&Stored, &Refusal>, parts: &request::Parts) -> Response<Answer> {
     let mut response = acknowledge::http(result, Format::of(&parts.headers));
     if parts.method == Method::HEAD {
         // RFC 9110 section 9.3.2. hyper leaves the body out over HTTP/1.1 only.

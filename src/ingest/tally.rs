@@ -94,7 +94,7 @@ impl Tally {
     pub fn accepted(mut self, stored: &Stored) {
         if let Some(open) = self.open.take() {
             open.metrics.accepted(open.transport, open.signal, stored.items, stored.wire_size, open.took());
-            open.decide(Outcome::Accepted);
+            open.decide(Outcome::Accepted, stored.would_refuse);
         }
     }
 
@@ -102,7 +102,7 @@ impl Tally {
     pub fn refused(mut self, refusal: &Refusal) {
         if let Some(open) = self.open.take() {
             open.metrics.refused(open.transport, open.signal, refusal.reason);
-            open.decide(Outcome::Refused(refusal));
+            open.decide(Outcome::Refused(refusal), false);
         }
     }
 
@@ -117,7 +117,7 @@ impl Drop for Tally {
     fn drop(&mut self) {
         if let Some(open) = self.open.take() {
             open.metrics.gone(open.transport, open.signal);
-            open.decide(Outcome::Gone);
+            open.decide(Outcome::Gone, false);
         }
     }
 }
@@ -127,7 +127,7 @@ impl Open {
         self.clock.now().since(self.at)
     }
 
-    fn decide(&self, outcome: Outcome<'_>) {
+    fn decide(&self, outcome: Outcome<'_>, would_refuse: bool) {
         self.books.decided(&Decided {
             at: self.at,
             took: self.took(),
@@ -140,6 +140,7 @@ impl Open {
             measured: self.measured,
             origin: self.origin.as_ref(),
             outcome,
+            would_refuse,
         });
     }
 }

@@ -4,6 +4,7 @@
 //! export has exactly one of the second. Nothing here waits for anything.
 
 pub mod buckets;
+pub mod limiter;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -73,6 +74,8 @@ pub struct Decided<'a> {
     pub origin: Option<&'a Origin>,
     /// What became of it.
     pub outcome: Outcome<'a>,
+    /// Whether it was accepted although a limit that is not enforced had nothing left.
+    pub would_refuse: bool,
 }
 
 impl Books {

@@ -193,6 +193,7 @@ impl Server {
         };
         let limits = Arc::new(Limits::new(admin_limits(&config), &clock));
         let admin = AdminState {
+            body_time: config.limits.body_time.0,
             limits,
             leaks: leaks(&config)?,
             catalog: Arc::clone(&catalog),

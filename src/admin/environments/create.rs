@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use http::StatusCode;
+use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -41,7 +41,7 @@ pub struct NewEnvironment {
     security(("bearer" = ["environment.create"])),
     request_body = NewEnvironment,
     responses(
-        (status = 201, body = EnvironmentView),
+        (status = 201, body = EnvironmentView, headers(("location"))),
         (status = 403, description = "installation_only"),
         (status = 409, description = "environment_exists"),
     ),
@@ -55,7 +55,8 @@ pub(in crate::admin) async fn handler(
     caller.require_installation()?;
     let environment = read(&new, caller.actor.at)?;
     state.catalog.create_environment(&environment, &caller.actor).await?;
-    Ok((StatusCode::CREATED, Json(EnvironmentView::from(environment))))
+    let location = format!("/api/v1/environments/{}", environment.slug);
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(EnvironmentView::from(environment))))
 }
 
 /// After how many days keys are due for a new secret, where nobody says otherwise.

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use http::StatusCode;
+use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -37,7 +37,7 @@ pub struct NewGrid {
     params(("project" = schemas::Slug, Path)),
     request_body = NewGrid,
     responses(
-        (status = 201, body = GridView),
+        (status = 201, body = GridView, headers(("location"))),
         (status = 404, description = "project_not_found"),
         (status = 409, description = "grid_exists"),
     ),
@@ -55,5 +55,6 @@ pub(in crate::admin) async fn handler(
     let (slug, name) = check.finish(named)?;
     let grid = Grid { project, slug, name, created_at: state.clock.now() };
     state.catalog.create_grid(&grid, &caller.actor).await?;
-    Ok((StatusCode::CREATED, Json(GridView::from(grid))))
+    let location = format!("/api/v1/projects/{}/grids/{}", grid.project, grid.slug);
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(GridView::from(grid))))
 }

@@ -63,7 +63,7 @@ fn read(mut parameters: Parameters) -> Result<(KeyFilter, Paging), Problem> {
         .map(|text| text.parse().map_or_else(|_| Search::Name(text), Search::Id));
     let last_used_before = instant(&mut check, "last_used_before", parameters.take("last_used_before").as_deref());
     let expires_before = instant(&mut check, "expires_before", parameters.take("expires_before").as_deref());
-    let order = order(&mut check, parameters.take("sort").as_deref(), search.as_ref());
+    let order = order(&mut check, parameters.take("sort").as_deref(), search.as_ref(), attention);
     let paging = parameters.paging(&mut check);
     parameters.finish(&mut check, &KNOWN);
     let filter = KeyFilter {
@@ -151,12 +151,14 @@ fn instant(check: &mut Check, name: &str, text: Option<&str>) -> Option<Timestam
     }
 }
 
-/// The newest first unless told otherwise; what is searched by name is found in the order of names.
-fn order(check: &mut Check, text: Option<&str>, search: Option<&Search>) -> Order {
+/// The newest first unless told otherwise; what is searched by name is found in the order of names, and what needs attention with
+/// the longest due first.
+fn order(check: &mut Check, text: Option<&str>, search: Option<&Search>, attention: Option<Flag>) -> Order {
     let Some(text) = text else {
-        return match search {
-            Some(Search::Name(_)) => Order { by: OrderBy::Name, descending: false },
-            Some(Search::Id(_)) | None => Order::default(),
+        return match (search, attention) {
+            (Some(Search::Name(_)), _) => Order { by: OrderBy::Name, descending: false },
+            (_, Some(_)) => Order { by: OrderBy::Attention, descending: false },
+            (_, None) => Order::default(),
         };
     };
     let (name, descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));

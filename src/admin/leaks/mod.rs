@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
-use super::body::{JSON, is_one_of, undeclared};
+use super::body::{JSON, in_time, is_one_of, undeclared};
 use super::keys::presented::{Found, look_up};
 use super::keys::to_the_end;
 use super::limits::Anyone;
@@ -24,7 +24,7 @@ use super::{AdminState, hexadecimal};
 use crate::catalog::CatalogError;
 use crate::domain::audit::{Actor, Via};
 use crate::domain::key::{ChangeRefused, SecretMark};
-use crate::domain::{Key, KeyChange, LeakPolicy, SecretState, Timestamp, TokenKind};
+use crate::domain::{Key, KeyChange, LeakPolicy, Permissions, SecretState, Timestamp, TokenKind};
 pub use signature::{PublicKeys, PublicKeysError};
 
 /// Whose reports are taken, and what follows from them.
@@ -98,7 +98,7 @@ pub(in crate::admin) async fn handler(
     }
     let (parts, body) = request.into_parts();
     let (identifier, signature) = signed(&parts.headers)?;
-    let body = Limited::new(body, MAX_BODY_BYTES).collect().await.map_err(|error| {
+    let body = in_time(&state, Limited::new(body, MAX_BODY_BYTES).collect()).await?.map_err(|error| {
         if error.is::<LengthLimitError>() {
             Problem::new(Code::BodyTooLarge, format!("a report has at most {MAX_BODY_BYTES} bytes"))
         } else {
@@ -120,6 +120,7 @@ pub(in crate::admin) async fn handler(
                 key: None,
                 secret: None,
                 name: String::new(),
+                needs: Permissions::default(),
                 via: Via::Api,
                 address,
                 user_agent: None,

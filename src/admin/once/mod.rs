@@ -18,7 +18,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde::{Deserialize, Serialize};
 
 use super::AdminState;
@@ -42,6 +42,8 @@ pub(super) struct Once {
     key: Option<String>,
     method: String,
     path: String,
+    /// For which versions it is meant: the lines of `If-Match`.
+    if_match: Vec<u8>,
 }
 
 impl FromRequestParts<AdminState> for Once {
@@ -49,7 +51,9 @@ impl FromRequestParts<AdminState> for Once {
 
     async fn from_request_parts(parts: &mut Parts, _: &AdminState) -> Result<Self, Problem> {
         let key = key(&parts.headers)?;
-        Ok(Self { key, method: parts.method.to_string(), path: parts.uri.path().to_owned() })
+        let lines: Vec<_> = parts.headers.get_all(header::IF_MATCH).iter().map(HeaderValue::as_bytes).collect();
+        let if_match = lines.join(&b","[..]);
+        Ok(Self { key, method: parts.method.to_string(), path: parts.uri.path().to_owned(), if_match })
     }
 }
 
@@ -73,7 +77,7 @@ impl Once {
             return to_the_end(async move { work.await.map(IntoResponse::into_response) }).await?;
         };
         let told = serde_json::to_vec(&body).map_err(Problem::internal)?;
-        let parts = [self.method.as_bytes(), self.path.as_bytes(), &told];
+        let parts = [self.method.as_bytes(), self.path.as_bytes(), &self.if_match, &told];
         let seal = Seal::new(key, &caller.key, &parts).map_err(Problem::internal)?;
         let reserved_at = caller.actor.at;
         let asked = OnceOnly {

@@ -128,7 +128,8 @@ impl Present {
             codes.extend([Code::IdempotencyInFlight, Code::IdempotencyMismatch]);
         }
         if self.body {
-            codes.extend([Code::BodyMalformed, Code::BodyIncomplete, Code::BodyTooLarge, Code::ContentTypeUnsupported]);
+            codes.extend([Code::BodyMalformed, Code::BodyIncomplete, Code::BodyTooLarge, Code::BodyTimeout]);
+            codes.push(Code::ContentTypeUnsupported);
         }
         codes
     }

@@ -6,7 +6,7 @@
 mod common;
 pub mod schemas;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use axum::response::IntoResponse;
@@ -17,6 +17,7 @@ use utoipa::OpenApi as _;
 
 use super::limits::Anyone;
 use super::problem::ProblemView;
+use crate::domain::{Permission, Permissions};
 
 /// What is said once of the whole API.
 #[derive(utoipa::OpenApi)]
@@ -46,21 +47,40 @@ pub fn document() -> Value {
 
 /// Whether the operation at `path`, as its route has it, takes parameters in its query.
 pub(super) fn takes_query(method: &Method, path: &str) -> bool {
-    static WITH_QUERY: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    operation(method, path).is_some_and(|operation| operation.takes_query)
+}
+
+/// What callers need for the operation at `path`, as its route has it.
+pub(super) fn permissions(method: &Method, path: &str) -> Permissions {
+    operation(method, path).map(|operation| operation.permissions.clone()).unwrap_or_default()
+}
+
+/// An operation, as far as what comes before its handler needs to know.
+struct Operation {
+    takes_query: bool,
+    permissions: Permissions,
+}
+
+fn operation(method: &Method, path: &str) -> Option<&'static Operation> {
+    static OPERATIONS: LazyLock<HashMap<String, Operation>> = LazyLock::new(|| {
         let document = document();
         let items = document["paths"].as_object().into_iter().flatten();
         let operations = items.flat_map(|(path, item)| {
-            let with_query = |operation: &Value| {
+            let operations = item.as_object().into_iter().flatten();
+            operations.map(move |(method, operation)| {
                 let parameters = operation["parameters"].as_array();
-                parameters.is_some_and(|all| all.iter().any(|parameter| parameter["in"] == "query"))
-            };
-            let operations = item.as_object().into_iter().flatten().filter(move |(_, operation)| with_query(operation));
-            operations.map(move |(method, _)| format!("{} /api/v1{path}", method.to_ascii_uppercase()))
+                let takes_query = parameters.is_some_and(|all| all.iter().any(|one| one["in"] == "query"));
+                let names = operation["security"][0]["bearer"].as_array().into_iter().flatten();
+                let needed = |name: &Permission| names.clone().any(|needed| *needed == name.as_str());
+                let permissions = Permission::ALL.iter().copied().filter(needed).collect();
+                let at = format!("{} /api/v1{path}", method.to_ascii_uppercase());
+                (at, Operation { takes_query, permissions })
+            })
         });
         operations.collect()
     });
     let method = if *method == Method::HEAD { &Method::GET } else { method };
-    WITH_QUERY.contains(&format!("{method} {path}"))
+    OPERATIONS.get(&format!("{method} {path}"))
 }
 
 /// This description.

@@ -264,9 +264,9 @@ pub struct KeyQuery {
     /// Only keys that expire before this instant.
     #[param(value_type = Option<Instant>, nullable = false)]
     pub expires_before: Option<String>,
-    /// The order, descending with `-`; the newest first unless told otherwise, with `q` by name. Never used is before every use, never
-    /// expiring behind every expiry.
-    #[param(pattern = "^-?(created_at|name|last_used_at|expires_at)$", nullable = false)]
+    /// The order, descending with `-`; the newest first unless told otherwise, with `q` by name, with `attention` by that. Never used is
+    /// before every use, never expiring behind every expiry.
+    #[param(pattern = "^-?(created_at|name|last_used_at|expires_at|attention)$", nullable = false)]
     pub sort: Option<String>,
 }
 

@@ -13,6 +13,7 @@ use crate::admin::problem::Problem;
 use crate::domain::Permission;
 use crate::domain::webhook::{Delivery, DeliveryState, EventId};
 use crate::upkeep::webhooks::message::{Event, message};
+use crate::upkeep::webhooks::send::Sent;
 
 /// What a test tells of.
 const TEST: &str = "webhook.test";
@@ -37,7 +38,7 @@ pub(in crate::admin) async fn handler(
     let subject = webhook.id.to_string();
     let data = json!({"webhook": subject, "asked_by": caller.key.to_string()});
     let payload = message(&Event { id: event, kind: TEST, at: now, subject: &subject, data });
-    let attempt = state.webhooks.attempt(&webhook, event, &payload).await;
+    let Sent { attempt, .. } = state.webhooks.attempt(&webhook, event, &payload).await;
     let state_after = if attempt.succeeded() { DeliveryState::Delivered } else { DeliveryState::Failed };
     let delivery = Delivery {
         webhook: webhook.id,

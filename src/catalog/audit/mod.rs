@@ -36,7 +36,7 @@ pub(super) struct Writing<'a> {
 }
 
 impl<'a> Writing<'a> {
-    /// Takes the lock. [`CatalogError::ActorGone`] where the actor's key is no longer active.
+    /// Takes the lock. [`CatalogError::ActorGone`] and [`CatalogError::PermissionGone`] where the actor may not do it any more.
     pub(super) async fn begin(
         mut transaction: Transaction<'static, Any>,
         dialect: Dialect,

@@ -3,7 +3,7 @@
 //! Every page is read from its position on along an index of its order, so that it costs the same wherever it is. A filter becomes
 //! a condition only where it is given, and one that an index can serve.
 
-use crate::domain::hygiene::{ADMIN_ROTATION, Flag};
+use crate::domain::hygiene::{Flag, RotationPolicy};
 use crate::domain::key::folded;
 use crate::domain::{KeyId, KeyStatus, Slug, Timestamp, TokenKind};
 
@@ -78,11 +78,14 @@ pub enum OrderBy {
     LastUsedAt,
     /// Their expiry; those that never expire are behind all others.
     ExpiresAt,
+    /// The instant by which the flag of [`KeyFilter::attention`] is decided: the expiry, the last use or else the creation, or the
+    /// creation of the current secret. For the other flags, and without one, the creation.
+    Attention,
 }
 
 impl OrderBy {
     /// Every one.
-    pub const ALL: [Self; 4] = [Self::CreatedAt, Self::Name, Self::LastUsedAt, Self::ExpiresAt];
+    pub const ALL: [Self; 5] = [Self::CreatedAt, Self::Name, Self::LastUsedAt, Self::ExpiresAt, Self::Attention];
 
     /// The name in the API.
     #[must_use]
@@ -92,6 +95,7 @@ impl OrderBy {
             Self::Name => "name",
             Self::LastUsedAt => "last_used_at",
             Self::ExpiresAt => "expires_at",
+            Self::Attention => "attention",
         }
     }
 }
@@ -123,61 +127,98 @@ pub struct Position {
     pub id: KeyId,
 }
 
-/// The statement that reads the `rows` keys behind `after` of those that pass `filter` at `now`, each with its secrets. It is public so
-/// that its plans can be read.
+/// The statement that reads the `rows` keys behind `after` of those that pass `filter` at `now`, each with its secrets; `policy` says
+/// whose rotation is due. It is public so that its plans can be read.
 #[must_use]
-pub fn statement(filter: &KeyFilter, now: Timestamp, after: Option<&Position>, rows: i64) -> Statement {
-    let Order { by, descending } = filter.order;
+pub fn statement(
+    filter: &KeyFilter,
+    policy: &RotationPolicy,
+    now: Timestamp,
+    after: Option<&Position>,
+    rows: i64,
+) -> Statement {
+    let column = column(filter);
     let tagged = filter.tag.is_some();
+    let in_keys = || format!("keys.{column}");
     // Along the index of tags where there is a tag, which is in the order of creation.
-    let (from, place, id) = match by {
-        OrderBy::CreatedAt if tagged => {
-            ("key_tags CROSS JOIN keys", "key_tags.created_at".to_owned(), "key_tags.key_id")
-        }
-        _ if tagged => ("key_tags CROSS JOIN keys", place(by, "keys"), "keys.id"),
-        _ => ("keys", place(by, "keys"), "keys.id"),
+    let (from, place, id) = match column {
+        CREATED if tagged => ("key_tags CROSS JOIN keys", "key_tags.created_at".to_owned(), "key_tags.key_id"),
+        _ if tagged => ("key_tags CROSS JOIN keys", in_keys(), "keys.id"),
+        _ => ("keys", in_keys(), "keys.id"),
     };
-    let mut build = Build { by, bounds: (None, None), conditions: Vec::new(), values: Vec::new() };
+    let mut build = Build { column, bounds: (None, None), conditions: Vec::new(), values: Vec::new() };
     build.bound_to(filter);
     build.statuses(&filter.statuses, tagged, now);
     build.labels(filter);
     build.instants(filter);
     build.attention(filter, now);
     build.search(filter.search.as_ref());
-    build.between(&place, id, after, descending);
-    let conditions = build.conditions.join(" AND ");
-    let filtered = if conditions.is_empty() { String::new() } else { format!("WHERE {conditions}") };
-    let rows = build.bind(Value::Integer(rows));
+    let descending = filter.order.descending;
     let way = if descending { "DESC" } else { "ASC" };
-    let (columns, joins, outer) = (select_keys!(@columns), select_keys!(@joins), self::place(by, "k"));
-    let sql = format!(
-        "{columns},
-             k.position
-         FROM (
-             SELECT keys.*, CAST({place} AS TEXT) AS position
+    let rows = build.bind(Value::Integer(rows));
+    let parts = if column == SECRET { build.due(filter, policy, now) } else { vec![None] };
+    let common = build.conditions.len();
+    let mut pages = Vec::new();
+    for part in parts {
+        if let Some((whose, before)) = part {
+            build.conditions.push(whose);
+            build.bounds = (None, Some(before));
+        }
+        build.between(&place, id, after, descending);
+        let conditions = build.conditions.join(" AND ");
+        let filtered = if conditions.is_empty() { String::new() } else { format!("WHERE {conditions}") };
+        pages.push(format!(
+            "SELECT keys.*, CAST({place} AS TEXT) AS position
              FROM {from}
              {filtered}
              ORDER BY {place} {way}, {id} {way}
-             LIMIT {rows}
-         ) AS k{joins}
-         ORDER BY {outer} {way}, k.id {way}, s.version DESC"
+             LIMIT {rows}"
+        ));
+        build.conditions.truncate(common);
+    }
+    // A page of each part has everything that may be on the page of all.
+    let page = if let [page] = &*pages {
+        page.clone()
+    } else {
+        let pages = pages.join(") AS part UNION ALL SELECT * FROM (");
+        format!("SELECT * FROM ({pages}) AS part ORDER BY {column} {way}, id {way} LIMIT {rows}")
+    };
+    let (columns, joins) = (select_keys!(@columns), select_keys!(@joins));
+    let sql = format!(
+        "{columns},
+             k.position
+         FROM ({page}) AS k{joins}
+         ORDER BY k.{column} {way}, k.id {way}, s.version DESC"
     );
     Statement { sql, values: build.values }
 }
 
-/// What `table` is ordered by, as the indexes have it.
-fn place(by: OrderBy, table: &str) -> String {
-    match by {
-        OrderBy::CreatedAt => format!("{table}.created_at"),
-        OrderBy::Name => format!("{table}.name_folded"),
-        OrderBy::LastUsedAt => format!("{table}.used_order"),
-        OrderBy::ExpiresAt => format!("{table}.expiry_order"),
+/// What keys are ordered by, as the indexes have it.
+fn column(filter: &KeyFilter) -> &'static str {
+    match filter.order.by {
+        OrderBy::CreatedAt => CREATED,
+        OrderBy::Name => NAME,
+        OrderBy::LastUsedAt => USED,
+        OrderBy::ExpiresAt => EXPIRY,
+        OrderBy::Attention => match filter.attention {
+            Some(Flag::Expiring | Flag::ExpiringSoon | Flag::ExpiringNow) => EXPIRY,
+            Some(Flag::Unused45 | Flag::Unused90) => IDLE,
+            Some(Flag::RotationDue) => SECRET,
+            Some(Flag::NeverUsed | Flag::Weak | Flag::Exposed) | None => CREATED,
+        },
     }
 }
 
+pub(super) const CREATED: &str = "created_at";
+const NAME: &str = "name_folded";
+const USED: &str = "used_order";
+pub(super) const EXPIRY: &str = "expiry_order";
+pub(super) const IDLE: &str = "idle_order";
+pub(super) const SECRET: &str = "secret_order";
+
 /// A statement in the making.
-struct Build {
-    by: OrderBy,
+pub(super) struct Build {
+    pub(super) column: &'static str,
     /// From where, and before where, in the order of the list.
     bounds: (Option<Value>, Option<Value>),
     conditions: Vec<String>,
@@ -186,12 +227,12 @@ struct Build {
 
 impl Build {
     /// The place of `value`.
-    fn bind(&mut self, value: Value) -> String {
+    pub(super) fn bind(&mut self, value: Value) -> String {
         self.values.push(value);
         format!("${}", self.values.len())
     }
 
-    fn text(&mut self, value: &(impl ToString + ?Sized)) -> String {
+    pub(super) fn text(&mut self, value: &(impl ToString + ?Sized)) -> String {
         self.bind(Value::Text(value.to_string()))
     }
 
@@ -202,23 +243,22 @@ impl Build {
         }
     }
 
-    fn require(&mut self, condition: &str) {
+    pub(super) fn require(&mut self, condition: &str) {
         self.conditions.push(condition.to_owned());
     }
 
-    /// Requires what keys are ordered by to be at `from` or behind it, and before `before`.
-    fn within(&mut self, by: OrderBy, from: Option<Value>, before: Option<Value>) {
-        if by == self.by {
+    /// Requires `column` to be at `from` or behind it, and before `before`.
+    pub(super) fn within(&mut self, column: &str, from: Option<Value>, before: Option<Value>) {
+        if column == self.column {
             let (lower, upper) = &mut self.bounds;
             *lower = lower.take().max(from);
             *upper = [upper.take(), before].into_iter().flatten().min();
             return;
         }
-        let place = place(by, "keys");
         for (how, bound) in [(">=", from), ("<", before)] {
             if let Some(bound) = bound {
                 let bound = self.bind(bound);
-                self.conditions.push(format!("{place} {how} {bound}"));
+                self.conditions.push(format!("keys.{column} {how} {bound}"));
             }
         }
     }
@@ -276,7 +316,7 @@ impl Build {
     }
 
     /// The statuses in SQL: revoked hides expired, and expired hides the rest.
-    fn statuses(&mut self, wanted: &[KeyStatus], tagged: bool, now: Timestamp) {
+    pub(super) fn statuses(&mut self, wanted: &[KeyStatus], tagged: bool, now: Timestamp) {
         let has = |status| wanted.is_empty() || wanted.contains(&status);
         let [revoked, expired, disabled, active] = KeyStatus::ALL.map(has);
         if !revoked {
@@ -290,7 +330,7 @@ impl Build {
         }
         let end = Some(Value::Integer(now.micros().saturating_add(1)));
         if !revoked && !disabled && !active {
-            return self.within(OrderBy::ExpiresAt, None, end);
+            return self.within(EXPIRY, None, end);
         }
         let now = Value::Integer(now.micros());
         let mut either = Vec::new();
@@ -307,8 +347,8 @@ impl Build {
                 (false, _) => vec!["keys.disabled_at IS NULL".to_owned()],
             };
             // Most keys have not expired, which is not worth the order of expiries where another is asked for.
-            if self.by == OrderBy::ExpiresAt && either.is_empty() {
-                self.within(OrderBy::ExpiresAt, end, None);
+            if self.column == EXPIRY && either.is_empty() {
+                self.within(EXPIRY, end, None);
             } else {
                 both.push(format!("(keys.expires_at IS NULL OR keys.expires_at > {})", self.bind(now)));
             }
@@ -321,54 +361,8 @@ impl Build {
 
     fn instants(&mut self, filter: &KeyFilter) {
         let instant = |at: Timestamp| Value::Integer(at.micros());
-        self.within(OrderBy::LastUsedAt, None, filter.last_used_before.map(instant));
-        self.within(OrderBy::ExpiresAt, None, filter.expires_before.map(instant));
-    }
-
-    /// The rules of [`crate::domain::hygiene`] in SQL.
-    fn attention(&mut self, filter: &KeyFilter, now: Timestamp) {
-        let Some(flag) = filter.attention else {
-            return;
-        };
-        self.statuses(&[KeyStatus::Active], filter.tag.is_some(), now);
-        let condition = match flag {
-            Flag::Expiring | Flag::ExpiringSoon | Flag::ExpiringNow => {
-                let before = Value::Integer(now.after(flag.span()).micros().saturating_add(1));
-                return self.within(OrderBy::ExpiresAt, None, Some(before));
-            }
-            Flag::RotationDue => {
-                let admin = self.bind(Value::Integer(now.before(ADMIN_ROTATION).micros()));
-                let now = self.bind(Value::Integer(now.micros()));
-                current(&format!(
-                    "secrets.created_at <= CASE
-                         WHEN keys.environment IS NULL THEN {admin}
-                         ELSE {now} - (
-                             SELECT rotation_days FROM environments WHERE environments.slug = keys.environment
-                         ) * {MICROS_OF_DAY}
-                     END"
-                ))
-            }
-            Flag::Unused45 | Flag::Unused90 => {
-                let since = self.bind(Value::Integer(now.before(flag.span()).micros()));
-                format!("COALESCE(keys.last_used_at, keys.created_at) <= {since}")
-            }
-            Flag::NeverUsed => {
-                let since = self.bind(Value::Integer(now.before(flag.span()).micros()));
-                format!("keys.last_used_at IS NULL AND keys.created_at <= {since}")
-            }
-            Flag::Weak => current("secrets.format = 'uuid'"),
-            Flag::Exposed => {
-                let now = self.bind(Value::Integer(now.micros()));
-                format!(
-                    "keys.exposed_at IS NOT NULL AND EXISTS (
-                         SELECT 1 FROM secrets
-                         WHERE secrets.key_id = keys.id AND secrets.created_at <= keys.exposed_at
-                             AND (secrets.retires_at IS NULL OR secrets.retires_at > {now})
-                     )"
-                )
-            }
-        };
-        self.require(&condition);
+        self.within(USED, None, filter.last_used_before.map(instant));
+        self.within(EXPIRY, None, filter.expires_before.map(instant));
     }
 
     /// A range instead of `LIKE`: it has no characters to escape, and both databases read it along the index.
@@ -378,20 +372,11 @@ impl Build {
             Some(Search::Name(prefix)) => {
                 let from = folded(prefix);
                 let before = behind(&from);
-                self.within(OrderBy::Name, Some(Value::Text(from)), before.map(Value::Text));
+                self.within(NAME, Some(Value::Text(from)), before.map(Value::Text));
             }
             None => {}
         }
     }
-}
-
-const MICROS_OF_DAY: u64 = 24 * 3600 * 1_000_000;
-
-/// That the current secret of a key is as `condition` says.
-fn current(condition: &str) -> String {
-    format!(
-        "EXISTS (SELECT 1 FROM secrets WHERE secrets.key_id = keys.id AND secrets.retires_at IS NULL AND {condition})"
-    )
 }
 
 /// The first text behind all that begin with `prefix`, in the order of bytes; `None`: there is no text behind them.

@@ -1,5 +1,6 @@
 //! Keys and their secrets.
 
+mod attention;
 mod hygiene;
 mod import;
 mod limit;
@@ -14,11 +15,12 @@ use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe, query};
 
 use super::audit::{self, of_key};
-use super::projects::{ensure_tenant, require_project};
+use super::projects::{Projects as _, ensure_tenant, require_project};
 use super::store::Store;
 use super::{CatalogError, Page, Paging, cursor, guard, rows};
 use crate::domain::audit::{Action, Target, TargetKind};
 use crate::domain::authority::is_standing_owner;
+use crate::domain::hygiene::{Flag, RotationPolicy};
 use crate::domain::{Actor, Binding, Changed, Key, KeyChange, KeyId, Permissions, Timestamp};
 pub use hygiene::{Hygiene, Notice, Review};
 pub use import::{ImportFault, ImportedKey};
@@ -120,7 +122,11 @@ impl Keys for Store {
 
     async fn keys(&self, filter: &KeyFilter, now: Timestamp, paging: &Paging) -> Result<Page<Key>, CatalogError> {
         let after = cursor::after_key(filter, paging)?;
-        let select = list::statement(filter, now, after.as_ref(), cursor::rows_to_read(paging));
+        let policy = match filter.attention {
+            Some(Flag::RotationDue) => RotationPolicy::new(&self.environments().await?),
+            _ => RotationPolicy::default(),
+        };
+        let select = list::statement(filter, &policy, now, after.as_ref(), cursor::rows_to_read(paging));
         self.bounded(async {
             let rows = bound(select).fetch_all(&self.pool).await?;
             let placed = rows::keys(&rows)?.into_iter().zip(rows::positions(&rows)?).collect();

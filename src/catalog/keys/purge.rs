@@ -18,6 +18,8 @@ pub(super) fn require_over(key: &Key, retention: Duration, now: Timestamp) -> Re
 /// Erases the key with its tags and secrets.
 pub(super) async fn erase(connection: &mut AnyConnection, key: &Key) -> Result<(), CatalogError> {
     let id = key.id.to_string();
+    // The key before its secrets, as everybody does: uses of them may be written at the same time.
+    query("UPDATE keys SET version = version WHERE id = $1").bind(&id).execute(&mut *connection).await?;
     query("DELETE FROM key_tags WHERE key_id = $1").bind(&id).execute(&mut *connection).await?;
     query("DELETE FROM secrets WHERE key_id = $1").bind(&id).execute(&mut *connection).await?;
     let deleted = query("DELETE FROM keys WHERE id = $1").bind(&id).execute(connection).await?;

@@ -4,7 +4,7 @@ use sqlx::{AnyConnection, query};
 
 use crate::catalog::store::wrote_one;
 use crate::catalog::{CatalogError, Entity};
-use crate::domain::key::{DigestAlgorithm, folded};
+use crate::domain::key::{DigestAlgorithm, SecretFormat, folded};
 use crate::domain::{Binding, Key, KeyId, KeyStatus, Secret, Slug, Timestamp};
 
 /// The statement that finds a living key with the name `$1` and the project, grid and environment `$2`, `$3` and `$4` at `$5` that is not
@@ -71,9 +71,12 @@ pub(super) async fn insert(connection: &mut AnyConnection, key: &Key) -> Result<
              revoked_at,
              exposed_at,
              reviewed_at,
-             last_used_at
+             last_used_at,
+             secret_order,
+             weak
          ) VALUES (
-             $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24
+             $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
+             $25, $26
          )",
     )
     .bind(key.id.to_string())
@@ -99,7 +102,9 @@ pub(super) async fn insert(connection: &mut AnyConnection, key: &Key) -> Result<
     .bind(key.revoked_at.map(Timestamp::micros))
     .bind(key.exposed_at.map(Timestamp::micros))
     .bind(key.reviewed_at.map(Timestamp::micros))
-    .bind(key.last_used().map(|used| used.last_at.micros()));
+    .bind(key.last_used().map(|used| used.last_at.micros()))
+    .bind(secret_order(key))
+    .bind(weak(key));
     wrote_one(insert.execute(&mut *connection).await?.rows_affected())?;
     insert_tags(&mut *connection, key).await?;
     for secret in &key.secrets {
@@ -127,7 +132,9 @@ pub(super) async fn update(connection: &mut AnyConnection, before: &Key, key: &K
              disabled_at = $14,
              revoked_at = $15,
              exposed_at = $16,
-             reviewed_at = $17
+             reviewed_at = $17,
+             secret_order = $18,
+             weak = $19
          WHERE id = $1 AND version = $2",
     )
     .bind(&id)
@@ -146,7 +153,9 @@ pub(super) async fn update(connection: &mut AnyConnection, before: &Key, key: &K
     .bind(key.disabled_at.map(Timestamp::micros))
     .bind(key.revoked_at.map(Timestamp::micros))
     .bind(key.exposed_at.map(Timestamp::micros))
-    .bind(key.reviewed_at.map(Timestamp::micros));
+    .bind(key.reviewed_at.map(Timestamp::micros))
+    .bind(secret_order(key))
+    .bind(weak(key));
     wrote_one(update.execute(&mut *connection).await?.rows_affected())?;
     if key.tags != before.tags {
         query("DELETE FROM key_tags WHERE key_id = $1").bind(&id).execute(&mut *connection).await?;
@@ -245,6 +254,19 @@ pub(in crate::catalog) const SHA_256: &str = "sha256";
 
 fn drained_after(secret: &Secret) -> Option<i64> {
     secret.drained_after.map(|after| i64::try_from(after.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// When its current secret was made, as lists are ordered by it; without one it is behind all others.
+fn secret_order(key: &Key) -> i64 {
+    current(key).map_or(i64::MAX, |secret| secret.created_at.micros())
+}
+
+fn weak(key: &Key) -> i64 {
+    i64::from(current(key).is_some_and(|secret| secret.format == SecretFormat::Uuid))
+}
+
+fn current(key: &Key) -> Option<&Secret> {
+    key.secrets.iter().find(|secret| secret.retires_at.is_none())
 }
 
 /// What a role holds is not written with the keys that have it.

@@ -194,6 +194,16 @@ impl Deliveries for Store {
         };
         self.bounded(async {
             let mut transaction = self.pool.begin_with(self.dialect.begin_write()).await?;
+            // The webhook first, as everybody does.
+            query(
+                "UPDATE webhooks
+                 SET failing_since = CASE WHEN $2 IS NULL THEN NULL ELSE COALESCE(failing_since, $2) END
+                 WHERE id = $1 AND (failing_since IS NULL) <> ($2 IS NULL)",
+            )
+            .bind(delivery.webhook.to_string())
+            .bind((!attempt.succeeded()).then_some(attempt.at.micros()))
+            .execute(&mut *transaction)
+            .await?;
             // Without its row, the webhook was deleted meanwhile.
             query(
                 "UPDATE webhook_deliveries
@@ -208,15 +218,6 @@ impl Deliveries for Store {
             .bind(micros(attempt))
             .bind(attempt.status.map(i64::from))
             .bind(attempt.error.as_deref())
-            .execute(&mut *transaction)
-            .await?;
-            query(
-                "UPDATE webhooks
-                 SET failing_since = CASE WHEN $2 IS NULL THEN NULL ELSE COALESCE(failing_since, $2) END
-                 WHERE id = $1 AND (failing_since IS NULL) <> ($2 IS NULL)",
-            )
-            .bind(delivery.webhook.to_string())
-            .bind((!attempt.succeeded()).then_some(attempt.at.micros()))
             .execute(&mut *transaction)
             .await?;
             Ok(transaction.commit().await?)
@@ -250,14 +251,7 @@ impl Deliveries for Store {
     }
 
     async fn forget_deliveries(&self, before: Timestamp, limit: u32) -> Result<u64, CatalogError> {
-        let delete = query(
-            "DELETE FROM webhook_deliveries
-             WHERE (webhook, event) IN (
-                 SELECT webhook, event FROM webhook_deliveries WHERE created_at < $1 ORDER BY created_at LIMIT $2
-             )",
-        )
-        .bind(before.micros())
-        .bind(i64::from(limit));
+        let delete = query(self.dialect.forget_deliveries()).bind(before.micros()).bind(i64::from(limit));
         self.bounded(async { Ok(delete.execute(&self.pool).await?.rows_affected()) }).await
     }
 }

@@ -178,6 +178,7 @@ impl Webhooks for Store {
     ) -> Result<Option<(Webhook, Changed)>, CatalogError> {
         self.bounded(async {
             let mut writing = self.write(by).await?;
+            lock(writing.connection(), id).await?;
             let Some(before) = read(writing.connection(), id).await? else { return Ok(None) };
             require_version(&before, expected)?;
             let mut webhook = before.clone();
@@ -221,6 +222,13 @@ fn require_version(webhook: &Webhook, expected: Option<u64>) -> Result<(), Catal
         }
         _ => Ok(()),
     }
+}
+
+/// Keeps whoever notes how an attempt ended from the webhook until the transaction ends, since that changes it, too. Everybody takes
+/// a webhook before its deliveries.
+async fn lock(connection: &mut AnyConnection, id: &WebhookId) -> Result<(), CatalogError> {
+    query("UPDATE webhooks SET version = version WHERE id = $1").bind(id.to_string()).execute(connection).await?;
+    Ok(())
 }
 
 async fn read(connection: &mut AnyConnection, id: &WebhookId) -> Result<Option<Webhook>, CatalogError> {

@@ -50,7 +50,8 @@ pub(super) struct List {
     /// Only keys that expire before this instant, RFC 3339.
     #[arg(long, value_name = "INSTANT")]
     expires_before: Option<String>,
-    /// By what to sort: `created_at`, `name`, `last_used_at` or `expires_at`, downwards with a '-' before it. Newest first without it.
+    /// By what to sort: `created_at`, `name`, `last_used_at`, `expires_at` or `attention`, downwards with a '-' before it. Newest first
+    /// without it; with `--attention`, the longest due first.
     #[arg(long, value_name = "FIELD", allow_hyphen_values = true)]
     sort: Option<String>,
     /// Show so many keys at most; all without it.

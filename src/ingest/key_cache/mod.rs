@@ -1,6 +1,6 @@
 //! The key cache: everything needed to decide about a key, without a query.
 //!
-//! Four rules make it safe.
+//! Five rules make it safe.
 //! - *Generations.* Every key id belongs to one of a fixed set of counters. [`KeyCache::forget`] counts up; an entry is good only
 //!   under the count that stood when its query began. A fill that began before a lifecycle change is therefore never
 //!   used, even where it ends after it, and nothing has to be removed in time.
@@ -8,6 +8,7 @@
 //!   lets one caller fill while the others wait.
 //! - *What names no key is found by its digest.* That way leads to a key's id and no further; what the key is and may do is then
 //!   known as of any other.
+//! - *What is used of limits is not cached* but held beside the entries, so that it survives them.
 //! - *A failing catalog never opens the gate.* A stale entry is served through the grace period, and only if no lifecycle change
 //!   was seen since; an unknown key gets a retryable answer.
 
@@ -22,7 +23,9 @@ use moka::ops::compute::{CompResult, Op};
 use tokio::sync::Semaphore;
 
 use crate::catalog::{Catalog, CatalogError};
-use crate::domain::{Binding, Clock, Key, KeyId, Tenant, Timestamp};
+use crate::domain::limit::{ScopeId, Terms};
+use crate::domain::{Binding, Clock, Key, KeyId, Signal, Tenant, Timestamp};
+use crate::metering::limiter::{Limiter, Scopes, Used};
 use legacy::Digests;
 
 /// How the cache behaves.
@@ -52,6 +55,7 @@ pub struct KeyCache {
     known: Cache<KeyId, Arc<CachedKey>>,
     unknown: Cache<KeyId, Stamp>,
     digests: Digests,
+    limiter: Arc<Limiter>,
     generations: Box<[AtomicU64]>,
     lookups: Semaphore,
     /// When the catalog last failed to answer, in microseconds: it is left alone for a while.
@@ -65,6 +69,8 @@ pub struct CachedKey {
     pub key: Key,
     /// The tenant of an ingest key.
     pub tenant: Option<Arc<Tenant>>,
+    /// The limits of its exports, and what is used of them.
+    pub scopes: Arc<Scopes>,
     stamp: Stamp,
 }
 
@@ -97,6 +103,7 @@ impl KeyCache {
             known: Cache::new(settings.capacity),
             unknown: Cache::new(settings.unknown_capacity),
             digests: Digests::new(&settings),
+            limiter: Arc::new(Limiter::new(usize::try_from(settings.capacity).unwrap_or(usize::MAX))),
             generations: (0..GENERATIONS).map(|_| AtomicU64::new(0)).collect(),
             lookups: Semaphore::new(settings.lookups.max(1)),
             failed_at: AtomicI64::new(i64::MIN),
@@ -150,6 +157,12 @@ impl KeyCache {
         }
     }
 
+    /// What is used of limits.
+    #[must_use]
+    pub const fn limiter(&self) -> &Arc<Limiter> {
+        &self.limiter
+    }
+
     /// How many keys are held.
     #[must_use]
     pub fn len(&self) -> u64 {
@@ -177,14 +190,8 @@ impl KeyCache {
                     return Ok(Op::Remove);
                 }
                 let stamp = Stamp { at: now, generation: self.generation(id) };
-                match self.ask(now, Some(id), self.catalog.key(id)).await {
-                    Ok(Some(key)) => {
-                        let tenant = match &key.binding {
-                            Binding::Tenant(tenant) => Some(Arc::new(tenant.clone())),
-                            Binding::Project(_) | Binding::Installation => None,
-                        };
-                        Ok(Op::Put(Arc::new(CachedKey { key, tenant, stamp })))
-                    }
+                match self.look_up(id, stamp).await {
+                    Ok(Some(cached)) => Ok(Op::Put(Arc::new(cached))),
                     Ok(None) => {
                         self.unknown.insert(*id, stamp).await;
                         Ok(Op::Remove)
@@ -203,6 +210,29 @@ impl KeyCache {
             }
             CompResult::Removed(_) | CompResult::StillNone(_) => None,
         })
+    }
+
+    /// The key and its limits, as the catalog has them.
+    async fn look_up(&self, id: &KeyId, stamp: Stamp) -> Result<Option<CachedKey>, LookupError> {
+        let Some(key) = self.ask(stamp.at, Some(id), self.catalog.key(id)).await? else { return Ok(None) };
+        let tenant = match &key.binding {
+            Binding::Tenant(tenant) => Some(Arc::new(tenant.clone())),
+            Binding::Project(_) | Binding::Installation => None,
+        };
+        let scopes = Arc::new(self.scopes(&key, tenant.as_deref(), stamp.at).await?);
+        Ok(Some(CachedKey { key, tenant, scopes, stamp }))
+    }
+
+    /// The limits of a key, and what is used of them: of quotas that nothing was counted of yet, what is written down.
+    async fn scopes(&self, key: &Key, tenant: Option<&Tenant>, now: Timestamp) -> Result<Scopes, LookupError> {
+        let Some(tenant) = tenant else { return Ok(Scopes::default()) };
+        let scopes = self.limiter.scopes(key.id, tenant, &terms(key));
+        for unknown in scopes.unknown(now) {
+            let (from, to) = unknown.range();
+            let used = self.ask(now, Some(&key.id), used(&unknown.id, from, to)).await?;
+            unknown.learn(&used.unwrap_or_default());
+        }
+        Ok(scopes)
     }
 
     /// Asks the catalog, within the look-up time and the number of look-ups; `id` is the key's, where it is known.
@@ -250,6 +280,16 @@ impl KeyCache {
     fn slot(id: &KeyId) -> usize {
         crc32fast::hash(id.bare().as_bytes()) as usize % GENERATIONS
     }
+}
+
+/// What holds for a key's exports.
+fn terms(_: &Key) -> Terms {
+    Terms::default()
+}
+
+/// What was used by a scope, as far as it is written down.
+async fn used(_: &ScopeId, _: Timestamp, _: Timestamp) -> Result<Option<[Used; Signal::ALL.len()]>, CatalogError> {
+    Ok(None)
 }
 
 /// Whether `at` is less than `length` ago. An instant in the future says that the clock was set back: how long ago it really

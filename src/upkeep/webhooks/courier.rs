@@ -10,11 +10,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::message::{Event, message};
-use super::send::Sender;
+use super::send::{Sender, Sent};
 use crate::catalog::{Catalog, Happened, Subscriber};
 use crate::domain::webhook::{
     Delivery, DeliveryState, Disabled, EventId, EventKind, GIVE_UP_AFTER, KEEP_DELIVERIES, Webhook, WebhookChange,
-    WebhookId, wait_after,
+    WebhookId, wait_as_asked,
 };
 use crate::domain::{Actor, Changed, Random, Slug, Timestamp};
 use crate::observe::webhooks::WebhookMetrics;
@@ -232,10 +232,11 @@ const GONE: u16 = 410;
 impl Errand {
     async fn run(self) {
         let Self { webhook, delivery, .. } = &self;
-        let attempt = self.sender.attempt(webhook, delivery.event, &delivery.payload).await;
+        let Sent { attempt, asked } = self.sender.attempt(webhook, delivery.event, &delivery.payload).await;
         let now = self.sender.clock.now();
         let gone = attempt.status == Some(GONE);
-        let again = if gone { None } else { wait_after(delivery.attempts.saturating_add(1), &*self.random) };
+        let failed = delivery.attempts.saturating_add(1);
+        let again = if gone { None } else { wait_as_asked(failed, asked, &*self.random) };
         let (state, counter) = match again {
             _ if attempt.succeeded() => (DeliveryState::Delivered, &self.metrics.delivered),
             Some(wait) => (DeliveryState::Pending { next_at: now.after(wait) }, &self.metrics.retried),

@@ -8,6 +8,7 @@
 
 pub mod courier;
 pub mod message;
+mod retry_after;
 pub mod send;
 pub mod sign;
 pub mod target;

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::retry_after;
 use super::sign::{Signer, seconds};
 use super::target::{Policy, Resolver, Target, TargetError};
 use crate::domain::secret::Peppers;
@@ -39,6 +40,14 @@ pub struct Sender {
     pub clock: Arc<dyn Clock>,
 }
 
+/// What came of sending a message once.
+pub struct Sent {
+    /// What is written down of it.
+    pub attempt: Attempt,
+    /// How long the receiver wants not to be called (`Retry-After`), if it said so together with a failure.
+    pub asked: Option<Duration>,
+}
+
 /// Why a message did not arrive.
 #[derive(Debug, thiserror::Error)]
 enum SendError {
@@ -53,7 +62,7 @@ enum SendError {
     #[error("the answer was {0}; redirects are not followed")]
     Redirect(StatusCode),
     #[error("the answer was {0}")]
-    Status(StatusCode),
+    Status(StatusCode, Option<HeaderValue>),
     #[error("no answer in {} s", .0.as_secs_f64())]
     Timeout(Duration),
     #[error("the signing secret cannot be derived, because pepper {0} is missing; rotate the secret")]
@@ -80,17 +89,21 @@ impl Sender {
     }
 
     /// Sends a message once and says what came of it. Only an answer of 2xx is a success.
-    pub async fn attempt(&self, webhook: &Webhook, event: EventId, payload: &str) -> Attempt {
+    pub async fn attempt(&self, webhook: &Webhook, event: EventId, payload: &str) -> Sent {
         let at = self.clock.now();
         let started = Instant::now();
         let sent = tokio::time::timeout(self.timeout, self.send(webhook, event, payload, at)).await;
         let sent = sent.unwrap_or(Err(SendError::Timeout(self.timeout)));
-        let status = match &sent {
-            Ok(status) | Err(SendError::Status(status) | SendError::Redirect(status)) => Some(status.as_u16()),
-            Err(_) => None,
+        let (status, asked) = match &sent {
+            Ok(status) | Err(SendError::Redirect(status)) => (Some(status.as_u16()), None),
+            Err(SendError::Status(status, retry_after)) => {
+                let text = retry_after.as_ref().and_then(|value| value.to_str().ok());
+                (Some(status.as_u16()), text.and_then(|text| retry_after::wait(text, self.clock.now())))
+            }
+            Err(_) => (None, None),
         };
         let error = sent.err().map(|error| error.to_string().chars().take(Attempt::MAX_ERROR).collect());
-        Attempt { at, took: started.elapsed(), status, error }
+        Sent { attempt: Attempt { at, took: started.elapsed(), status, error }, asked }
     }
 
     async fn send(
@@ -104,7 +117,7 @@ impl Sender {
         let request = self.request(webhook, &target, event, payload, at)?;
         let addresses = target.addresses(&*self.resolver, &self.policy).await?;
         let stream = connect(&addresses).await.map_err(SendError::Connect)?;
-        let status = if target.is_secure {
+        let (status, retry_after) = if target.is_secure {
             let name = ServerName::try_from(target.host).map_err(|_| TargetError::Form)?;
             let connector = TlsConnector::from(Arc::clone(&self.tls));
             exchange(connector.connect(name, stream).await.map_err(SendError::Tls)?, request).await?
@@ -114,7 +127,7 @@ impl Sender {
         match status {
             _ if status.is_success() => Ok(status),
             _ if status.is_redirection() => Err(SendError::Redirect(status)),
-            _ => Err(SendError::Status(status)),
+            _ => Err(SendError::Status(status, retry_after)),
         }
     }
 
@@ -166,8 +179,9 @@ async fn connect(addresses: &[SocketAddr]) -> std::io::Result<TcpStream> {
     Err(last)
 }
 
-/// Sends the request over `stream` and reads the answer to its end, or as far as an answer may go.
-async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<StatusCode, SendError>
+/// Sends the request over `stream` and reads the answer to its end, or as far as an answer may go. Its status is what counts, and when
+/// to come again.
+async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<(StatusCode, Option<HeaderValue>), SendError>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -176,8 +190,8 @@ where
     // How it ends shows in the answer.
     let _connection = AbortOnDropHandle::new(tokio::spawn(async move { drop(connection.await) }));
     let answer = requests.send_request(request).await?;
-    let status = answer.status();
+    let told = (answer.status(), answer.headers().get(header::RETRY_AFTER).cloned());
     // The receiver has decided; what it says besides is read so that it is not cut off, and thrown away.
     drop(Limited::new(answer.into_body(), MAX_ANSWER).collect().await);
-    Ok(status)
+    Ok(told)
 }

@@ -8,7 +8,7 @@ use http::{Method, Request};
 use serde_json::json;
 use tower::ServiceExt as _;
 
-use super::Server;
+use super::{Admin, Server};
 
 fn events(server: &Server) -> Vec<String> {
     server.events.lock().expect("events").clone()
@@ -69,6 +69,30 @@ async fn a_client_that_leaves_does_not_stop_a_change_halfway() {
     assert_eq!(events(&server), [format!("changed {id}"), format!("announced {id}")]);
     server.watched.changes.add_permits(1);
     assert_eq!(server.get(&format!("/keys/{id}")).await.expect(200)["status"], "revoked");
+}
+
+/// The role of who asks loses the permission while the request waits for the database.
+#[tokio::test]
+async fn a_permission_that_is_cut_meanwhile_counts() {
+    let server = Server::with_two_projects().await;
+    let id = server.ingest_key("shop", "checkout").await["key"]["id"].as_str().expect("an id").to_owned();
+    let role = json!({"slug": "ops", "kind": "admin", "permissions": ["api.key.update", "api.key.view"]});
+    server.post("/roles", &role).await.expect(201);
+    let ops = server.post("/keys", &json!({"name": "ops", "kind": "admin", "role": "ops"})).await.expect(201);
+    let of = |name: &str| ops[name].as_str().expect("a text").to_owned();
+    let ops = Admin { id: ops["key"]["id"].as_str().expect("an id").to_owned(), token: of("token") };
+    server.watched.changes.forget_permits(usize::MAX);
+    server.watched.begun.forget_permits(usize::MAX);
+
+    let path = format!("/keys/{id}/disable");
+    let (answer, ()) = tokio::join!(server.call(&ops, Method::POST, &path, None), async {
+        server.watched.begun.acquire().await.expect("it is never closed").forget();
+        server.patch("/roles/ops", "*", &json!({"permissions": ["api.key.view"]})).await.expect(200);
+        server.watched.changes.add_permits(1);
+    });
+    let problem = answer.problem(403, "permission_denied");
+    assert_eq!(problem["detail"], format!("this needs the permission api.key.update, which {} lacks", ops.id));
+    assert_eq!(server.get(&format!("/keys/{id}")).await.expect(200)["status"], "active");
 }
 
 #[tokio::test]

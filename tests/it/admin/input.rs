@@ -1,10 +1,15 @@
 //! Bad input: each fault is told with its place and with what is allowed there.
 
+use std::time::Duration;
+
+use gridgate::admin::{AdminState, router};
 use gridgate::domain::Permission;
 use http::Method;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
-use super::Server;
+use super::{Server, serve};
 
 const SLUG: &str = "1 to 40 characters of a-z, 0-9 and single '-' between them";
 const NAME: &str = "1 to 100 characters without control characters";
@@ -207,4 +212,35 @@ async fn a_body_has_a_limit() {
             answer.problem(413, "body_too_large");
         }
     }
+}
+
+/// The client sends a part of its body, and then nothing.
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let server = Server::start().await;
+    let state = AdminState { body_time: Duration::from_millis(50), ..server.state().clone() };
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(serve(listener, router(state)));
+    for (path, framing, part) in [
+        ("/projects", "content-length: 30", "{\"slug\":"),
+        ("/projects", "transfer-encoding: chunked", "3\r\n{\"s\r\n"),
+        ("/keys/key_000000000000/revoke", "content-length: 2", "{"),
+    ] {
+        let mut socket = TcpStream::connect(address).await.expect("a connection");
+        let token = &server.owner.token;
+        let request = format!(
+            "POST /api/v1{path} HTTP/1.1\r\nhost: gate\r\nx-api-key: {token}\r\ncontent-type: application/json\r\n{framing}\r\n\r\n{part}"
+        );
+        socket.write_all(request.as_bytes()).await.expect("it is sent");
+        // The connection ends with the answer: what is still to come of the body is no request.
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.expect("an answer");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        assert!(head.starts_with("HTTP/1.1 408 "), "{answer}");
+        assert!(head.contains("content-type: application/problem+json"), "{head}");
+        let problem: Value = serde_json::from_str(body).expect("JSON");
+        assert_eq!((&problem["code"], &problem["status"]), (&json!("body_timeout"), &json!(408)), "{problem}");
+    }
+    assert_eq!(server.get("/projects").await.expect(200)["data"], json!([]));
 }

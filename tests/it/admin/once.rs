@@ -65,6 +65,24 @@ async fn another_request_is_refused() {
     server.send(creating(&server, &other, KEY), body).await.problem(409, "key_exists");
 }
 
+/// What a request is meant for is part of it.
+#[tokio::test]
+async fn another_version_makes_another_request() {
+    let server = Server::with_two_projects().await;
+    let id = server.ingest_key("shop", "checkout").await["key"]["id"].as_str().expect("an id").to_owned();
+    let regenerate = async |if_match: Option<&str>| {
+        let request = server.request(Method::POST, &format!("/keys/{id}/regenerate"));
+        let request = request.header("x-api-key", &server.owner.token).header("idempotency-key", KEY);
+        let request = if_match.into_iter().fold(request, |request, tag| request.header("if-match", tag));
+        server.send(request, "").await
+    };
+    let first = regenerate(Some("\"1\"")).await.expect(200);
+    for other in [None, Some("*"), Some("\"2\"")] {
+        regenerate(other).await.problem(422, "idempotency_mismatch");
+    }
+    assert_eq!(regenerate(Some("\"1\"")).await.expect(200), first);
+}
+
 #[tokio::test]
 async fn a_key_that_can_be_guessed_is_refused() {
     let server = Server::with_two_projects().await;

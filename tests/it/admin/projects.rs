@@ -61,6 +61,7 @@ async fn a_grid_is_created_and_listed() {
     let server = Server::with_two_projects().await;
     let answer = server.post("/projects/shop/grids", &json!({"slug": "app", "name": "App"})).await;
     assert_eq!(answer.expect(201), grid("shop", "app", "App"));
+    assert_eq!(answer.header("location"), Some("/api/v1/projects/shop/grids/app"));
     let list = json!({"data": [grid("shop", "app", "App"), grid("shop", "web", "web")], "next_cursor": null, "has_more": false});
     assert_eq!(server.get("/projects/shop/grids").await.expect(200), list);
 }
@@ -123,7 +124,9 @@ async fn a_project_is_edited() {
 async fn an_environment_is_created_and_edited() {
     let server = Server::with_two_projects().await;
     let owner = &server.owner;
-    let created = server.post("/environments", &json!({"slug": "load-test", "code": "load"})).await.expect(201);
+    let answer = server.post("/environments", &json!({"slug": "load-test", "code": "load"})).await;
+    assert_eq!(answer.header("location"), Some("/api/v1/environments/load-test"));
+    let created = answer.expect(201);
     let mut view = json!({"slug": "load-test", "code": "load", "name": "load-test", "rotation_days": 90,
         "created_at": START_TEXT});
     assert_eq!(created, view);

@@ -69,6 +69,7 @@ async fn a_change_and_its_entry_are_one(fresh: Arc<Fresh>) {
         key: Some(owner.id),
         secret: None,
         name: "Zoë".to_owned(),
+        needs: Permissions::default(),
         via: Via::Api,
         address: Some("2001:db8::1".parse().expect("an address")),
         user_agent: Some("curl/8".to_owned()),

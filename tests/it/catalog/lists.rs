@@ -16,6 +16,7 @@ use super::{Fresh, at, by, key, on_both, secret, slug, tenant, with_grids};
 on_both!(
     any_filter_in_any_order_lists_what_the_domain_says,
     a_flag_lists_the_keys_that_have_it,
+    rotation_is_due_in_many_environments,
     a_name_is_found_by_its_beginning_in_any_case,
     pages_stay_where_they_were_while_keys_come_and_go,
     a_cursor_is_refused_in_another_list,
@@ -127,10 +128,19 @@ fn passes(filter: &KeyFilter, key: &Key, now: Timestamp) -> bool {
         && filter.expires_before.is_none_or(|before| key.expires_at.is_some_and(|at| at < before))
 }
 
-fn compare(order: Order, left: &Key, right: &Key) -> Ordering {
+fn compare(filter: &KeyFilter, left: &Key, right: &Key) -> Ordering {
     let used = |key: &Key| key.last_used().map_or(at(i64::MIN), |used| used.last_at);
     let expiry = |key: &Key| key.expires_at.unwrap_or(at(i64::MAX));
+    let secret = |key: &Key| key.secrets.iter().find(|one| one.retires_at.is_none()).map(|one| one.created_at);
+    let idle = |key: &Key| key.last_used().map_or(key.created_at, |used| used.last_at);
+    let order = filter.order;
     let way = match order.by {
+        OrderBy::Attention => match filter.attention {
+            Some(Flag::Expiring | Flag::ExpiringSoon | Flag::ExpiringNow) => expiry(left).cmp(&expiry(right)),
+            Some(Flag::Unused45 | Flag::Unused90) => idle(left).cmp(&idle(right)),
+            Some(Flag::RotationDue) => secret(left).cmp(&secret(right)),
+            Some(Flag::NeverUsed | Flag::Weak | Flag::Exposed) | None => left.created_at.cmp(&right.created_at),
+        },
         OrderBy::CreatedAt => left.created_at.cmp(&right.created_at),
         OrderBy::Name => folded(&left.name).cmp(&folded(&right.name)),
         OrderBy::LastUsedAt => used(left).cmp(&used(right)),
@@ -171,7 +181,7 @@ async fn any_filter_in_any_order_lists_what_the_domain_says(fresh: Arc<Fresh>) {
     for _ in 0..600 {
         let (filter, now) = (any_filter(&dice), dice.instant());
         let mut expected: Vec<_> = keys.iter().filter(|key| passes(&filter, key, now)).collect();
-        expected.sort_by(|left, right| compare(filter.order, left, right));
+        expected.sort_by(|left, right| compare(&filter, left, right));
         let found = pages(&*catalog, &filter, now, 1 + u32::from(dice.below(9))).await;
         assert_eq!(ids(&found), ids(expected.iter().copied()), "{filter:?} at {now:?}");
         for (found, expected) in found.iter().zip(expected) {
@@ -233,11 +243,36 @@ async fn a_flag_lists_the_keys_that_have_it(fresh: Arc<Fresh>) {
             let with_more = KeyFilter { attention: Some(flag), order, ..any_filter(&dice) };
             for filter in [all, with_more] {
                 let mut expected: Vec<_> = keys.iter().filter(has).filter(|key| passes(&filter, key, now)).collect();
-                expected.sort_by(|left, right| compare(filter.order, left, right));
+                expected.sort_by(|left, right| compare(&filter, left, right));
                 let found = pages(&*catalog, &filter, now, 7).await;
                 assert_eq!(ids(&found), ids(expected), "{filter:?}");
             }
         }
+    }
+}
+
+/// The keys of each environment are a part of the statement, as long as there are no more parts than SQLite takes.
+async fn rotation_is_due_in_many_environments(fresh: Arc<Fresh>) {
+    let catalog = with_grids(&fresh).await;
+    let dice = Dice(SeededRandom::new(8));
+    let keys: Vec<_> = (0..40).map(|number| flagged(&dice, number)).collect();
+    for key in &keys {
+        catalog.create_key(key, Action::KeyCreated, &by(1_000)).await.expect("a key");
+    }
+    let now = at(TODAY);
+    let order = Order { by: OrderBy::Attention, descending: true };
+    let filter = KeyFilter { attention: Some(Flag::RotationDue), order, ..KeyFilter::default() };
+    for more in [0..396, 396..500] {
+        let environments = more.map(|number| format!("('more-{number}', 'm{number}', 'More', 90, 0)"));
+        let environments = environments.collect::<Vec<_>>().join(", ");
+        let insert = "INSERT INTO environments (slug, code, name, rotation_days, created_at) VALUES";
+        fresh.execute(&format!("{insert} {environments}")).await;
+        let policy = RotationPolicy::new(&catalog.environments().await.expect("environments"));
+        let is_due = |key: &&Key| attention(key, &policy, now).contains(&Flag::RotationDue);
+        let mut expected: Vec<_> = keys.iter().filter(is_due).collect();
+        assert!((3..40).contains(&expected.len()), "{} are due", expected.len());
+        expected.sort_by(|left, right| compare(&filter, left, right));
+        assert_eq!(ids(&pages(&*catalog, &filter, now, 7).await), ids(expected));
     }
 }
 

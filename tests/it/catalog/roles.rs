@@ -20,6 +20,7 @@ on_both!(
     an_edit_for_another_version_is_refused,
     nobody_reaches_above_themselves,
     who_is_gone_changes_nothing,
+    who_lost_the_permission_changes_nothing,
     the_last_owner_stays,
     a_projects_last_owner_stays_for_its_own,
     of_two_owners_who_remove_each_other_one_stays,
@@ -316,6 +317,40 @@ async fn who_is_gone_changes_nothing(fresh: Arc<Fresh>) {
     let unknown = as_key(key(5, Binding::Installation).id, 9);
     let error = catalog.create_project(&super::project("new"), &unknown).await;
     assert!(matches!(error, Err(CatalogError::ActorGone)), "{error:?}");
+}
+
+/// The request was let in when its key still had the permission; it was cut, of the key or of its role, before the change was made.
+async fn who_lost_the_permission_changes_nothing(fresh: Arc<Fresh>) {
+    let catalog = with_grids(&fresh).await;
+    let catalog = &*catalog;
+    let held = "project.create grid.create";
+    catalog.create_role(&custom(None, "maker", TokenKind::Admin, held), &by(0)).await.expect("a role");
+    let of_role = with_role(catalog, 1, Binding::Installation, "maker").await;
+    let of_its_own = admin(catalog, 2, Binding::Installation, held).await;
+    for (number, key) in [(1, &of_role), (2, &of_its_own)] {
+        let maker = Actor { needs: set("project.create"), ..as_key(key.id, 9) };
+        let create = async |text: &str| catalog.create_project(&super::project(text), &maker).await;
+        create(&format!("early-{number}")).await.expect("it holds the permission");
+        if key.id == of_role.id {
+            let edited = catalog.change_role(None, &slug("maker"), &permissions("grid.create"), None, &by(9)).await;
+            edited.expect("an answer").expect("the role");
+        } else {
+            catalog
+                .change_key(&key.id, &grant("grid.create"), None, &by(9))
+                .await
+                .expect("an answer")
+                .expect("the key");
+        }
+        let late = create(&format!("late-{number}")).await;
+        let Err(CatalogError::PermissionGone { key: who, permission }) = late else { panic!("{late:?}") };
+        assert_eq!((who, &*permission), (key.id, "project.create"));
+        assert!(catalog.project(&slug(&format!("late-{number}"))).await.expect("an answer").is_none());
+        let other = Actor { needs: set("grid.create"), ..maker.clone() };
+        catalog
+            .create_project(&super::project(&format!("other-{number}")), &other)
+            .await
+            .expect("what it needs is held");
+    }
 }
 
 /// Everything that takes an owner away, from the last one and then from one of two.

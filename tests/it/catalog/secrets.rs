@@ -20,6 +20,7 @@ on_both!(
     a_digest_takes_the_place_of_its_old_one_alone,
     secrets_without_a_use_are_drained,
     a_use_that_is_written_in_time_keeps_a_secret,
+    uses_and_erasure_do_not_wait_for_each_other,
 );
 
 fn used(key: &Key, version: u32, micros: i64) -> LastUse {
@@ -249,4 +250,36 @@ async fn a_use_that_is_written_in_time_keeps_a_secret(fresh: Arc<Fresh>) {
     let change = KeyChange::RetireDrained { version: 1 };
     let (key, changed) = catalog.change_key(&key.id, &change, None, &by(400)).await.expect("an answer").expect("a key");
     assert_eq!((changed, key.rotation(at(400)).is_some()), (Changed::Already, true));
+}
+
+/// Uses of several secrets are written while their key is erased, and no newer use is known of it than some of them.
+async fn uses_and_erasure_do_not_wait_for_each_other(fresh: Arc<Fresh>) {
+    let catalog = with_grids(&fresh).await;
+    let over = 100 + i64::try_from(fresh.settings.purge_after.as_micros()).expect("a time");
+    for round in 0..60 {
+        let keys = [1, 2].map(|number| {
+            let secrets = (1..=4).map(|version| secret(version, number)).collect();
+            Key { secrets, ..key(number, tenant("shop", "web", "production")) }
+        });
+        for key in &keys {
+            create(&*catalog, key).await;
+            catalog.change_key(&key.id, &KeyChange::Revoke, None, &by(100)).await.expect("it is revoked");
+        }
+        let uses: Vec<_> = keys
+            .iter()
+            .flat_map(|key| (1..=4).map(move |version| used(key, version, 50 + i64::from(version))))
+            .collect();
+        catalog.record_uses(&[used(&keys[0], 1, 52)]).await.expect("a use");
+        let actor = by(over);
+        let (first, second, written, again) = tokio::join!(
+            catalog.purge_key(&keys[0].id, &actor),
+            catalog.purge_key(&keys[1].id, &actor),
+            catalog.record_uses(&uses),
+            catalog.record_uses(&uses),
+        );
+        for answer in [first.map(drop), second.map(drop), written, again] {
+            answer.unwrap_or_else(|error| panic!("round {round}: {error}"));
+        }
+        assert_eq!(fresh.count("keys").await, 0);
+    }
 }

@@ -20,6 +20,8 @@ on_both!(
     the_position_moves_together_with_what_is_written,
     what_is_due_is_given_out_in_turn_and_once,
     an_attempt_is_written_down,
+    attempts_and_deletions_do_not_wait_for_each_other,
+    a_change_keeps_the_failure_that_is_noted_meanwhile,
     deliveries_are_listed_newest_first_and_forgotten,
 );
 
@@ -145,6 +147,62 @@ async fn a_deleted_webhook_takes_its_deliveries_along(fresh: Arc<Fresh>) {
     // Whoever still had it in hand is told nothing.
     catalog.add_delivery(&delivery(1, 11)).await.expect("no fault");
     assert_eq!(fresh.count("webhook_deliveries").await, 1);
+}
+
+/// An attempt that failed, or one that succeeded.
+fn attempt(failed: bool) -> Attempt {
+    let error = failed.then(|| "the answer was 500".to_owned());
+    Attempt { at: at(20), took: Duration::from_millis(1), status: Some(if failed { 500 } else { 204 }), error }
+}
+
+/// Both take the webhook and its deliveries; so does who forgets old ones.
+async fn attempts_and_deletions_do_not_wait_for_each_other(fresh: Arc<Fresh>) {
+    let catalog = with_webhooks(&fresh).await;
+    for round in 0..ROUNDS {
+        let changing = webhook(4, Some("shop"));
+        catalog.create_webhook(&changing, &by(6)).await.expect("a webhook");
+        let deliveries: Vec<_> = (10..20).map(|next| delivery(4, next)).collect();
+        for one in &deliveries {
+            catalog.add_delivery(one).await.expect("a delivery");
+        }
+        // Each attempt that differs from the one before it changes the webhook, too.
+        let attempts = deliveries.iter().enumerate().map(|(number, one)| {
+            let catalog = Arc::clone(&catalog);
+            async move { catalog.attempted(one, &attempt(number % 2 == 0), DeliveryState::Failed).await }
+        });
+        let actor = by(7);
+        let (noted, deleted, forgotten) = tokio::join!(
+            futures_util::future::join_all(attempts),
+            catalog.delete_webhook(&changing.id, None, &actor),
+            catalog.forget_deliveries(at(30), 100),
+        );
+        noted.into_iter().collect::<Result<Vec<_>, _>>().unwrap_or_else(|error| panic!("round {round}: {error}"));
+        assert!(deleted.unwrap_or_else(|error| panic!("round {round}: {error}")));
+        forgotten.unwrap_or_else(|error| panic!("round {round}: {error}"));
+        assert_eq!(fresh.count("webhook_deliveries").await, 0);
+    }
+}
+
+/// How often what runs at the same time is tried: every order of their statements shall come up.
+const ROUNDS: i64 = 60;
+
+async fn a_change_keeps_the_failure_that_is_noted_meanwhile(fresh: Arc<Fresh>) {
+    let catalog = with_webhooks(&fresh).await;
+    let one = delivery(1, 10);
+    catalog.add_delivery(&one).await.expect("a delivery");
+    for round in 0..ROUNDS {
+        let failed = round % 2 == 0;
+        let edit = WebhookEdit { note: Some(format!("note {round}")), ..WebhookEdit::default() };
+        let (change, actor, attempt, webhook) = (WebhookChange::Edit(edit), by(7), attempt(failed), id(1));
+        let (edited, noted) = tokio::join!(
+            catalog.change_webhook(&webhook, &change, None, &actor),
+            catalog.attempted(&one, &attempt, DeliveryState::Failed),
+        );
+        edited.expect("an answer").expect("the webhook");
+        noted.expect("it is noted");
+        let after = catalog.webhook(&webhook).await.expect("an answer").expect("the webhook");
+        assert_eq!((after.note, after.failing_since), (format!("note {round}"), failed.then_some(at(20))));
+    }
 }
 
 async fn the_position_moves_together_with_what_is_written(fresh: Arc<Fresh>) {

@@ -149,7 +149,7 @@ async fn attempt(sender: &Sender, url: &str) -> gridgate::domain::webhook::Attem
         failing_since: None,
     };
     let event = EventId::new(START, &OsRandom).expect("an id");
-    sender.attempt(&webhook, event, "{}").await
+    sender.attempt(&webhook, event, "{}").await.attempt
 }
 
 fn believing(authority: &Authority) -> ClientConfig {

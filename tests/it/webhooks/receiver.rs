@@ -24,6 +24,8 @@ use tokio_rustls::TlsAcceptor;
 pub(crate) enum Reply {
     /// With this status.
     Status(u16),
+    /// With 503 and this `Retry-After`.
+    Later(String),
     /// With a redirect to there.
     Redirect(String),
     /// Not before it is told to.
@@ -141,6 +143,10 @@ where
             match reply {
                 None => {}
                 Some(Reply::Status(status)) => *response.status_mut() = StatusCode::from_u16(status).expect("a status"),
+                Some(Reply::Later(when)) => {
+                    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+                    response.headers_mut().insert(header::RETRY_AFTER, when.parse().expect("a value"));
+                }
                 Some(Reply::Redirect(to)) => {
                     *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
                     response.headers_mut().insert(header::LOCATION, to.parse().expect("a URL"));

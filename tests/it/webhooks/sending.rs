@@ -138,6 +138,33 @@ async fn a_failure_is_tried_again_with_the_same_id() {
     assert_eq!(deliveries(&server, &webhook).await[0]["state"], "delivered");
 }
 
+/// `Retry-After` in seconds and as a date puts the next attempt off, by six hours at the most, and never brings it forward.
+#[tokio::test]
+async fn a_receiver_says_when_to_come_again() {
+    for (asked, early, late) in [
+        ("120", 119, 120),
+        ("Sat, 21 Nov 2026 10:24:00 GMT", 119, 120),
+        ("0", 7, 12),
+        ("soon", 7, 12),
+        ("99999999999999999999", 6 * 3600 - 1, 6 * 3600),
+    ] {
+        let server = Server::with_two_projects().await;
+        let mut receiver = Receiver::start().await;
+        create(&server, &receiver.url(), ALL_OF_A_KEY, None).await;
+        server.ingest_key("shop", "checkout").await;
+        receiver.reply([Reply::Later(asked.to_owned())]);
+        let mut courier = server.courier();
+        round(&mut courier).await;
+        receiver.arrived().expect("a message");
+        server.clock.advance(Duration::from_secs(early));
+        round(&mut courier).await;
+        assert!(receiver.arrived().is_none(), "{asked}: it was sent before its time");
+        server.clock.advance(Duration::from_secs(late - early));
+        round(&mut courier).await;
+        assert!(receiver.arrived().is_some(), "{asked}: it was not sent in time");
+    }
+}
+
 #[tokio::test]
 async fn after_a_day_it_is_given_up() {
     let server = Server::with_two_projects().await;

@@ -132,9 +132,11 @@ async fn accepting_goes_on_when_descriptors_are_back() {
     let mut admin = Raw::connect(process.admin).await;
     let mut kept = Raw::connect(process.http).await;
     assert_eq!(process.export(&mut kept).await, "HTTP/1.1 200 OK");
+    let not_accepted = "gridgate_connections_refused_total{reason=\"not_accepted\"}";
+    // An answer says that the connection was accepted while that was possible.
+    assert_eq!(metric(&mut admin, not_accepted).await, 0);
     process.limit(4);
     let mut waiting = Raw::connect(process.http).await;
-    let not_accepted = "gridgate_connections_refused_total{reason=\"not_accepted\"}";
     eventually("accepting fails", async || metric(&mut admin, not_accepted).await >= 2).await;
     // It cannot be stored, and its client is told to come again.
     let refused = process.export(&mut kept).await;
