@@ -11,10 +11,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
-use governor::clock::Clock as _;
-use governor::middleware::{StateInformationMiddleware, StateSnapshot};
-use governor::state::{InMemoryState, NotKeyed};
-use governor::{NotUntil, Quota, RateLimiter};
 use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderValue};
 use moka::future::Cache;
@@ -24,6 +20,7 @@ use super::problem::{Code, Problem};
 use super::request::Peer;
 use crate::domain::address::origin;
 use crate::domain::{Clock, KeyId};
+use crate::metering::buckets::{Buckets, REMEMBERED, Taken};
 
 /// How much may be asked.
 #[derive(Clone, Copy, Debug)]
@@ -43,9 +40,6 @@ pub struct Limits {
     /// Keys that were let in, with the address that they came from.
     known: Cache<(IpAddr, KeyId), ()>,
 }
-
-/// The most keys, addresses and pairs of both that are remembered: a few MiB.
-const REMEMBERED: u64 = 20_000;
 
 /// For how long a key is known at an address that it no longer comes from.
 const KNOWN: Duration = Duration::from_hours(1);
@@ -132,70 +126,43 @@ impl Standing {
 /// One limit, for each `K`.
 struct Limit<K> {
     name: &'static str,
-    /// The time that one request takes to be forgotten.
-    each: Duration,
-    burst: NonZeroU32,
-    time: Time,
     policy: HeaderValue,
-    buckets: Cache<K, Arc<Bucket>>,
+    buckets: Buckets<K>,
 }
-
-type Bucket = RateLimiter<NotKeyed, InMemoryState, Time, StateInformationMiddleware>;
 
 impl<K: Hash + Eq + Clone + Send + Sync + 'static> Limit<K> {
     fn new(name: &'static str, each: Duration, burst: NonZeroU32, clock: &Arc<dyn Clock>) -> Self {
-        let each = each.max(Duration::from_nanos(1));
-        let window = each * burst.get();
-        let policy = format!("\"{name}\";q={burst};w={}", seconds(window));
+        let buckets = Buckets::new(each, burst, clock);
+        let policy = format!("\"{name}\";q={burst};w={}", seconds(buckets.refill(burst.get())));
         // Names and numbers are visible ASCII.
         let policy = HeaderValue::try_from(policy).unwrap_or_else(|_| HeaderValue::from_static(""));
-        let buckets = Cache::builder().max_capacity(REMEMBERED).time_to_idle(window.max(FORGOTTEN)).build();
-        Self { name, each, burst, time: Time(Arc::clone(clock)), policy, buckets }
+        Self { name, policy, buckets }
     }
 
     /// Takes one request from what `key` has left, and tells what is left then.
     async fn take(&self, key: &K, parts: &Parts) -> Result<(), Problem> {
-        let bucket = self.buckets.get_with(key.clone(), async { Arc::new(self.full()) }).await;
-        let mut taken = bucket.check();
-        let wait = |taken: &Result<_, NotUntil<Duration>>| match taken {
-            Ok(_) => Duration::ZERO,
-            Err(until) => until.wait_time_from(self.time.now()),
-        };
-        // Nobody waits longer than for a whole bucket: the clock was set back.
-        if wait(&taken) > self.each * self.burst.get() {
-            let full = self.full();
-            taken = full.check();
-            self.buckets.insert(key.clone(), Arc::new(full)).await;
-        }
-        let left = taken.as_ref().map_or(0, StateSnapshot::remaining_burst_capacity);
-        let retry_after = taken.is_err().then(|| seconds(wait(&taken)));
+        let Taken { left, wait } = self.buckets.take(key).await;
+        let retry_after = wait.map(seconds);
         self.tell(parts, left, retry_after);
         match retry_after {
             None => Ok(()),
             Some(after) => {
-                let (burst, window) = (self.burst, seconds(self.each * self.burst.get()));
+                let burst = self.buckets.burst();
+                let window = seconds(self.buckets.refill(burst.get()));
                 let detail = format!("more than {burst} requests in {window} s; try again in {after} s");
                 Err(Problem::new(Code::RateLimited, detail))
             }
         }
     }
 
-    fn full(&self) -> Bucket {
-        let quota = Quota::with_period(self.each).unwrap_or(Quota::per_second(self.burst)).allow_burst(self.burst);
-        RateLimiter::direct_with_clock(quota, self.time.clone()).with_middleware()
-    }
-
     fn tell(&self, parts: &Parts, left: u32, retry_after: Option<u64>) {
         let Some(Standing(standing)) = parts.extensions.get::<Standing>() else { return };
-        let whole = seconds(self.each * (self.burst.get().saturating_sub(left)));
+        let whole = seconds(self.buckets.refill(self.buckets.burst().get().saturating_sub(left)));
         let limit = HeaderValue::try_from(format!("\"{}\";r={left};t={whole}", self.name)).ok();
         let told = Told { policy: self.policy.clone(), limit, retry_after };
         *standing.lock().unwrap_or_else(PoisonError::into_inner) = Some(told);
     }
 }
-
-/// The least time for which a bucket is kept; one that is forgotten is full.
-const FORGOTTEN: Duration = Duration::from_mins(1);
 
 /// Whole seconds that are enough, at least one.
 fn seconds(time: Duration) -> u64 {
@@ -205,16 +172,4 @@ fn seconds(time: Duration) -> u64 {
 /// The address that pays. Without one, which no server leaves out, all share.
 fn address(parts: &Parts) -> IpAddr {
     parts.extensions.get::<Peer>().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| origin(peer.0))
-}
-
-/// Gridgate's clock, as governor reads it: the time since the Unix epoch.
-#[derive(Clone)]
-struct Time(Arc<dyn Clock>);
-
-impl governor::clock::Clock for Time {
-    type Instant = Duration;
-
-    fn now(&self) -> Duration {
-        Duration::from_micros(u64::try_from(self.0.now().micros()).unwrap_or_default())
-    }
 }

@@ -44,7 +44,7 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
     let (keys, limits, log) = (&config.keys, &config.limits, &config.log);
     let requests = &config.requests;
     let count = |number: usize| number as u64;
-    let numbers: [(&str, u64, RangeInclusive<u64>); 27] = [
+    let numbers: [(&str, u64, RangeInclusive<u64>); 28] = [
         ("catalog.connections", config.catalog.connections.into(), 1..=MANY),
         ("keys.cache_keys", keys.cache_keys, 1..=u64::MAX),
         ("keys.lookups", count(keys.lookups), 1..=MANY),
@@ -61,6 +61,7 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
         ("limits.header_fields", count(limits.header_fields), 1..=MOST_FIELDS),
         ("limits.connections", count(limits.connections), 1..=MANY),
         ("limits.connections_per_address", count(limits.connections_per_address), 1..=MANY),
+        ("limits.failed_authentications_per_minute", limits.failed_authentications_per_minute.into(), 1..=MANY),
         ("limits.streams", limits.streams.into(), 1..=MANY),
         ("limits.stream_window", limits.stream_window.0, 1..=LARGEST_WINDOW),
         ("limits.connection_window", limits.connection_window.0, 1..=LARGEST_WINDOW),
@@ -167,6 +168,7 @@ mod tests {
             ("limits.depth", "33"),
             ("limits.connections", "9000000000000000000"),
             ("limits.connections_per_address", "0"),
+            ("limits.failed_authentications_per_minute", "0"),
             ("limits.header_fields", "0"),
             ("limits.stream_time", "0s"),
             ("limits.streams", "0"),

@@ -194,6 +194,8 @@ pub struct LimitsConfig {
     pub connections: usize,
     /// Connections from one address: of IPv6 from one /64.
     pub connections_per_address: usize,
+    /// Exports of one address that may fail to authenticate, before keys are no longer looked up for it.
+    pub failed_authentications_per_minute: u32,
     /// Streams of one HTTP/2 connection.
     pub streams: u32,
     /// The HTTP/2 flow-control window of one stream.
@@ -319,6 +321,7 @@ impl Default for LimitsConfig {
             header_fields: 64,
             connections: 4096,
             connections_per_address: 1024,
+            failed_authentications_per_minute: 600,
             streams: 128,
             stream_window: Bytes::mebi(1),
             connection_window: Bytes::mebi(1),

@@ -1,5 +1,6 @@
 //! Authenticate: from headers alone, before one byte of the body is read.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, header};
@@ -38,7 +39,7 @@ pub async fn authenticate<'a>(
     tally: &mut Tally,
 ) -> Result<Authenticated<'a>, Refusal> {
     let claimed = |key| tally.claims(key);
-    let Proved { cached, secret_version, presented } = prove(gate, arrival.headers, claimed).await?;
+    let Proved { cached, secret_version, presented } = prove(gate, arrival.headers, arrival.peer, claimed).await?;
     let Some(tenant) = cached.tenant.clone() else { return Err(Reason::KeyInvalid.into()) };
     tally.identified(Identified { key: cached.key.id, secret_version, tenant: Arc::clone(&tenant) });
     let authenticated = Authenticated { arrival, tenant, cached, secret_version };
@@ -64,19 +65,46 @@ pub(super) struct Proved<'h> {
 pub(super) async fn prove<'h>(
     gate: &Gate,
     headers: &'h HeaderMap,
+    peer: IpAddr,
+    claimed: impl FnOnce(KeyId),
+) -> Result<Proved<'h>, Refusal> {
+    let proved = possession(gate, headers, peer, claimed).await;
+    if let Err(refusal) = &proved {
+        gate.failures.count(peer, refusal).await;
+    }
+    proved
+}
+
+async fn possession<'h>(
+    gate: &Gate,
+    headers: &'h HeaderMap,
+    peer: IpAddr,
     claimed: impl FnOnce(KeyId),
 ) -> Result<Proved<'h>, Refusal> {
     let text = presented(headers, &gate.credential_headers)?;
     let presented = Presented::parse(text).map_err(|error| Refusal::because(Reason::KeyMalformed, error))?;
+    let limited = gate.failures.check(peer).await;
     let found = match &presented {
         Presented::Token(token) if token.kind == TokenKind::Admin => {
             return Err(Refusal::because(Reason::KeyMalformed, "it is an admin token (gga_), which never exports"));
         }
         Presented::Token(token) => {
             claimed(token.id);
+            if let Err(limited) = limited
+                && !gate.keys.knows(&token.id).await
+            {
+                return Err(limited);
+            }
             gate.keys.get(&token.id).await
         }
-        Presented::Legacy(token) => gate.keys.find(token, &gate.peppers).await,
+        Presented::Legacy(token) => {
+            if let Err(limited) = limited
+                && !gate.keys.knows_token(token, &gate.peppers).await
+            {
+                return Err(limited);
+            }
+            gate.keys.find(token, &gate.peppers).await
+        }
     };
     let cached = found.map_err(|_| Refusal::new(Reason::CatalogUnavailable))?;
     let proved = credential::prove(cached.as_ref().map(|cached| &cached.key), presented.text(), &gate.peppers);

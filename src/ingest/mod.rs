@@ -13,6 +13,7 @@ pub mod admit;
 pub mod append;
 pub mod authenticate;
 pub mod cors;
+pub mod failures;
 pub mod grpc;
 pub mod http;
 pub mod key_cache;
@@ -42,6 +43,7 @@ use crate::storage::log::Log;
 use accept::{Arrival, Entrance};
 use append::Stored;
 use cors::Cors;
+use failures::Failures;
 use key_cache::KeyCache;
 use tally::Tally;
 
@@ -51,6 +53,8 @@ pub struct Gate {
     pub keys: Arc<KeyCache>,
     /// The pepper ring of the tokens' digests.
     pub peppers: Arc<Peppers>,
+    /// Who failed to authenticate.
+    pub failures: Failures,
     /// When keys were last used, until that is written down.
     pub uses: Arc<Uses>,
     /// The headers that may carry a token, in order.

@@ -134,7 +134,7 @@ async fn tell(
     if parts.method != Method::GET && parts.method != Method::HEAD {
         return Err(Refusal::because(Reason::MethodNotAllowed, "whoami is asked with GET"));
     }
-    let Proved { cached, secret_version, presented } = prove(gate, &parts.headers, |_| ()).await?;
+    let Proved { cached, secret_version, presented } = prove(gate, &parts.headers, peer, |_| ()).await?;
     let (key, terms) = (&cached.key, &cached.terms);
     asking.identified = cached.tenant.clone().map(|tenant| Identified { key: key.id, secret_version, tenant });
     let environment = entrance.environment.as_ref();

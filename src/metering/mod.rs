@@ -3,6 +3,7 @@
 //! The path of an export tells [`Books`] of two moments: whose the export is, once that is proved, and what became of it. Every
 //! export has exactly one of the second. Nothing here waits for anything.
 
+pub mod buckets;
 pub mod limiter;
 pub mod refusals;
 pub mod requests;

@@ -1,5 +1,6 @@
 //! The composition root: from a configuration to running listeners, and back to nothing in the right order.
 
+mod books;
 mod connections;
 mod descriptors;
 mod expiry;
@@ -60,13 +61,14 @@ use crate::upkeep::sweep::Sweeper;
 use crate::upkeep::usage::UsageKeeper;
 use crate::upkeep::uses::UseKeeper;
 use crate::upkeep::webhooks::courier::Courier;
+use books::{books, refusal_keeper, request_keeper, sender_keeper, usage_keeper, usage_teller};
 use connections::Connections;
 use listeners::{IngestListener, Listeners, check_environments};
 use refused::Refused;
 pub use settings::catalog_settings;
 use settings::{
-    admin_limits, books, connection_limits, cors, credential_headers, export_limits, forwarding, key_cache_settings,
-    leaks, refusal_keeper, request_keeper, sender_keeper, storage_settings, usage_keeper, usage_teller, webhook_sender,
+    admin_limits, connection_limits, cors, credential_headers, export_limits, failures, forwarding, key_cache_settings,
+    leaks, storage_settings, webhook_sender,
 };
 use slots::Slots;
 use upkeep::{Upkeep, Work};
@@ -160,6 +162,7 @@ impl Server {
         let gate = Arc::new(Gate {
             keys: Arc::clone(&keys),
             peppers: Arc::clone(&peppers),
+            failures: failures(&config, &clock),
             uses: Arc::clone(&uses),
             credential_headers: credential_headers(&config)?,
             cors: cors(&config)?,

@@ -66,6 +66,14 @@ impl KeyCache {
         }
     }
 
+    /// Whether it is known without the catalog whose token it is, or that it is nobody's.
+    pub async fn knows_token(&self, token: &LegacyToken, peppers: &Peppers) -> bool {
+        let digest = *peppers.newest().digest(token.text()).as_bytes();
+        let now = self.clock.now();
+        self.digests.known.contains_key(&digest)
+            || self.digests.is_unknown(&digest, self.settings.unknown_ttl, now).await
+    }
+
     /// Whose `digest` is; of several callers with one token, one asks the catalog and the others wait for its answer.
     async fn find_id(
         &self,

@@ -123,12 +123,20 @@ impl KeyCache {
         {
             return Ok(Some(found));
         }
-        if let Some(stamp) = self.unknown.get(id).await
-            && self.is_fresh(id, stamp, self.settings.unknown_ttl, now)
-        {
+        if self.is_known_to_be_none(id, now).await {
             return Ok(None);
         }
         self.fill(id).await
+    }
+
+    async fn is_known_to_be_none(&self, id: &KeyId, now: Timestamp) -> bool {
+        let stamp = self.unknown.get(id).await;
+        stamp.is_some_and(|stamp| self.is_fresh(id, stamp, self.settings.unknown_ttl, now))
+    }
+
+    /// Whether it is known without the catalog whether there is a key `id`, though perhaps not as of now.
+    pub async fn knows(&self, id: &KeyId) -> bool {
+        self.known.contains_key(id) || self.is_known_to_be_none(id, self.clock.now()).await
     }
 
     /// Whether nothing has happened to the key since `cached` was looked up.
@@ -180,9 +188,7 @@ impl KeyCache {
                 if held.as_ref().is_some_and(|held| self.is_fresh(id, held.stamp, self.settings.ttl, now)) {
                     return Ok(Op::Nop);
                 }
-                if let Some(stamp) = self.unknown.get(id).await
-                    && self.is_fresh(id, stamp, self.settings.unknown_ttl, now)
-                {
+                if self.is_known_to_be_none(id, now).await {
                     return Ok(Op::Remove);
                 }
                 let stamp = Stamp { at: now, generation: self.generation(id) };

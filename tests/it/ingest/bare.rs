@@ -1,6 +1,7 @@
 //! The path of an export without sockets: bodies that count how often they are asked, and a log that writes when it is told to.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,6 +17,7 @@ use gridgate::domain::random::SeededRandom;
 use gridgate::domain::uses::Uses;
 use gridgate::ingest::accept::Entrance;
 use gridgate::ingest::acknowledge::Answer;
+use gridgate::ingest::failures::Failures;
 use gridgate::ingest::key_cache::{KeyCache, KeyCacheSettings};
 use gridgate::ingest::{self, ExportLimits};
 use gridgate::observe::metrics::Metrics;
@@ -62,6 +64,7 @@ impl Bare {
         let gate = ingest::Gate {
             keys: Arc::new(KeyCache::new(catalog, server.clock.clone(), cache)),
             peppers: Arc::new(pepper::read(&server.config.pepper_file()).expect("the pepper")),
+            failures: Failures::new(NonZeroU32::MAX, &(server.clock.clone() as _)),
             uses: Arc::new(Uses::new(100)),
             cors: None,
             credential_headers: vec![http::HeaderName::from_static("api-key")],

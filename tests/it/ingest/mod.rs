@@ -10,6 +10,7 @@ mod cors;
 mod credentials;
 mod doctor;
 mod examples;
+mod failures;
 mod floods;
 mod forward;
 mod frames;

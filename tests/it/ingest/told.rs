@@ -17,10 +17,12 @@ pub(crate) struct Told {
     key: Option<String>,
     /// What is said to be wrong, from its beginning.
     detail: Option<String>,
+    /// The hint, where it is not its reason's.
+    retry: Option<u32>,
 }
 
 pub(crate) fn told(label: &'static str) -> Told {
-    Told { label, key: None, detail: None }
+    Told { label, key: None, detail: None, retry: None }
 }
 
 /// Label, HTTP status, gRPC code, retry hint in seconds (DESIGN, «Decisions» 7).
@@ -70,9 +72,15 @@ impl Told {
         self
     }
 
+    pub(crate) fn retry(mut self, seconds: u32) -> Self {
+        self.retry = Some(seconds);
+        self
+    }
+
     /// Whether `answer`, to a request in `form`, is this refusal and nothing else.
     pub(crate) fn check(&self, answer: &Answer, form: Form) {
         let &(_, http, code, retry) = TABLE.iter().find(|row| row.0 == self.label).expect("a row");
+        let retry = self.retry.or(retry);
         let mut headers = BTreeMap::new();
         let mut header = |name: &str, value: &str| headers.insert(name.to_owned(), value.to_owned());
         let mut status = match form {
