@@ -6,8 +6,9 @@ use super::Gate;
 use super::admit::Admitted;
 use super::authenticate;
 use super::tally::Tally;
-use crate::domain::{KeyId, Over, Reason, Refusal, Signal};
-use crate::metering::limiter::Charge;
+use crate::domain::limit::Scope;
+use crate::domain::{KeyId, Over, Reason, Refusal, Signal, Transport};
+use crate::metering::limiter::{Charge, Standing};
 use crate::storage::log::{AppendError, HandedIn};
 
 /// An export that may be acknowledged: it is durable.
@@ -21,6 +22,8 @@ pub struct Stored {
     pub would_refuse: bool,
     /// The limit that its sender is to be warned of.
     pub warned: Option<Box<Over>>,
+    /// Where it stands with the rate that is used the most, for transports that tell: HTTP.
+    pub rate: Option<(Scope, Standing)>,
 }
 
 /// Stores an admitted export, unless its key was changed while its body was arriving. Should its client leave meanwhile, `tally`
@@ -36,7 +39,11 @@ pub async fn append(gate: &Gate, admitted: Admitted<'_>, tally: &mut Tally) -> R
     let authenticated = authenticate::confirm(gate, authenticated).await?;
     let key = authenticated.cached.key.id;
     let (would_refuse, warned) = (charge.would_refuse, charge.warned.take().map(Box::new));
-    let stored = Stored { items: record.meta.items, wire_size, would_refuse, warned };
+    let rate = match authenticated.arrival.entrance.transport {
+        Transport::Http => authenticated.cached.scopes.most_used(record.meta.signal, gate.clock.now()),
+        Transport::Grpc => None,
+    };
+    let stored = Stored { items: record.meta.items, wire_size, would_refuse, warned, rate };
     if stored.items == 0 && record.meta.signal != Signal::Profiles {
         // An export of nothing is a success (OTLP specification, «OTLP/gRPC Request»), and there is nothing to keep of it. A
         // profile without samples is something: it says what was profiled, and when.
