@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gridgate::config::Span;
 use gridgate::domain::{Clock, Signal, Timestamp};
 use http::Request;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::client::{Answer, Export, Form, Raw, exchange};
 use super::told::told;
-use super::{Gate, Issued, new_key};
+use super::{Gate, Issued, eventually, new_key};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -244,6 +245,59 @@ async fn http_tells_how_the_most_used_rate_stands() {
     assert_eq!(told(&logs), values("\"tenant-requests\";q=100;w=1", "\"tenant-requests\";r=98;t=1"), "{logs:?}");
     let grpc = Export::traces(Form::Grpc, &key.token).send(&gate).await;
     grpc.assert_success(Form::Grpc);
+    gate.stop().await;
+}
+
+/// What the admin API answers to the owner.
+async fn asked(gate: &Gate, request: http::request::Builder, body: String) -> Value {
+    let request = request.header("authorization", format!("Bearer {}", gate.owner));
+    let answer = exchange(gate.admin, false, request.header("content-type", "application/json"), body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    serde_json::from_slice(&answer.data).expect("JSON")
+}
+
+#[tokio::test]
+async fn the_admin_api_shows_how_limits_stand() {
+    let gate = Gate::with(|config| config.usage.flush_interval = Span(Duration::from_millis(10))).await;
+    limit(&gate, TENANT, json!([{"unit": "items", "per": "day", "amount": 3, "mode": "observe"}])).await;
+    let key = limited(&gate, rate("requests", 4)).await;
+    let diagnosed = async || {
+        let body = json!({"token": key.token, "signal": "logs"}).to_string();
+        asked(&gate, Request::post("/api/v1/keys/diagnose"), body).await["findings"].clone()
+    };
+    let shown = async || {
+        let request = Request::get(format!("/api/v1/keys/{}/limits", key.id));
+        let effective = asked(&gate, request, String::new()).await["effective"].clone();
+        let fields = ["scope", "used", "remaining", "resets_at", "would_have_refused"];
+        json!(
+            effective
+                .as_array()
+                .expect("a list")
+                .iter()
+                .map(|limit| fields.map(|field| limit[field].clone()))
+                .collect::<Vec<_>>()
+        )
+    };
+    assert_eq!(diagnosed().await, json!([]));
+    for form in Form::ALL.into_iter().cycle().take(4) {
+        assert_success(Export::traces(form, &key.token).send(&gate).await, form);
+    }
+    let now = gate.clock.now();
+    let midnight = Timestamp::from_micros((now.micros() / DAY_MICROS + 1) * DAY_MICROS);
+    let full = now.after(SECOND).to_string();
+    let expected = json!([["key", 4, 0, full, null], ["tenant", 3, 0, midnight.to_string(), null]]);
+    assert_eq!(shown().await, expected);
+    let found = diagnosed().await;
+    assert_eq!((&found[0]["code"], found.as_array().map(Vec::len)), (&json!("rate_limited"), Some(1)), "{found}");
+    let detail = format!("nothing is left: the limit of key {} is 4 requests/second", key.id);
+    assert_eq!(found[0]["detail"], json!(detail));
+
+    gate.clock.advance(Duration::from_hours(24));
+    let next = midnight.after(Duration::from_hours(24)).to_string();
+    // One of four found nothing left.
+    let expected = json!([["key", 0, 4, gate.clock.now().to_string(), null], ["tenant", 0, 3, next, 0.25]]);
+    eventually("yesterday is written down", async || shown().await == expected).await;
+    assert_eq!(diagnosed().await, json!([]));
     gate.stop().await;
 }
 
