@@ -76,6 +76,7 @@ use crate::domain::secret::Peppers;
 use crate::domain::uses::Uses;
 use crate::domain::{Clock, KeyId, Random, Slug};
 use crate::metering::Books;
+use crate::metering::limiter::Limiter;
 use crate::observe::jobs::Jobs;
 use crate::upkeep::webhooks::send::Sender;
 use leaks::Leaks;
@@ -111,6 +112,8 @@ pub struct AdminState {
     pub body_time: Duration,
     /// How much clients may ask.
     pub limits: Arc<Limits>,
+    /// What is used of the limits of exports, on this node.
+    pub limiter: Arc<Limiter>,
     /// Whose reports of leaked tokens are taken; `None`: nobody's.
     pub leaks: Option<Arc<Leaks>>,
     /// Checks where webhooks lead, and tests them.

@@ -275,6 +275,7 @@ const fn spread(number: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Origin;
     use crate::domain::{KeyId, Reason, Refusal, Signal, Tenant, Transport};
     use crate::metering::Identified;
     use std::time::Duration;

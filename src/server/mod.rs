@@ -195,6 +195,7 @@ impl Server {
             stopping: stop.clone(),
             body_time: config.limits.body_time.0,
             limits,
+            limiter: Arc::clone(keys.limiter()),
             leaks: leaks(&config)?,
             catalog: Arc::clone(&catalog),
             clock,

@@ -1,5 +1,6 @@
 //! Limits in bodies and answers, and what holds in the end for a project, a tenant and a key.
 
+pub(super) mod live;
 pub(super) mod of_key;
 pub(super) mod of_project;
 pub mod of_tenant;
@@ -19,7 +20,7 @@ use super::openapi::schemas;
 use super::precondition::etag;
 use super::problem::Place;
 use crate::catalog::CatalogError;
-use crate::domain::limit::{Limit, LimitError, MAX_AMOUNT, Mode, Per, Scope, Unit};
+use crate::domain::limit::{Limit, LimitError, MAX_AMOUNT, Mode, Per, Unit};
 use crate::domain::{Limits, Plan, Project, Signal};
 
 /// One limit of a body.
@@ -69,7 +70,7 @@ pub struct LimitView {
 }
 
 /// What a project, a tenant or a key is limited to.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct LimitsView {
     /// The limits of its own.
     pub limits: Vec<LimitView>,
@@ -78,8 +79,8 @@ pub struct LimitsView {
     pub effective: Vec<EffectiveLimit>,
 }
 
-/// A limit that holds.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+/// A limit that holds, and how it stands on the node that answers.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct EffectiveLimit {
     /// What it is about: what is counted together.
     #[schema(value_type = schemas::LimitScope)]
@@ -89,6 +90,17 @@ pub struct EffectiveLimit {
     pub source: String,
     /// The limit.
     pub limit: LimitView,
+    /// How much is used: of the burst, or of the amount for the present day or month.
+    pub used: u64,
+    /// How much is left.
+    pub remaining: u64,
+    /// When all of it is left again: of a limit per second, if nothing else comes.
+    #[schema(value_type = schemas::Instant)]
+    pub resets_at: String,
+    /// Of a limit that is not enforced: the part of yesterday's exports (UTC) that all such limits over them would have refused, from 0
+    /// to 1; none where there were no exports.
+    #[schema(minimum = 0, maximum = 1)]
+    pub would_have_refused: Option<f64>,
 }
 
 impl From<&Limit> for LimitView {
@@ -137,17 +149,6 @@ fn answer(version: u64, limits: &Limits, effective: Vec<EffectiveLimit>) -> Answ
 /// Limits in answers.
 pub(super) fn views(limits: &Limits) -> Vec<LimitView> {
     limits.iter().map(LimitView::from).collect()
-}
-
-/// What holds in one scope: its own limits, and those of the plan that have no counterpart there.
-fn effective<'l>(scope: Scope, own: &'l Limits, plan: Option<&Plan>) -> impl Iterator<Item = EffectiveLimit> + use<'l> {
-    let all = plan.map_or_else(|| own.clone(), |plan| own.over(plan.limits(scope)));
-    let limits: Vec<_> = all.iter().copied().collect();
-    limits.into_iter().map(move |limit| {
-        let is_own = own.iter().any(|one| one.slot() == limit.slot());
-        let source = if is_own { "own" } else { "plan" };
-        EffectiveLimit { scope: scope.to_string(), source: source.to_owned(), limit: LimitView::from(&limit) }
-    })
 }
 
 /// The plan of a project.

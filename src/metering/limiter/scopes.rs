@@ -5,7 +5,7 @@ use std::sync::{Arc, MutexGuard};
 
 use super::quota::Period;
 use super::state::{Counts, Moment, RATES, State, amount, rate_of};
-use super::{Crossed, Crossings};
+use super::{Crossed, Crossings, Standing};
 use crate::domain::limit::{Limit, Limits, Mode, Per, Scope, ScopeId};
 use crate::domain::usage::Amount;
 use crate::domain::{Over, Reopens, Signal, Timestamp};
@@ -137,6 +137,24 @@ impl Scopes {
         drop(locked);
         let taken = Taken { scopes: Arc::clone(self), moment, signal, measured, rates };
         Ok(Charge { would_refuse, warned: warned.map(Over::from), taken: Some(taken) })
+    }
+
+    /// Of the enforced rates that cover `signal`, the one that has the least left of its burst, and how it stands at `now`.
+    #[must_use]
+    pub fn most_used(&self, signal: Signal, now: Timestamp) -> Option<(Scope, Standing)> {
+        let mut most: Option<(Scope, Standing)> = None;
+        for limited in &self.limited {
+            let is_told = |limit: &&Limit| limit.per == Per::Second && limit.mode == Mode::Enforce;
+            for limit in limited.covering(signal).filter(is_told) {
+                let (left, full) = limited.state.lock().left(limit, now);
+                // Parts of a burst, with the denominators swapped.
+                let part = |left: u64, of: &Limit| u128::from(left) * u128::from(of.burst.get());
+                if most.as_ref().is_none_or(|(_, most)| part(left, &most.limit) < part(most.left, limit)) {
+                    most = Some((limited.id.scope(), Standing { limit: *limit, left, resets: Reopens::In(full) }));
+                }
+            }
+        }
+        most
     }
 
     /// What has to be asked for before the quotas are right: what was used of the present periods before this process began to count.

@@ -44,6 +44,7 @@ use gridgate::domain::random::SeededRandom;
 use gridgate::domain::secret::Peppers;
 use gridgate::domain::uses::Uses;
 use gridgate::domain::{Actor, Binding, Key, Pepper, Permissions, Timestamp};
+use gridgate::metering::limiter::Limiter;
 use gridgate::observe::jobs::{JobMetrics, Jobs};
 use gridgate::observe::metrics::Metrics;
 use gridgate::observe::webhooks::WebhookMetrics;
@@ -137,6 +138,7 @@ impl Server {
             stopping: CancellationToken::new(),
             body_time: Duration::from_secs(30),
             limits: Arc::new(Limits::new(limits, &(Arc::clone(&clock) as _))),
+            limiter: Arc::new(Limiter::new(100)),
             uses: Arc::new(Uses::new(100)),
             in_use_within: Duration::from_mins(10),
             all_keys_changed: Arc::new(move || all_announced.lock().expect("events").push("announced all".to_owned())),

@@ -14,8 +14,22 @@ fn limit(per: &str, unit: &str, amount: u64) -> Value {
     json!({"unit": unit, "per": per, "amount": amount, "burst": burst, "signal": null, "mode": "enforce"})
 }
 
+/// A limit that holds, and of which nothing was used.
 fn effective(scope: &str, source: &str, limit: &Value) -> Value {
-    json!({"scope": scope, "source": source, "limit": limit})
+    let (remaining, resets_at) = match limit["per"].as_str() {
+        Some("second") => (&limit["burst"], START_TEXT),
+        Some("day") => (&limit["amount"], "2026-11-22T00:00:00.000000Z"),
+        _ => (&limit["amount"], "2026-12-01T00:00:00.000000Z"),
+    };
+    json!({
+        "scope": scope,
+        "source": source,
+        "limit": limit,
+        "used": 0,
+        "remaining": remaining,
+        "resets_at": resets_at,
+        "would_have_refused": null,
+    })
 }
 
 fn trial() -> Value {
