@@ -44,9 +44,11 @@ use gridgate::domain::random::SeededRandom;
 use gridgate::domain::secret::Peppers;
 use gridgate::domain::uses::Uses;
 use gridgate::domain::{Actor, Binding, Key, Pepper, Permissions, Timestamp};
+use gridgate::metering::limiter::Limiter;
 use gridgate::observe::jobs::{JobMetrics, Jobs};
 use gridgate::observe::metrics::Metrics;
 use gridgate::observe::webhooks::WebhookMetrics;
+use gridgate::upkeep::alerts::Alerter;
 use gridgate::upkeep::hygiene::Inspector;
 use gridgate::upkeep::plans::Herald;
 use gridgate::upkeep::webhooks::courier::Courier;
@@ -199,6 +201,12 @@ impl Server {
     }
 
     /// What tells of the ends of plans in the same catalog.
+    pub(crate) fn alerter(&self, limiter: &Arc<Limiter>) -> Alerter {
+        let AdminState { catalog, clock, random, .. } = self.state.clone();
+        let (limiter, metrics) = (Arc::clone(limiter), Metrics::new().alerts.clone());
+        Alerter { catalog, clock, random, limiter, metrics, unwritten: Mutex::default() }
+    }
+
     pub(crate) fn herald(&self) -> Herald {
         let AdminState { catalog, clock, random, .. } = self.state.clone();
         Herald { catalog, clock, random }
