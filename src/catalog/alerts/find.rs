@@ -82,11 +82,11 @@ pub(super) async fn senders_of_shared_keys(store: &Store, since: Timestamp) -> R
     let select = query(select_senders!(
         "s.last_at >= $1 AND s.service IS NOT NULL AND k.revoked_at IS NULL
          AND s.key_id IN (
-             SELECT some.key_id FROM senders AS some
-             WHERE some.last_at >= $1 AND some.service IS NOT NULL
-             GROUP BY some.key_id
-             HAVING COUNT(DISTINCT some.service) > 1
-             ORDER BY some.key_id
+             SELECT near.key_id FROM senders AS near
+             WHERE near.last_at >= $1 AND near.service IS NOT NULL
+             GROUP BY near.key_id
+             HAVING COUNT(DISTINCT near.service) > 1
+             ORDER BY near.key_id
              LIMIT $2
          )
          ORDER BY s.key_id, s.last_at DESC"
