@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::UpkeepError;
 use super::webhooks::courier::pending;
 use super::webhooks::message::{Event, message};
-use crate::catalog::{Catalog, RaisedAlert, Repeat, Subscriber};
+use crate::catalog::{Catalog, CatalogError, RaisedAlert, Repeat, Subscriber};
 use crate::domain::alert::Alert;
 use crate::domain::limit::ScopeId;
 use crate::domain::webhook::{Delivery, EventId};
@@ -113,10 +113,11 @@ impl Alerter {
         let mut alerts = Vec::with_capacity(crossed.len());
         for one in &crossed {
             let project = match &one.id {
-                // Of a key that is erased nobody needs to know.
-                ScopeId::Key(id) => match self.catalog.key(id).await? {
-                    Some(key) => key.binding.project().cloned(),
-                    None => continue,
+                // Of a key that is erased nobody needs to know, and a damaged one must not keep the others from being told.
+                ScopeId::Key(id) => match self.catalog.key(id).await {
+                    Ok(Some(key)) => key.binding.project().cloned(),
+                    Ok(None) | Err(CatalogError::Damaged(_)) => continue,
+                    Err(error) => return Err(error.into()),
                 },
                 ScopeId::Tenant(tenant) => Some(tenant.project.clone()),
                 ScopeId::Project(project) => Some(project.clone()),
