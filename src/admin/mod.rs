@@ -25,6 +25,7 @@
 //! `#[schema(value_type = schemas::Slug)]` and the like from [`openapi::schemas`], those that must be there without `Option`, so that
 //! the description allows what the checks allow. `GRIDGATE_REGENERATE=1 cargo test --test generated` writes `docs/openapi.json` anew.
 
+pub mod alerts;
 pub mod audit;
 mod body;
 mod caller;
@@ -194,6 +195,7 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(requests::list::handler))
         .routes(routes!(requests::live::handler))
         .routes(routes!(jobs::handler))
+        .routes(routes!(alerts::handler))
         .routes(routes!(refusals::list::handler))
         .routes(routes!(usage::list::handler))
 }

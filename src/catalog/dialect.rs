@@ -119,6 +119,7 @@ const SQLITE: Files = &[
     (8, "senders", include_str!("migrations/sqlite/0008_senders.sql")),
     (9, "refusals", include_str!("migrations/sqlite/0009_refusals.sql")),
     (10, "requests", include_str!("migrations/sqlite/0010_requests.sql")),
+    (11, "alerts", include_str!("migrations/sqlite/0011_alerts.sql")),
 ];
 const POSTGRES: Files = &[
     (1, "first", include_str!("migrations/postgres/0001_first.sql")),
@@ -131,6 +132,7 @@ const POSTGRES: Files = &[
     (8, "senders", include_str!("migrations/postgres/0008_senders.sql")),
     (9, "refusals", include_str!("migrations/postgres/0009_refusals.sql")),
     (10, "requests", include_str!("migrations/postgres/0010_requests.sql")),
+    (11, "alerts", include_str!("migrations/postgres/0011_alerts.sql")),
 ];
 
 #[cfg(test)]

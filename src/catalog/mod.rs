@@ -7,6 +7,7 @@
 //! one implementation with one text per statement (`store`); what differs between the databases is in `dialect` and in the
 //! two folders of `migrations`.
 
+mod alerts;
 mod answers;
 mod audit;
 mod cursor;
@@ -27,6 +28,7 @@ mod store;
 mod usage;
 mod webhooks;
 
+pub use alerts::{AlertBook, AlertFilter, FailedMinute, NewWhat, RaisedAlert, Repeat, Volume};
 pub use answers::{Answers, OnceOnly, Reserved};
 pub use audit::{Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Broken, EntryHash};
 pub use keys::{Hygiene, ImportFault, ImportedKey, KeyFilter, Keys, Notice, Review};
@@ -217,6 +219,7 @@ pub trait Catalog:
     + RequestLog
     + RefusalBook
     + UsageBook
+    + AlertBook
     + Send
     + Sync
     + 'static

@@ -275,7 +275,7 @@ pub(super) async fn erase(connection: &mut AnyConnection, key: &KeyId) -> Result
     Ok(())
 }
 
-fn sender(row: &AnyRow) -> Result<SeenSender, CatalogError> {
+pub(super) fn sender(row: &AnyRow) -> Result<SeenSender, CatalogError> {
     let row = Reader::new(row, "senders", &["key_id", "id"]);
     let text = |column| row.get::<Option<&str>>(column).map(|text| text.map(Into::into));
     let sender = Sender {

@@ -2,6 +2,7 @@
 //!
 //! stdout carries data, stderr carries talk. Exit codes say what kind of end it was, see [`Exit`].
 
+mod alerts;
 mod audit;
 mod bootstrap;
 mod client;
@@ -92,6 +93,8 @@ pub enum Command {
     Audit(audit::Audit),
     /// List, create, change, delete and test webhooks, which are told what happens to keys.
     Webhooks(webhooks::Webhooks),
+    /// List what was out of the ordinary, and quotas that are nearly used up.
+    Alerts(alerts::Alerts),
     /// List single exports, or watch them as they end.
     Requests(requests::Requests),
     /// List the background jobs of the server, and how they do.
@@ -124,6 +127,7 @@ pub async fn run(command: Command, terminal: &mut Terminal<'_>) -> Exit {
         Command::Usage(usage) => usage.run(terminal).await,
         Command::Audit(audit) => audit.run(terminal).await,
         Command::Webhooks(webhooks) => webhooks.run(terminal).await,
+        Command::Alerts(alerts) => alerts.run(terminal).await,
         Command::Requests(requests) => requests.run(terminal).await,
         Command::Jobs(jobs) => jobs.run(terminal).await,
         Command::Quarantine(quarantined) => quarantined.run(terminal).await,

@@ -3,6 +3,7 @@
 //! Everything else in the crate may use this module; it uses nothing of ours.
 
 pub mod address;
+pub mod alert;
 pub mod audit;
 pub mod authority;
 mod base62;

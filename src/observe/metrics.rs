@@ -15,6 +15,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use super::alerts::AlertMetrics;
 use super::forward::ForwardMetrics;
 use super::hygiene::HygieneMetrics;
 use super::jobs::JobMetrics;
@@ -72,6 +73,8 @@ pub struct Metrics {
     pub tls: TlsMetrics,
     /// What is counted of webhooks.
     pub webhooks: WebhookMetrics,
+    /// How many alerts were given.
+    pub alerts: AlertMetrics,
     /// How many keys need attention.
     pub hygiene: HygieneMetrics,
     /// How background jobs do.
@@ -130,6 +133,7 @@ impl Metrics {
         let delivery_failures = counter("delivery_failures", "Deliveries that failed and were tried again");
         let tls = TlsMetrics::register(&mut registry);
         let webhooks = WebhookMetrics::register(&mut registry);
+        let alerts = AlertMetrics::register(&mut registry);
         let hygiene = HygieneMetrics::register(&mut registry);
         let jobs = JobMetrics::register(&mut registry);
         let duration = Family::<Labels, Histogram>::new_with_constructor(|| {
@@ -171,6 +175,7 @@ impl Metrics {
             delivery_failures,
             tls,
             webhooks,
+            alerts,
             hygiene,
             jobs,
         }

@@ -1,5 +1,6 @@
 //! Watching the gate itself: structured logs and metrics.
 
+pub mod alerts;
 pub mod forward;
 pub mod hygiene;
 pub mod jobs;

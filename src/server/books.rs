@@ -1,6 +1,6 @@
 //! What is remembered of exports, and who writes it down, from the configuration.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -17,6 +17,8 @@ use crate::metering::requests::{RequestSettings, Requests};
 use crate::metering::senders::Senders;
 use crate::metering::usage::Usage;
 use crate::observe::metrics::Metrics;
+use crate::upkeep::alerts::Alerter;
+use crate::upkeep::plans::Herald;
 use crate::upkeep::refusals::RefusalKeeper;
 use crate::upkeep::requests::{KeepSettings, RequestKeeper};
 use crate::upkeep::senders::SenderKeeper;
@@ -73,6 +75,23 @@ pub(super) fn refusal_keeper(config: &Config, gate: &Gate, catalog: &Arc<dyn Cat
         groups: config.refusals.groups,
         keep: config.refusals.keep.0,
     }
+}
+
+/// What gives alerts.
+pub(super) fn alerter(gate: &Gate, catalog: &Arc<dyn Catalog>) -> Alerter {
+    Alerter {
+        catalog: Arc::clone(catalog),
+        clock: Arc::clone(&gate.clock),
+        random: Arc::clone(&gate.random),
+        limiter: Arc::clone(gate.keys.limiter()),
+        metrics: gate.metrics.alerts.clone(),
+        unwritten: Mutex::default(),
+    }
+}
+
+/// What tells of plans that have ended.
+pub(super) fn herald(gate: &Gate, catalog: &Arc<dyn Catalog>) -> Herald {
+    Herald { catalog: Arc::clone(catalog), clock: Arc::clone(&gate.clock), random: Arc::clone(&gate.random) }
 }
 
 /// What writes usage down.

@@ -56,12 +56,13 @@ use crate::storage::log::Committer;
 use crate::storage::open::Storage;
 pub use crate::storage::quarantine::{Quarantine, SetAside};
 use crate::upkeep::hygiene::Inspector;
-use crate::upkeep::plans::Herald;
 use crate::upkeep::sweep::Sweeper;
 use crate::upkeep::usage::UsageKeeper;
 use crate::upkeep::uses::UseKeeper;
 use crate::upkeep::webhooks::courier::Courier;
-use books::{books, refusal_keeper, request_keeper, sender_keeper, show, told_of_changes, usage_keeper, usage_teller};
+use books::{
+    alerter, books, herald, refusal_keeper, request_keeper, sender_keeper, show, told_of_changes, usage_keeper, usage_teller,
+};
 use connections::Connections;
 use listeners::{IngestListener, Listeners, check_environments};
 use refused::Refused;
@@ -305,10 +306,9 @@ impl Server {
         let refusals = refusal_keeper(&config, &gate, &catalog);
         let senders = sender_keeper(&config, &gate, &catalog);
         let teller = usage_teller(&config.usage, &catalog, &gate.clock);
-        let herald =
-            Herald { catalog: Arc::clone(&catalog), clock: Arc::clone(&gate.clock), random: Arc::clone(&gate.random) };
+        let (alerter, herald) = (alerter(&gate, &catalog), herald(&gate, &catalog));
         let requests = Arc::new(request_keeper(&config, &gate, &catalog));
-        let work = Work { courier, inspector, herald, sweeper, usage, teller, refusals, senders, requests };
+        let work = Work { alerter, courier, inspector, herald, sweeper, usage, teller, refusals, senders, requests };
         let upkeep = Upkeep::begin(work, &jobs, &gate.metrics, &crashed);
 
         let Listeners { ingest, admin: admin_port, certificates } = listeners;

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::observe::jobs::{Fault, Jobs};
 use crate::observe::metrics::Metrics;
 use crate::shutdown::essential;
+use crate::upkeep::alerts::Alerter;
 use crate::upkeep::hygiene::Inspector;
 use crate::upkeep::plans::Herald;
 use crate::upkeep::refusals::RefusalKeeper;
@@ -27,6 +28,7 @@ const LAST_WRITE: Duration = Duration::from_secs(5);
 pub(super) struct Upkeep {
     stop: CancellationToken,
     tasks: JoinSet<()>,
+    alerter: Arc<Alerter>,
     refusals: RefusalKeeper,
     senders: SenderKeeper,
     usage: Arc<UsageKeeper>,
@@ -35,6 +37,7 @@ pub(super) struct Upkeep {
 
 /// What there is to do.
 pub(super) struct Work {
+    pub(super) alerter: Alerter,
     pub(super) courier: Courier,
     pub(super) inspector: Inspector,
     pub(super) herald: Herald,
@@ -49,7 +52,7 @@ pub(super) struct Work {
 impl Upkeep {
     /// Begins the work, each part of it a job; `crashed` is cancelled where it ends by itself.
     pub(super) fn begin(work: Work, jobs: &Jobs, metrics: &Metrics, crashed: &CancellationToken) -> Self {
-        let Work { courier, inspector, herald, sweeper, usage, teller, refusals, senders, requests } = work;
+        let Work { alerter, courier, inspector, herald, sweeper, usage, teller, refusals, senders, requests } = work;
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
         let pending = metrics.webhooks.pending.clone();
         let (told, job) = (stop.clone(), jobs.add_with_lag("webhooks", "messages", move || pending.get()));
@@ -66,6 +69,9 @@ impl Upkeep {
         tasks.spawn(essential("refusals", crashed.clone(), async move { keeper.run(&told, &job).await }));
         let (keeper, told, job) = (senders.clone(), stop.clone(), jobs.add("senders"));
         tasks.spawn(essential("senders", crashed.clone(), async move { keeper.run(&told, &job).await }));
+        let alerter = Arc::new(alerter);
+        let (watch, told, job) = (Arc::clone(&alerter), stop.clone(), jobs.add("alerts"));
+        tasks.spawn(essential("alerts", crashed.clone(), async move { watch.run(&told, &job).await }));
         let usage = Arc::new(usage);
         let (keeper, told, job) = (Arc::clone(&usage), stop.clone(), jobs.add("usage"));
         tasks.spawn(essential("usage", crashed.clone(), async move { keeper.run(&told, &job).await }));
@@ -74,7 +80,7 @@ impl Upkeep {
         let (keeper, told, job) = (Arc::clone(&requests), stop.clone(), jobs.add("request-retention"));
         let retention = async move { keeper.run_retention(&told, &job).await };
         tasks.spawn(essential("request-retention", crashed.clone(), retention));
-        Self { stop, tasks, refusals, senders, usage, requests }
+        Self { stop, tasks, alerter, refusals, senders, usage, requests }
     }
 
     /// Ends it, at `grace` at the latest, and writes down what was gathered of exports that have ended since: there will be no
@@ -91,6 +97,7 @@ impl Upkeep {
             );
         }
         tokio::join!(
+            last_write("warnings of quotas", self.alerter.quotas()),
             last_write("usage", self.usage.flush()),
             last_write("what was turned away", self.refusals.flush()),
             last_write("who used which key", self.senders.flush()),

@@ -1,6 +1,7 @@
 //! Work over the catalog that nobody waits for: usage, uses of keys and what was turned away are written down, keys are looked
-//! through, ends of plans are told, webhooks are sent, and kept answers are forgotten.
+//! through, ends of plans are told, alerts are given, webhooks are sent, and kept answers are forgotten.
 
+pub mod alerts;
 pub mod hygiene;
 pub mod plans;
 pub mod refusals;

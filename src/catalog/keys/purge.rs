@@ -5,7 +5,7 @@ use sqlx::{AnyConnection, query};
 
 use crate::catalog::audit::{Fields, fields, of_key};
 use crate::catalog::store::wrote_one;
-use crate::catalog::{CatalogError, senders};
+use crate::catalog::{CatalogError, alerts, senders};
 use crate::domain::{Key, Timestamp};
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ pub(super) async fn erase(connection: &mut AnyConnection, key: &Key) -> Result<(
     query("DELETE FROM key_tags WHERE key_id = $1").bind(&id).execute(&mut *connection).await?;
     query("DELETE FROM secrets WHERE key_id = $1").bind(&id).execute(&mut *connection).await?;
     senders::erase(&mut *connection, &key.id).await?;
+    alerts::erase(&mut *connection, &key.id).await?;
     let deleted = query("DELETE FROM keys WHERE id = $1").bind(&id).execute(connection).await?;
     wrote_one(deleted.rows_affected())
 }

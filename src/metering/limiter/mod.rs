@@ -149,6 +149,8 @@ pub struct Crossed {
     pub limit: Limit,
     /// 80, 90 or 100.
     pub percent: u8,
+    /// How much of it is used.
+    pub used: u64,
     /// When its period began.
     pub period: Timestamp,
     /// When it happened.

@@ -130,7 +130,7 @@ impl Scopes {
                 let before = used.saturating_sub(amount(quota.unit, &measured));
                 if let Some(percent) = crossed(quota, before, used) {
                     let (id, limit) = (limited.id.clone(), *quota);
-                    self.crossings.add(Crossed { id, limit, percent, period: period.begin(), at: now });
+                    self.crossings.add(Crossed { id, limit, percent, used, period: period.begin(), at: now });
                 }
             }
         }

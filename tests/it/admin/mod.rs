@@ -48,6 +48,7 @@ use gridgate::metering::limiter::Limiter;
 use gridgate::observe::jobs::{JobMetrics, Jobs};
 use gridgate::observe::metrics::Metrics;
 use gridgate::observe::webhooks::WebhookMetrics;
+use gridgate::upkeep::alerts::Alerter;
 use gridgate::upkeep::hygiene::Inspector;
 use gridgate::upkeep::plans::Herald;
 use gridgate::upkeep::webhooks::courier::Courier;
@@ -205,6 +206,12 @@ impl Server {
     }
 
     /// What tells of the ends of plans in the same catalog.
+    pub(crate) fn alerter(&self, limiter: &Arc<Limiter>) -> Alerter {
+        let AdminState { catalog, clock, random, .. } = self.state.clone();
+        let (limiter, metrics) = (Arc::clone(limiter), Metrics::new().alerts.clone());
+        Alerter { catalog, clock, random, limiter, metrics, unwritten: Mutex::default() }
+    }
+
     pub(crate) fn herald(&self) -> Herald {
         let AdminState { catalog, clock, random, .. } = self.state.clone();
         Herald { catalog, clock, random }

@@ -36,6 +36,7 @@ async fn each_route_needs_its_permission_and_no_other() {
         (Method::GET, "/audit-events/verify".to_owned(), None, Permission::AuditView),
         (Method::GET, "/requests".to_owned(), None, Permission::UsageView),
         (Method::GET, "/jobs".to_owned(), None, Permission::UsageView),
+        (Method::GET, "/alerts".to_owned(), None, Permission::UsageView),
         (Method::GET, "/members".to_owned(), None, Permission::MemberView),
         (Method::GET, format!("/members/{updated}"), None, Permission::MemberView),
         (Method::POST, "/members".to_owned(), Some(json!({"name": "New", "role": "create"})), Permission::MemberCreate),

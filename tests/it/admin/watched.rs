@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use gridgate::catalog::{
-    Answers, Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Catalog, CatalogError, Deliveries,
-    EnvironmentEdit, Grid, Happened, Hygiene, ImportFault, ImportedKey, KeyFilter, Keys, ListedSender, Logged, Notice,
-    OnceOnly, Page, Paging, Plans, Project, Projects, RefusalBook, RefusalFilter, Refused, RequestLog, Reserved,
-    Review, Roles, Secrets, SenderBook, SenderFilter, Subscriber, TenantLimits, ToldUsage, UntoldUsage, UsageBook,
-    UsageFilter, UsageFlush, UsageRow, Webhooks, Whose,
+    AlertBook, AlertFilter, Answers, Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Catalog, CatalogError,
+    Deliveries, EnvironmentEdit, FailedMinute, Grid, Happened, Hygiene, ImportFault, ImportedKey, KeyFilter, Keys,
+    ListedSender, Logged, NewWhat, Notice, OnceOnly, Page, Paging, Plans, Project, Projects, RaisedAlert, RefusalBook,
+    RefusalFilter, Refused, Repeat, RequestLog, Reserved, Review, Roles, Secrets, SenderBook, SenderFilter, Subscriber,
+    TenantLimits, ToldUsage, UntoldUsage, UsageBook, UsageFilter, UsageFlush, UsageRow, Volume, Webhooks, Whose,
 };
+use gridgate::domain::alert::GivenAlert;
 use gridgate::domain::audit::{Action, Actor};
 use gridgate::domain::hygiene::Flag;
 use gridgate::domain::limit::{ScopeId, Terms};
@@ -488,6 +489,52 @@ impl SenderBook for Watched {
 
     async fn forget_senders(&self, before: Timestamp) -> Result<u64, CatalogError> {
         self.inner()?.forget_senders(before).await
+    }
+}
+
+#[async_trait]
+impl AlertBook for Watched {
+    async fn raise_alerts(
+        &self,
+        raised: &[RaisedAlert],
+        repeat: Repeat,
+        now: Timestamp,
+    ) -> Result<Vec<bool>, CatalogError> {
+        self.inner()?.raise_alerts(raised, repeat, now).await
+    }
+
+    async fn alerts(&self, filter: &AlertFilter, paging: &Paging) -> Result<Page<GivenAlert>, CatalogError> {
+        self.inner()?.alerts(filter, paging).await
+    }
+
+    async fn forget_alerts(&self, before: Timestamp, most: u32) -> Result<u64, CatalogError> {
+        self.inner()?.forget_alerts(before, most).await
+    }
+
+    async fn senders_after_revoke(&self, since: Timestamp) -> Result<Vec<SeenSender>, CatalogError> {
+        self.inner()?.senders_after_revoke(since).await
+    }
+
+    async fn senders_of_shared_keys(&self, since: Timestamp) -> Result<Vec<SeenSender>, CatalogError> {
+        self.inner()?.senders_of_shared_keys(since).await
+    }
+
+    async fn new_senders(&self, what: NewWhat, since: Timestamp) -> Result<Vec<SeenSender>, CatalogError> {
+        self.inner()?.new_senders(what, since).await
+    }
+
+    async fn volumes(
+        &self,
+        hour: Timestamp,
+        since: Timestamp,
+        exports: u64,
+        items: u64,
+    ) -> Result<Vec<Volume>, CatalogError> {
+        self.inner()?.volumes(hour, since, exports, items).await
+    }
+
+    async fn failed_minute(&self, since: Timestamp, exports: u64) -> Result<Option<FailedMinute>, CatalogError> {
+        self.inner()?.failed_minute(since, exports).await
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! PostgreSQL is required: without `GRIDGATE_TEST_POSTGRES_URL` its half of the tests fails.
 
+mod alerts;
 mod answers;
 mod audit;
 mod damage;

@@ -1,5 +1,6 @@
 //! The command line against a running admin API: what it prints where, and how it exits.
 
+mod alerts;
 mod audit;
 mod ends;
 mod forms;

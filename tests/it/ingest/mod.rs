@@ -3,6 +3,7 @@
 mod addresses;
 mod admin_limits;
 mod admin_tls;
+mod alerts;
 mod bare;
 pub(crate) mod client;
 mod compression;

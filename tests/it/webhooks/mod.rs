@@ -1,6 +1,7 @@
 //! Webhooks, to receivers on real sockets, with time, randomness and names under control.
 
 mod addresses;
+mod alerts;
 mod api;
 mod hygiene;
 mod lasting;
