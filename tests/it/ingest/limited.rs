@@ -104,14 +104,14 @@ async fn debt_is_refused_before_the_body() {
 #[tokio::test]
 async fn a_quota_is_crossed_once_and_opens_on_the_next_day() {
     let gate = Gate::start().await;
-    limit(&gate, TENANT, json!([{"unit": "items", "per": "day", "amount": 2, "signal": "traces"}])).await;
+    limit(&gate, TENANT, json!([{"unit": "items", "per": "day", "amount": 3, "signal": "traces"}])).await;
     let key = gate.key("shop").await;
     let refused = told("quota_exhausted")
         .key(&key.id)
-        .detail("the limit of tenant shop/web/production is traces 2 items/day; it is used up until ");
+        .detail("the limit of tenant shop/web/production is traces 3 items/day; it is used up until ");
     for _ in 0..2 {
-        for _ in 0..2 {
-            Export::traces(Form::Grpc, &key.token).send(&gate).await.assert_success(Form::Grpc);
+        for form in Form::ALL {
+            Export::traces(form, &key.token).send(&gate).await.assert_success(form);
         }
         for form in Form::ALL {
             refused.check(&Export::traces(form, &key.token).send(&gate).await, form);
