@@ -112,7 +112,13 @@ macro_rules! select_refusals {
                      WHERE known.service <> '' AND r.key_id <> '' AND r.address <> '' AND r.service = ''
                      ORDER BY known.last_at DESC
                      LIMIT 1
-                 ) AS likely_service
+                 ) AS likely_service,
+                 (
+                     SELECT s.service FROM senders AS s
+                     WHERE s.key_id = r.key_id AND s.address = r.address AND s.service IS NOT NULL AND r.service = ''
+                     ORDER BY s.last_at DESC
+                     LIMIT 1
+                 ) AS sender_service
              FROM ",
             $from,
             "
@@ -378,7 +384,8 @@ fn refused(row: &AnyRow) -> Result<Refused, CatalogError> {
             environment: row.optional("key_environment")?,
         }),
     };
-    let likely_service = row.get::<Option<&str>>("likely_service")?.map(str::to_owned);
+    let likely = row.get::<Option<&str>>("likely_service")?;
+    let likely_service = likely.or(row.get("sender_service")?).map(str::to_owned);
     Ok(Refused { id: row.get("id")?, trouble, key, likely_service })
 }
 

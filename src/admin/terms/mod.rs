@@ -204,8 +204,8 @@ fn limit(check: &mut Check, at: &str, new: &NewLimit) -> Option<Limit> {
         check.missing(place("amount"));
     }
     let burst = number(check, place("burst"), new.burst.as_ref(), LimitError::Burst);
-    let ((signal, mode), burst) = signal.zip(mode).zip(burst)?;
-    let limit = Limit::new(per?, unit?, signal, amount??, burst, mode.unwrap_or(Mode::Enforce));
+    let (Ok(signal), Ok(mode), Ok(amount), Ok(burst)) = (signal, mode, amount, burst) else { return None };
+    let limit = Limit::new(per?, unit?, signal, amount?, burst, mode.unwrap_or(Mode::Enforce));
     let error = match limit {
         Ok(limit) => return Some(limit),
         Err(error) => error,
@@ -233,10 +233,13 @@ fn required<T: Copy + ToString>(
     if text.is_none() {
         check.missing(place.clone());
     }
-    word(check, place, text, what, all, named)?
+    word(check, place, text, what, all, named).ok()?
 }
 
-/// A word of a closed list, the inner `None` where there is none; the outer one after noting that it is another word.
+/// What is wrong has been noted.
+struct Noted;
+
+/// A word of a closed list, `None` where there is none.
 fn word<T: Copy + ToString>(
     check: &mut Check,
     place: Place,
@@ -244,24 +247,24 @@ fn word<T: Copy + ToString>(
     what: &str,
     all: &[T],
     named: impl Fn(&str) -> Option<T>,
-) -> Option<Option<T>> {
-    let Some(text) = text else { return Some(None) };
+) -> Result<Option<T>, Noted> {
+    let Some(text) = text else { return Ok(None) };
     let found = named(text);
     if found.is_none() {
         let words: Vec<_> = all.iter().map(T::to_string).collect();
         check.refuse(place, format!("there is no such {what}"), format!("one of {}", words.join(", ")));
     }
-    found.map(Some)
+    found.map(Some).ok_or(Noted)
 }
 
-/// A number that may be absent, the inner `None` then; what is no number in range is noted.
-fn number(check: &mut Check, place: Place, value: Option<&Value>, error: LimitError) -> Option<Option<u64>> {
-    let Some(value) = value else { return Some(None) };
+/// A number in range, `None` where there is none.
+fn number(check: &mut Check, place: Place, value: Option<&Value>, error: LimitError) -> Result<Option<u64>, Noted> {
+    let Some(value) = value else { return Ok(None) };
     let number = value.as_u64().filter(|number| (1..=MAX_AMOUNT).contains(number));
     if number.is_none() {
         check.refuse(place, error.to_string(), format!("a whole number from 1 to {MAX_AMOUNT}"));
     }
-    number.map(Some)
+    number.map(Some).ok_or(Noted)
 }
 
 /// The largest number of active keys.

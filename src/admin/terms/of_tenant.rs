@@ -67,7 +67,7 @@ pub(in crate::admin) async fn handler(
     let changed = to_the_end(async move {
         let changed = state.catalog.change_tenant_limits(&tenant, &limits, expected, &caller.actor).await;
         // Also after an error: the commit may have happened although its answer was lost.
-        (state.all_keys_changed)();
+        (state.project_changed)(&tenant.project);
         changed
     });
     let (own, _) = changed.await??;

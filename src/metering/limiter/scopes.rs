@@ -58,15 +58,16 @@ impl Scopes {
         Self { limited, crossings }
     }
 
-    /// Whether an export of `signal` that arrives at `now` can be let in, as far as is known before its body. Nothing is charged.
+    /// Whether an export of `signal` that arrived at `arrival` can be let in `now`, as far as is known before its body. Nothing is
+    /// charged.
     ///
     /// # Errors
     /// The enforced limit that has nothing left: of several the one that has something left last.
-    pub fn check(&self, signal: Signal, now: Timestamp) -> Result<(), Over> {
+    pub fn check(&self, signal: Signal, arrival: Timestamp, now: Timestamp) -> Result<(), Over> {
         if self.limited.is_empty() {
             return Ok(());
         }
-        let moment = Moment::new(now, now);
+        let moment = Moment::new(arrival, now);
         let mut over = None;
         for limited in &self.limited {
             let mut counts = limited.state.lock();
@@ -168,6 +169,12 @@ impl Unknown {
     #[must_use]
     pub const fn range(&self) -> (Timestamp, Timestamp) {
         (self.period.begin(), self.period.end())
+    }
+
+    /// Whether somebody else has learned it meanwhile.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.state.lock().of(self.period.per).is_whole(self.period)
     }
 
     /// So much is written down of it, by signal. From here on it is counted in memory.

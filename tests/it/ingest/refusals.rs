@@ -49,8 +49,8 @@ async fn a_new_user_finds_why_telemetry_does_not_arrive() {
     wrong_requests(&gate, &mut found).await;
     what_fails(&gate, &mut found).await;
     gate.stop().await;
-    what_takes_too_long_or_too_much(&mut found).await;
-    what_comes_at_the_end(&mut found).await;
+    Box::pin(what_takes_too_long_or_too_much(&mut found)).await;
+    Box::pin(what_comes_at_the_end(&mut found)).await;
     let expected: BTreeSet<_> = Reason::ALL.iter().copied().filter(|reason| !NOT_YET.contains(reason)).collect();
     assert_eq!(found, expected);
 }
