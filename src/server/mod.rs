@@ -61,7 +61,8 @@ use crate::upkeep::usage::UsageKeeper;
 use crate::upkeep::uses::UseKeeper;
 use crate::upkeep::webhooks::courier::Courier;
 use books::{
-    alerter, books, herald, refusal_keeper, request_keeper, sender_keeper, show, told_of_changes, usage_keeper, usage_teller,
+    alerter, books, herald, refusal_keeper, request_keeper, sender_keeper, show, told_of_changes, usage_keeper,
+    usage_teller,
 };
 use connections::Connections;
 use listeners::{IngestListener, Listeners, check_environments};

@@ -127,15 +127,15 @@ async fn debt_is_refused_before_the_body() {
 #[tokio::test]
 async fn a_quota_is_crossed_once_and_opens_on_the_next_day() {
     let gate = Gate::start().await;
-    limit(&gate, TENANT, json!([{"unit": "items", "per": "day", "amount": 2, "signal": "traces"}])).await;
+    limit(&gate, TENANT, json!([{"unit": "items", "per": "day", "amount": 3, "signal": "traces"}])).await;
     let key = gate.key("shop").await;
     let refused = |end: &str| {
-        told("quota_exhausted").key(&key.id).over("tenant", "shop/web/production", "traces 2 items/day").resets_at(end)
+        told("quota_exhausted").key(&key.id).over("tenant", "shop/web/production", "traces 3 items/day").resets_at(end)
     };
     let end = || Timestamp::from_micros((gate.clock.now().micros() / DAY_MICROS + 1) * DAY_MICROS).to_string();
     for _ in 0..2 {
-        for _ in 0..2 {
-            Export::traces(Form::Grpc, &key.token).send(&gate).await.assert_success(Form::Grpc);
+        for form in Form::ALL {
+            Export::traces(form, &key.token).send(&gate).await.assert_success(form);
         }
         for form in Form::ALL {
             refused(&end()).check(&Export::traces(form, &key.token).send(&gate).await, form);
