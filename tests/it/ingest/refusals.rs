@@ -44,7 +44,7 @@ async fn a_new_user_finds_why_telemetry_does_not_arrive() {
     .await;
     wrong_keys(&gate, &mut found).await;
     over_limits(&gate, &mut found).await;
-    wrong_requests(&gate, &mut found).await;
+    Box::pin(wrong_requests(&gate, &mut found)).await;
     what_fails(&gate, &mut found).await;
     gate.stop().await;
     Box::pin(what_takes_too_long_or_too_much(&mut found)).await;
