@@ -109,29 +109,29 @@ pub(super) fn quota(crossed: &Crossed, project: Option<Slug>) -> Alert {
 
 fn used_after_revoke(key: KeyId, senders: &[SeenSender]) -> Alert {
     let summary = format!("revoked, and still sent by {}", names(senders));
-    of_key(EventKind::UsedAfterRevoke, key, senders, String::new(), summary)
+    of_key(EventKind::UsedAfterRevoke, key, senders, String::new(), &summary)
 }
 
 fn shared(key: KeyId, senders: &[SeenSender]) -> Alert {
     let summary = format!("used by several services: {}", names(senders));
-    of_key(EventKind::Shared, key, senders, String::new(), summary)
+    of_key(EventKind::Shared, key, senders, String::new(), &summary)
 }
 
 fn new_address(new: &SeenSender) -> Alert {
     let address = new.sender.address;
     let summary = format!("used from {address} for the first time, by {}", name(new));
     let senders = std::slice::from_ref(new);
-    of_key(EventKind::NewAddress, new.sender.key, senders, address.to_string(), summary)
+    of_key(EventKind::NewAddress, new.sender.key, senders, address.to_string(), &summary)
 }
 
 fn new_sender(new: &SeenSender) -> Alert {
     let summary = format!("used by {} for the first time, from {}", name(new), new.sender.address);
     let cause = new.sender.service.as_deref().unwrap_or_default().to_owned();
-    of_key(EventKind::NewSender, new.sender.key, std::slice::from_ref(new), cause, summary)
+    of_key(EventKind::NewSender, new.sender.key, std::slice::from_ref(new), cause, &summary)
 }
 
 /// An alert about senders of one key, of which there is at least one.
-fn of_key(kind: EventKind, key: KeyId, senders: &[SeenSender], cause: String, summary: String) -> Alert {
+fn of_key(kind: EventKind, key: KeyId, senders: &[SeenSender], cause: String, summary: &str) -> Alert {
     let project = senders.first().map(|one| one.project.clone());
     let data = data([
         ("key", json!(key.to_string())),
