@@ -27,12 +27,12 @@ const EXPORT: Measured = Measured { items: 1, wire_bytes: 1, bytes: 1 };
 
 fn main() -> Result<()> {
     let mut criterion = Criterion::default().configure_from_args();
-    let limited: Limits = ALL_UNITS.parse()?;
+    let every: Limits = ALL_UNITS.parse()?;
     let rates: Limits = "1000000000 requests/second".parse()?;
     let none = Limits::default();
     // Other keys of the same tenant share two of the three locks.
     let limiter = Limiter::new(100);
-    let all = [&limited; 3];
+    let all = [&every; 3];
     let (one, other) = (scopes(&limiter, all)?, scopes(&limiter, all)?);
     let cases = [
         ("no limits", scopes(&Limiter::new(100), [&none; 3])?),
@@ -61,7 +61,7 @@ fn main() -> Result<()> {
 
 /// What admission does for an export of traces. Whether it is let in is the caller's to look at.
 fn admit(scopes: &Arc<Scopes>, now: Timestamp) -> bool {
-    scopes.check(Signal::Traces, now).is_ok()
+    scopes.check(Signal::Traces, now, now).is_ok()
         && scopes.charge(Signal::Traces, EXPORT, now, now).map(Charge::keep).is_ok()
 }
 

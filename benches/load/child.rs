@@ -68,6 +68,9 @@ pub(crate) struct Child {
     http: SocketAddr,
     /// What the gate wants to be shown.
     pub(crate) token: Option<String>,
+    /// Where the gate's command line finds its admin API, and with which key.
+    admin: SocketAddr,
+    admin_key: Option<String>,
     /// Where the gate keeps its data, and what the server says on stderr.
     folder: TempDir,
     /// Held open, or the server could not write there.
@@ -113,7 +116,7 @@ impl Child {
         let talk = fs::File::create(folder.path().join(TALK))?;
         let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(talk).spawn()?;
         let stdout = BufReader::new(process.stdout.take().context("there is no stdout")?);
-        let mut child = Self { process, grpc, http, token: None, folder, stdout };
+        let mut child = Self { process, grpc, http, token: None, admin, admin_key: None, folder, stdout };
         child.wait_until_listening().with_context(|| child.talk())?;
         Ok(child)
     }
@@ -129,6 +132,17 @@ impl Child {
     /// What it has said on stderr.
     pub(crate) fn talk(&self) -> String {
         fs::read_to_string(self.folder.path().join(TALK)).unwrap_or_default()
+    }
+
+    /// What the gate's command line prints.
+    pub(crate) fn command(&self, words: &[&str]) -> Result<String> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gridgate"));
+        command.args(words).stdin(Stdio::null());
+        command.env("GRIDGATE_ADMIN_URL", format!("http://{}", self.admin));
+        command.env("GRIDGATE_ADMIN_KEY", self.admin_key.as_deref().context("there is no admin key")?);
+        let done = command.output()?;
+        ensure!(done.status.success(), "{words:?}: {}", String::from_utf8_lossy(&done.stderr));
+        Ok(String::from_utf8(done.stdout)?.trim().to_owned())
     }
 
     /// What it has taken of the processors so far.
@@ -148,6 +162,9 @@ impl Child {
     fn wait_until_listening(&mut self) -> Result<()> {
         let mut line = String::new();
         while self.stdout.read_line(&mut line)? > 0 {
+            if let Some(key) = line.trim().strip_prefix("GRIDGATE_ADMIN_KEY=") {
+                self.admin_key = Some(key.to_owned());
+            }
             if let Some(token) = line.trim().strip_prefix("OTEL_EXPORTER_OTLP_HEADERS=api-key=") {
                 self.token = Some(token.to_owned());
             }

@@ -45,7 +45,7 @@ pub(crate) struct Driven {
 impl Load {
     /// Drives `child`. The first answer that is not a success ends it all.
     pub(crate) async fn drive(&self, child: &Child, case: Case, requests: &Requests) -> Result<Driven> {
-        let requests = prepared(child, case, requests)?;
+        let requests = prepared(child, child.token.as_deref(), case, requests)?;
         let begin = Instant::now() + self.warm_up;
         let end = begin + self.window;
         let mut workers = JoinSet::new();
@@ -76,7 +76,12 @@ impl Load {
 }
 
 /// The requests of `case`, complete with headers: sending one is a clone that shares the body.
-fn prepared(child: &Child, case: Case, requests: &Requests) -> Result<Arc<[Request<Full<Bytes>>]>> {
+pub(crate) fn prepared(
+    child: &Child,
+    token: Option<&str>,
+    case: Case,
+    requests: &Requests,
+) -> Result<Arc<[Request<Full<Bytes>>]>> {
     let address = child.address(case.transport);
     let one = |body: &Bytes| {
         let request = Request::post(match case.transport {
@@ -96,7 +101,7 @@ fn prepared(child: &Child, case: Case, requests: &Requests) -> Result<Arc<[Reque
             };
             request = request.header(name, "gzip");
         }
-        if let Some(token) = &child.token {
+        if let Some(token) = token {
             request = request.header("api-key", token);
         }
         Ok(request.body(Full::new(body.clone()))?)
@@ -104,13 +109,31 @@ fn prepared(child: &Child, case: Case, requests: &Requests) -> Result<Arc<[Reque
     requests.bodies.iter().map(one).collect()
 }
 
-enum Sender {
+/// Sends one request after the other.
+pub(crate) enum Sender {
     One(http1::SendRequest<Full<Bytes>>),
     Two(http2::SendRequest<Full<Bytes>>),
 }
 
+impl Sender {
+    /// Whether the request was accepted, once it is answered: `false` where it was too much. Everything else is an error.
+    pub(crate) async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<bool> {
+        let (response, grpc) = match self {
+            Self::One(sender) => {
+                sender.ready().await?;
+                (sender.send_request(request).await?, false)
+            }
+            Self::Two(sender) => {
+                sender.ready().await?;
+                (sender.send_request(request).await?, true)
+            }
+        };
+        accepted(response, grpc).await
+    }
+}
+
 /// A new connection: over HTTP/1.1 one sender, over gRPC `streams` that share it.
-async fn connect(address: SocketAddr, transport: Transport, streams: usize) -> Result<Vec<Sender>> {
+pub(crate) async fn connect(address: SocketAddr, transport: Transport, streams: usize) -> Result<Vec<Sender>> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let stream = TokioIo::new(stream);
@@ -139,17 +162,7 @@ async fn work(
     let mut latencies = Vec::new();
     let mut sent = Instant::now();
     for request in requests.iter().cycle().skip(first) {
-        let response = match &mut sender {
-            Sender::One(sender) => {
-                sender.ready().await?;
-                sender.send_request(request.clone()).await?
-            }
-            Sender::Two(sender) => {
-                sender.ready().await?;
-                sender.send_request(request.clone()).await?
-            }
-        };
-        check(response, matches!(sender, Sender::Two(_))).await?;
+        ensure!(sender.send(request.clone()).await?, "an export without a limit was too much");
         let answered = Instant::now();
         if answered >= end {
             break;
@@ -162,15 +175,24 @@ async fn work(
     Ok(latencies)
 }
 
-/// Reads the answer to its end; anything but a success is an error.
-async fn check(response: Response<Incoming>, grpc: bool) -> Result<()> {
+/// Reads the answer to its end.
+async fn accepted(response: Response<Incoming>, grpc: bool) -> Result<bool> {
     let (head, body) = response.into_parts();
     let body = body.collect().await.context("the answer broke off")?;
+    if !grpc && head.status == StatusCode::TOO_MANY_REQUESTS {
+        return Ok(false);
+    }
     ensure!(head.status == StatusCode::OK, "the answer was {}: {:?}", head.status, body.to_bytes());
     if grpc {
         let trailers = body.trailers().unwrap_or(&head.headers);
         let status = trailers.get("grpc-status").map(HeaderValue::as_bytes);
+        if status == Some(RESOURCE_EXHAUSTED) {
+            return Ok(false);
+        }
         ensure!(status == Some(b"0"), "the answer was {trailers:?}");
     }
-    Ok(())
+    Ok(true)
 }
+
+/// The status of gRPC, as it stands in `grpc-status`.
+const RESOURCE_EXHAUSTED: &[u8] = b"8";

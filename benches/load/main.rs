@@ -8,6 +8,7 @@
 mod case;
 mod child;
 mod client;
+mod isolation;
 mod report;
 mod serve;
 
@@ -46,6 +47,9 @@ struct Options {
     /// How many of them share a connection over gRPC.
     #[arg(long, default_value_t = 4)]
     streams: usize,
+    /// Measure in place of all this what quiet tenants notice of a noisy one, in at least five rounds.
+    #[arg(long)]
+    isolation: bool,
     /// Only see whether everything works: one short round.
     #[arg(long)]
     quick: bool,
@@ -69,6 +73,14 @@ fn main() -> Result<()> {
     pinning.pin_client()?;
     println!("{pinning}");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let window = Duration::from_secs_f64(options.seconds);
+    if options.isolation || options.quick {
+        let rounds = if options.quick { 1 } else { options.rounds.max(isolation::ROUNDS) };
+        runtime.block_on(isolation::run(&pinning, window, rounds))?;
+    }
+    if options.isolation {
+        return Ok(());
+    }
     let requests = CASES.map(Case::requests);
     let mut measured = Vec::new();
     for round in 1..=options.rounds {

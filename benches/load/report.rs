@@ -119,7 +119,8 @@ fn aims() -> Vec<Aim> {
     aims
 }
 
-fn median(mut figures: Vec<f64>) -> f64 {
+/// Of at least one figure.
+pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     let middle = figures.len() / 2;
     if figures.len() % 2 == 1 { figures[middle] } else { f64::midpoint(figures[middle - 1], figures[middle]) }

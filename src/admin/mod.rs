@@ -75,8 +75,9 @@ use utoipa_axum::routes;
 use crate::catalog::Catalog;
 use crate::domain::secret::Peppers;
 use crate::domain::uses::Uses;
-use crate::domain::{Clock, KeyId, Random};
+use crate::domain::{Clock, KeyId, Random, Slug};
 use crate::metering::Books;
+use crate::metering::limiter::Limiter;
 use crate::observe::jobs::Jobs;
 use crate::upkeep::webhooks::send::Sender;
 use leaks::Leaks;
@@ -106,10 +107,14 @@ pub struct AdminState {
     pub key_changed: Arc<dyn Fn(KeyId) + Send + Sync>,
     /// Called in the same way where a role, a project, its limits or a plan was changed, by which any key may have been.
     pub all_keys_changed: Arc<dyn Fn() + Send + Sync>,
+    /// The same for what the keys of one project share.
+    pub project_changed: Arc<dyn Fn(&Slug) + Send + Sync>,
     /// How long the body of a request may take to arrive.
     pub body_time: Duration,
     /// How much clients may ask.
     pub limits: Arc<Limits>,
+    /// What is used of the limits of exports, on this node.
+    pub limiter: Arc<Limiter>,
     /// Whose reports of leaked tokens are taken; `None`: nobody's.
     pub leaks: Option<Arc<Leaks>>,
     /// Checks where webhooks lead, and tests them.

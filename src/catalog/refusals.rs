@@ -26,7 +26,7 @@ pub struct Refused {
     pub trouble: Trouble,
     /// The key that was proved or claimed; `None` where there is no such key, or none was named.
     pub key: Option<RefusedKey>,
-    /// The service that the same key was seen with at the same address, where the group has none of its own.
+    /// The service that the same key was last seen with at the same address, where the group has none of its own.
     pub likely_service: Option<String>,
 }
 
@@ -102,10 +102,15 @@ macro_rules! select_refusals {
                  k.grid AS key_grid,
                  k.environment AS key_environment,
                  (
-                     SELECT other.service FROM refusals AS other
-                     WHERE other.key_id = r.key_id AND other.address = r.address AND other.service <> ''
-                         AND r.key_id <> '' AND r.address <> '' AND r.service = ''
-                     ORDER BY other.last_at DESC
+                     SELECT known.service FROM (
+                         SELECT sender.service, sender.last_at FROM senders AS sender
+                         WHERE sender.key_id = r.key_id AND sender.address = r.address
+                         UNION ALL
+                         SELECT other.service, other.last_at FROM refusals AS other
+                         WHERE other.key_id = r.key_id AND other.address = r.address
+                     ) AS known
+                     WHERE known.service <> '' AND r.key_id <> '' AND r.address <> '' AND r.service = ''
+                     ORDER BY known.last_at DESC
                      LIMIT 1
                  ) AS likely_service
              FROM ",

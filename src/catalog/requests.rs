@@ -14,7 +14,7 @@ use super::rows::Reader;
 use super::store::{Store, collect};
 use super::{CatalogError, Page, Paging, cursor};
 use crate::domain::request::{Ended, Ending, Outcome, RequestFilter};
-use crate::domain::{Origin, Reason, RecordId, Slug, Tenant, Timestamp, Transport};
+use crate::domain::{Origin, Reason, RecordId, Signal, Slug, Tenant, Timestamp, Transport};
 
 /// What the catalog keeps of single exports.
 #[async_trait]
@@ -274,7 +274,7 @@ async fn insert(connection: &mut AnyConnection, id: &RecordId, ended: &Ended) ->
     .bind(ended.at.micros())
     .bind(i64::try_from(ended.took.as_micros()).unwrap_or(i64::MAX))
     .bind(ended.transport.as_str())
-    .bind(ended.signal.map(|signal| signal.as_str()))
+    .bind(ended.signal.map(Signal::as_str))
     .bind(tenant.map_or("", |tenant| tenant.project.as_str()))
     .bind(tenant.map(|tenant| tenant.grid.as_str()))
     .bind(tenant.map(|tenant| tenant.environment.as_str()))

@@ -27,7 +27,7 @@ pub struct Limits {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Show every limit that holds, and where it comes from.
+    /// Show every limit that holds, where it comes from, and how it stands.
     Show(Of),
     /// Replace the limits of its own, which come before those of the plan.
     #[command(after_help = "\
@@ -134,9 +134,18 @@ pub(super) fn texts(limits: &[LimitView]) -> String {
 }
 
 impl Row for EffectiveLimit {
-    const COLUMNS: &'static [&'static str] = &["SCOPE", "LIMIT", "FROM"];
+    const COLUMNS: &'static [&'static str] = &["SCOPE", "LIMIT", "FROM", "USED", "LEFT", "RESETS", "YESTERDAY"];
 
     fn values(&self) -> Vec<String> {
-        vec![self.scope.clone(), self.limit.to_string(), self.source.clone()]
+        let yesterday = self.would_have_refused.map(|share| format!("would have refused {:.2} %", share * 100.0));
+        vec![
+            self.scope.clone(),
+            self.limit.to_string(),
+            self.source.clone(),
+            self.used.to_string(),
+            self.remaining.to_string(),
+            self.resets_at.clone(),
+            yesterday.unwrap_or_else(|| "-".to_owned()),
+        ]
     }
 }

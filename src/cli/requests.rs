@@ -97,23 +97,23 @@ impl Filter {
     fn query(&self) -> Vec<(&'static str, String)> {
         let millis = self.min_latency.map(|least| least.as_millis());
         let all = [
-            ("project", text(&self.project)),
-            ("grid", text(&self.grid)),
-            ("environment", text(&self.environment)),
-            ("key", text(&self.key)),
-            ("signal", text(&self.signal)),
+            ("project", text(self.project.as_ref())),
+            ("grid", text(self.grid.as_ref())),
+            ("environment", text(self.environment.as_ref())),
+            ("key", text(self.key.as_ref())),
+            ("signal", text(self.signal.as_ref())),
             ("outcome", self.outcome.clone()),
             ("reason", self.reason.clone()),
-            ("address", text(&self.address)),
+            ("address", text(self.address.as_ref())),
             ("service", self.service.clone()),
-            ("min_latency", text(&millis)),
+            ("min_latency", text(millis.as_ref())),
         ];
         all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
 }
 
-fn text(value: &Option<impl ToString>) -> Option<String> {
-    value.as_ref().map(ToString::to_string)
+fn text(value: Option<&impl ToString>) -> Option<String> {
+    value.map(ToString::to_string)
 }
 
 fn path(route: &str, query: &[(&'static str, String)]) -> String {

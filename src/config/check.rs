@@ -104,8 +104,8 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
     let late = keys.last_used_interval.0 > LONGEST_INTERVAL;
     let late = late.then(|| ("keys.last_used_interval", "it has to be at most one minute".to_owned()));
     let late = late.or_else(|| {
-        let long = keys.in_use_within.0 > LONGEST_USE;
-        long.then(|| ("keys.in_use_within", "it has to be at most one hour".to_owned()))
+        let remembered = keys.in_use_within.0 <= LONGEST_USE;
+        (!remembered).then(|| ("keys.in_use_within", "it has to be at most one hour".to_owned()))
     });
     let usage = &config.usage;
     let slow = usage.flush_interval.0 > LONGEST_FLUSH;

@@ -1,5 +1,7 @@
 //! Origin: who sent an export, as far as its resources tell.
 
+use super::token::without_tokens;
+
 /// The longest text that is kept, in bytes.
 pub const MAX_ORIGIN_LENGTH: usize = 128;
 
@@ -45,9 +47,10 @@ pub struct Source<'a> {
 }
 
 impl Origin {
-    /// As much of `text` as is kept. U+0000, which no database takes, becomes a space.
+    /// As much of `text` as is kept, without tokens in it. U+0000, which no database takes, becomes a space.
     #[must_use]
     pub fn text(text: &str) -> Box<str> {
+        let text = without_tokens(text);
         let kept = &text[..text.floor_char_boundary(MAX_ORIGIN_LENGTH)];
         if kept.contains('\0') { kept.replace('\0', " ").into() } else { kept.into() }
     }

@@ -153,29 +153,10 @@ impl RequestFilter {
     }
 }
 
-/// How tokens begin.
-const TOKENS: [&str; 2] = ["ggi_", "gga_"];
-
-/// `text` without the tokens in it: a sender may have put its own where a name belongs.
-#[must_use]
-pub fn without_tokens(text: &str) -> String {
-    let mut clean = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = TOKENS.iter().filter_map(|prefix| rest.find(prefix)).min() {
-        let (before, token) = rest.split_at(start);
-        let (prefix, secret) = token.split_at(TOKENS[0].len());
-        clean.push_str(before);
-        clean.push_str(prefix);
-        clean.push('…');
-        rest = secret.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
-    }
-    clean.push_str(rest);
-    clean
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::token::without_tokens;
     use proptest::prelude::*;
 
     pub(crate) fn ended() -> Ended {
@@ -256,7 +237,8 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_of_a_token_is_left(before in "\\PC{0,9}", secret in "[0-9A-Za-z]{32}", after in "\\PC{0,9}") {
-            let clean = without_tokens(&format!("{before}ggi_prd_{secret}{after}"));
+            let text = format!("{before}ggi_prd_{secret}{after}");
+            let clean = without_tokens(&text);
             prop_assert!(!clean.contains(&secret));
         }
     }

@@ -80,7 +80,9 @@ impl Sender {
             hasher.update(text.unwrap_or_default());
         }
         hasher.update(self.address.to_string());
-        hasher.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        let digest = hasher.finalize();
+        let half = digest.iter().take(16).fold(0_u128, |all, byte| all << 8 | u128::from(*byte));
+        format!("{half:032x}")
     }
 }
 

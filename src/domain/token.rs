@@ -2,6 +2,7 @@
 //!
 //! Ingest tokens are `ggi_<env>_<id>_<secret><crc>`, admin tokens `gga_<id>_<secret><crc>`.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use zeroize::Zeroizing;
@@ -253,6 +254,29 @@ fn checksum(body: &str) -> [u8; CHECKSUM_LENGTH] {
         value /= 62;
     }
     digits
+}
+
+/// How tokens begin.
+const TOKENS: [&str; 2] = ["ggi_", "gga_"];
+
+/// `text` without the tokens in it: a sender may have put its own where a name belongs.
+#[must_use]
+pub fn without_tokens(text: &str) -> Cow<'_, str> {
+    if !TOKENS.iter().any(|prefix| text.contains(prefix)) {
+        return text.into();
+    }
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = TOKENS.iter().filter_map(|prefix| rest.find(prefix)).min() {
+        let (before, token) = rest.split_at(start);
+        let (prefix, secret) = token.split_at(TOKENS[0].len());
+        clean.push_str(before);
+        clean.push_str(prefix);
+        clean.push('…');
+        rest = secret.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
+    }
+    clean.push_str(rest);
+    clean.into()
 }
 
 #[cfg(test)]

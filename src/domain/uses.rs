@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::token::without_tokens;
 use super::{Digest, KeyId, Timestamp};
 
 /// The uses since they were last taken, one entry for each secret that was used. Recording one is cheap: it allocates for a secret's
@@ -80,11 +81,11 @@ impl UserAgent {
         agent
     }
 
-    /// Its text: printable ASCII, everything else escaped, and bounded; `None` where there was no such header.
+    /// Its text: printable ASCII, everything else escaped, without tokens, and bounded; `None` where there was no such header.
     #[must_use]
     pub fn text(&self) -> Option<String> {
-        let text = self.0.escape_ascii().map(char::from).take(MAX_USER_AGENT_LENGTH);
-        (!self.0.is_empty()).then(|| text.collect())
+        let text = || self.0.escape_ascii().map(char::from).take(MAX_USER_AGENT_LENGTH).collect::<String>();
+        (!self.0.is_empty()).then(|| without_tokens(&text()).into_owned())
     }
 
     fn set(&mut self, header: &[u8]) {

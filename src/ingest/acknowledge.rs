@@ -1,7 +1,8 @@
 //! Acknowledge: `Result<Stored, Refusal>` as the OTLP answer of either transport.
 //!
 //! Sources: OTLP specification, «OTLP/gRPC Response» and «OTLP/HTTP Response»; gRPC over HTTP/2, «Responses»;
-//! `google/rpc/status.proto` and `error_details.proto`. A success leaves `partial_success` unset, so its message is empty.
+//! `google/rpc/status.proto` and `error_details.proto`; draft-ietf-httpapi-ratelimit-headers. A success leaves `partial_success` unset,
+//! so its message is empty, but where its sender is to be warned of a limit («Partial Success»).
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -20,7 +21,9 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 use super::accept::Format;
 use super::append::Stored;
-use crate::domain::{Encoding, Reason, Refusal};
+use crate::domain::limit::{Limit, Scope, Unit};
+use crate::domain::{Encoding, Over, Reason, Refusal, Reopens};
+use crate::metering::limiter::Standing;
 
 /// The domain of our reasons in `google.rpc.ErrorInfo`.
 const DOMAIN: &str = "gridgate";
@@ -34,13 +37,21 @@ pub fn http(result: Result<&Stored, &Refusal>, format: Option<Format>) -> Respon
     // Where the form is unknown, JSON can be read by whoever looks.
     let format = format.unwrap_or(Format::Json);
     match result {
-        Ok(_) => {
-            let message: &'static [u8] = match format {
-                Format::Protobuf => b"",
-                Format::Json => b"{}",
+        Ok(stored) => {
+            let message = match (&stored.warned, format) {
+                (None, Format::Protobuf) => Bytes::new(),
+                (None, Format::Json) => Bytes::from_static(b"{}"),
+                (Some(over), Format::Protobuf) => Warned::of(over).encode_to_vec().into(),
+                (Some(over), Format::Json) => {
+                    json!({ "partialSuccess": { "errorMessage": warning(over) } }).to_string().into()
+                }
             };
-            let mut response = Response::new(Answer::of(Bytes::from_static(message)));
-            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+            let mut response = Response::new(Answer::of(message));
+            let headers = response.headers_mut();
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+            if let Some((scope, Standing { limit, left, resets: Reopens::In(full) })) = &stored.rate {
+                tell_rate(headers, *scope, limit, *left, *full);
+            }
             response
         }
         Err(refusal) => http_refusal(refusal, format),
@@ -59,6 +70,9 @@ fn http_refusal(refusal: &Refusal, format: Format) -> Response<Answer> {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     if let Some(seconds) = refusal.retry_after() {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.get()));
+    }
+    if let Some(Over { id, limit, reopens: Reopens::In(wait) }) = refusal.over.as_deref() {
+        tell_rate(headers, id.scope(), limit, 0, *wait);
     }
     if reason.is_unauthenticated() {
         // RFC 6750 section 3.1: no error code where nothing was presented.
@@ -99,20 +113,87 @@ fn phrase(refusal: &Refusal) -> Vec<u8> {
     phrase
 }
 
+/// Where a client stands with a rate: `left` of its burst, and in `time` more of it. A burst and the time in which it comes back are
+/// the policy's quota and window.
+fn tell_rate(headers: &mut HeaderMap, scope: Scope, limit: &Limit, left: u64, time: Duration) {
+    let mut name = format!("\"{scope}-{}", limit.unit);
+    if let Some(signal) = limit.signal {
+        name.push_str(&format!("-{signal}"));
+    }
+    name.push('"');
+    let (burst, window) = (limit.burst, limit.burst.get().div_ceil(limit.amount.get()));
+    // Requests are what is counted where nothing else is said.
+    let unit = if limit.unit == Unit::Requests { String::new() } else { format!(";qu=\"{}\"", limit.unit) };
+    let policy = format!("{name};q={burst};w={window}{unit}");
+    let standing = format!("{name};r={left};t={}", seconds(time));
+    for (field, value) in [(RATELIMIT_POLICY, policy), (RATELIMIT, standing)] {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(field, value);
+        }
+    }
+}
+
+const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
+
+/// Whole seconds that are enough, at least one.
+fn seconds(time: Duration) -> u64 {
+    (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
+}
+
+/// What a sender is warned of.
+fn warning(over: &Over) -> String {
+    match over.reopens {
+        Reopens::In(wait) => {
+            format!("accepted, but over a limit: {over}; it has something left in {} s", seconds(wait))
+        }
+        Reopens::At(_) => format!("accepted, but over a limit: {over}"),
+    }
+}
+
+/// The response to an export of any signal, as far as the four are the same: nothing is rejected, and there is something to say.
+#[derive(Clone, PartialEq, Eq, Message)]
+struct Warned {
+    #[prost(message, optional, tag = "1")]
+    partial_success: Option<PartialSuccess>,
+}
+
+#[derive(Clone, PartialEq, Eq, Message)]
+struct PartialSuccess {
+    #[prost(string, tag = "2")]
+    error_message: String,
+}
+
+impl Warned {
+    fn of(over: &Over) -> Self {
+        Self { partial_success: Some(PartialSuccess { error_message: warning(over) }) }
+    }
+}
+
 /// The answer over gRPC: a message with trailers, or trailers only.
 #[must_use]
 pub fn grpc(result: Result<&Stored, &Refusal>) -> Response<Answer> {
     match result {
-        Ok(_) => {
+        Ok(stored) => {
             let mut trailers = HeaderMap::with_capacity(1);
             trailers.insert(GRPC_STATUS, HeaderValue::from_static("0"));
-            let mut response =
-                Response::new(Answer { data: Some(Bytes::from_static(EMPTY_GRPC_MESSAGE)), trailers: Some(trailers) });
+            let message = match &stored.warned {
+                None => Bytes::from_static(EMPTY_GRPC_MESSAGE),
+                Some(over) => grpc_message(&Warned::of(over).encode_to_vec()),
+            };
+            let mut response = Response::new(Answer { data: Some(message), trailers: Some(trailers) });
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
             response
         }
         Err(refusal) => grpc_refusal(refusal),
     }
+}
+
+/// An uncompressed message with its prefix.
+fn grpc_message(message: &[u8]) -> Bytes {
+    // A warning is far below 4 GiB.
+    let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
+    [&[0], &length.to_be_bytes()[..], message].concat().into()
 }
 
 pub(super) const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -148,22 +229,25 @@ fn grpc_refusal(refusal: &Refusal) -> Response<Answer> {
 /// The details that clients and people act on.
 fn details(refusal: &Refusal) -> ErrorDetails {
     let reason = refusal.reason;
-    let metadata: HashMap<_, _> = refusal.key.map(|key| ("key".to_owned(), key.to_string())).into_iter().collect();
+    let mut metadata: HashMap<_, _> = refusal.key.map(|key| ("key".to_owned(), key.to_string())).into_iter().collect();
+    if let Some(Over { id, limit, reopens }) = refusal.over.as_deref() {
+        let about = [("scope", id.scope().to_string()), ("id", id.to_string()), ("limit", limit.to_string())];
+        metadata.extend(about.map(|(name, value)| (name.to_owned(), value)));
+        if let Reopens::At(end) = reopens {
+            metadata.insert("resets_at".to_owned(), end.to_string());
+        }
+    }
     let mut details = ErrorDetails::with_error_info(reason.as_str().to_ascii_uppercase(), DOMAIN, metadata);
     if let Some(seconds) = refusal.retry_after() {
         details.set_retry_info(Some(Duration::from_secs(seconds.get().into())));
     }
     // What was wrong; where there is no more to say, what to do.
     let description = || refusal.detail.clone().unwrap_or_else(|| reason.advice().to_owned());
-    match reason {
-        Reason::BodyUndecodable | Reason::CompressionInvalid => {
-            details.add_bad_request_violation("body", description());
-        }
-        Reason::QuotaExhausted => {
-            let subject = refusal.key.map_or_else(String::new, |key| key.to_string());
-            details.add_quota_failure_violation(subject, description());
-        }
-        _ => {}
+    if matches!(reason, Reason::BodyUndecodable | Reason::CompressionInvalid) {
+        details.add_bad_request_violation("body", description());
+    }
+    if let Some(Over { id, limit, .. }) = refusal.over.as_deref() {
+        details.add_quota_failure_violation(format!("{}:{id}", id.scope()), limit.to_string());
     }
     details
 }

@@ -8,6 +8,7 @@ use super::accept::header_bytes;
 use super::authenticate::Authenticated;
 use super::scan::Scanned;
 use crate::domain::{Reason, RecordId, Refusal};
+use crate::metering::Measured;
 use crate::metering::limiter::Charge;
 use crate::storage::record::{Record, RecordMeta};
 
@@ -18,10 +19,8 @@ pub struct Admitted<'a> {
     pub authenticated: Authenticated<'a>,
     /// What is about to be stored.
     pub record: Record,
-    /// The number of bytes that were sent.
-    pub wire_size: u64,
-    /// What it takes of the limits, unless it is not stored.
-    pub charge: Charge,
+    /// How much it holds.
+    pub measured: Measured,
 }
 
 /// Refuses what could not be stored or is over a limit already, so that a flood costs headers only.
@@ -37,7 +36,7 @@ pub fn before_body(gate: &Gate, authenticated: &Authenticated<'_>) -> Result<(),
     } else if gate.log.is_full_for(&authenticated.tenant, arrival.signal) {
         Reason::BacklogFull
     } else {
-        let checked = cached.scopes.check(arrival.signal, arrival.at);
+        let checked = cached.scopes.check(arrival.signal, arrival.at, gate.clock.now());
         return checked.map_err(|over| Refusal::from(over).of_key(cached.key.id));
     };
     Err(Refusal::new(reason).of_key(cached.key.id))
@@ -48,15 +47,13 @@ pub(super) fn are_too_large(gate: &Gate, headers: &HeaderMap) -> bool {
     headers.len() > gate.limits.header_fields || header_bytes(headers) > gate.limits.header_bytes
 }
 
-/// Charges a scanned export to the limits, and makes its record.
+/// Makes the record of a scanned export.
 ///
 /// # Errors
-/// The limit that has nothing left; or there are no random bytes for the record's id, and the client may try again.
+/// Where there are no random bytes for its id; the client may try again.
 pub fn admit<'a>(gate: &Gate, scanned: Scanned<'a>) -> Result<Admitted<'a>, Refusal> {
     let Scanned { authenticated, message } = scanned;
     let Authenticated { arrival, cached, .. } = &authenticated;
-    let charged = cached.scopes.charge(arrival.signal, message.measured, arrival.at, gate.clock.now());
-    let charge = charged.map_err(|over| Refusal::from(over).of_key(cached.key.id))?;
     let id = RecordId::new(arrival.at, &*gate.random).map_err(|_| Refusal::new(Reason::Overloaded))?;
     let meta = RecordMeta {
         id,
@@ -70,5 +67,15 @@ pub fn admit<'a>(gate: &Gate, scanned: Scanned<'a>) -> Result<Admitted<'a>, Refu
         decompressed_size: message.measured.bytes,
     };
     let record = Record { meta, payload: message.payload, reservation: Some(message.reservation) };
-    Ok(Admitted { authenticated, record, wire_size: message.measured.wire_bytes, charge })
+    Ok(Admitted { authenticated, record, measured: message.measured })
+}
+
+/// Charges an export to the limits that hold for its key by now. What is not kept is taken back.
+///
+/// # Errors
+/// The limit that has nothing left.
+pub(super) fn charge(gate: &Gate, authenticated: &Authenticated<'_>, measured: Measured) -> Result<Charge, Refusal> {
+    let Authenticated { arrival, cached, .. } = authenticated;
+    let charged = cached.scopes.charge(arrival.signal, measured, arrival.at, gate.clock.now());
+    charged.map_err(|over| Refusal::from(over).of_key(cached.key.id))
 }

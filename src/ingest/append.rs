@@ -2,12 +2,12 @@
 
 use tokio::runtime::Handle;
 
-use super::Gate;
 use super::admit::Admitted;
-use super::authenticate;
 use super::tally::Tally;
-use crate::domain::{KeyId, Over, Reason, Refusal, Signal};
-use crate::metering::limiter::Charge;
+use super::{Gate, admit, authenticate};
+use crate::domain::limit::Scope;
+use crate::domain::{KeyId, Over, Reason, Refusal, Signal, Transport};
+use crate::metering::limiter::{Charge, Standing};
 use crate::storage::log::{AppendError, HandedIn};
 
 /// An export that may be acknowledged: it is durable.
@@ -21,22 +21,29 @@ pub struct Stored {
     pub would_refuse: bool,
     /// The limit that its sender is to be warned of.
     pub warned: Option<Box<Over>>,
+    /// Where it stands with the rate that is used the most, for transports that tell: HTTP.
+    pub rate: Option<(Scope, Standing)>,
 }
 
-/// Stores an admitted export, unless its key was changed while its body was arriving. Should its client leave meanwhile, `tally`
-/// counts what becomes of it all the same.
+/// Stores an admitted export, unless its key was changed while its body was arriving, or a limit has nothing left by now. Should its
+/// client leave meanwhile, `tally` counts what becomes of it all the same.
 ///
 /// # Errors
 /// The refusal: the key's new state, or that the export could not be made durable.
 pub async fn append(gate: &Gate, admitted: Admitted<'_>, tally: &mut Tally) -> Result<Stored, Refusal> {
-    let Admitted { authenticated, record, wire_size, mut charge } = admitted;
+    let Admitted { authenticated, record, measured } = admitted;
     let refused = |error| Refusal::new(reason(error)).of_key(authenticated.cached.key.id);
     // A place first: behind the last look at the key there is nothing to wait for.
     let place = gate.log.reserve().await.map_err(refused)?;
     let authenticated = authenticate::confirm(gate, authenticated).await?;
+    let mut charge = admit::charge(gate, &authenticated, measured)?;
     let key = authenticated.cached.key.id;
     let (would_refuse, warned) = (charge.would_refuse, charge.warned.take().map(Box::new));
-    let stored = Stored { items: record.meta.items, wire_size, would_refuse, warned };
+    let rate = match authenticated.arrival.entrance.transport {
+        Transport::Http => authenticated.cached.scopes.most_used(record.meta.signal, gate.clock.now()),
+        Transport::Grpc => None,
+    };
+    let stored = Stored { items: measured.items, wire_size: measured.wire_bytes, would_refuse, warned, rate };
     if stored.items == 0 && record.meta.signal != Signal::Profiles {
         // An export of nothing is a success (OTLP specification, «OTLP/gRPC Request»), and there is nothing to keep of it. A
         // profile without samples is something: it says what was profiled, and when.

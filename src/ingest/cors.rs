@@ -30,7 +30,7 @@ pub struct OriginError {
 }
 
 /// Which headers of an answer a page may read besides the few that it always may.
-const EXPOSED: HeaderValue = HeaderValue::from_static("retry-after, www-authenticate");
+const EXPOSED: HeaderValue = HeaderValue::from_static("ratelimit, ratelimit-policy, retry-after, www-authenticate");
 
 impl Cors {
     /// Lets the pages of `origins` send `headers`; `None` where there are no origins. An origin is `*`, or scheme, host and port

@@ -20,7 +20,7 @@ pub struct Buckets<K> {
     each: Duration,
     burst: NonZeroU32,
     time: Time,
-    buckets: Cache<K, Arc<Bucket>>,
+    of: Cache<K, Arc<Bucket>>,
 }
 
 /// What was taken, or not.
@@ -50,8 +50,8 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Buckets<K> {
     pub fn new(each: Duration, burst: NonZeroU32, clock: &Arc<dyn Clock>) -> Self {
         let each = each.max(Duration::from_nanos(1));
         let kept = (each * burst.get()).max(FORGOTTEN);
-        let buckets = Cache::builder().max_capacity(REMEMBERED).time_to_idle(kept).build();
-        Self { each, burst, time: Time(Arc::clone(clock)), buckets }
+        let of = Cache::builder().max_capacity(REMEMBERED).time_to_idle(kept).build();
+        Self { each, burst, time: Time(Arc::clone(clock)), of }
     }
 
     /// How much a full one holds.
@@ -68,7 +68,7 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Buckets<K> {
 
     /// Takes one from the bucket of `key`.
     pub async fn take(&self, key: &K) -> Taken {
-        let bucket = self.buckets.get_with(key.clone(), async { Arc::new(self.full()) }).await;
+        let bucket = self.of.get_with(key.clone(), async { Arc::new(self.full()) }).await;
         let mut taken = bucket.limiter.check();
         let wait = |taken: &Result<_, NotUntil<Duration>>| match taken {
             Ok(_) => Duration::ZERO,
@@ -78,7 +78,7 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Buckets<K> {
         if wait(&taken) > self.refill(self.burst.get()) {
             let full = self.full();
             taken = full.limiter.check();
-            self.buckets.insert(key.clone(), Arc::new(full)).await;
+            self.of.insert(key.clone(), Arc::new(full)).await;
         }
         if taken.as_ref().map_or(true, |left| left.remaining_burst_capacity() == 0) {
             let wait = if taken.is_ok() { self.each } else { wait(&taken) };
@@ -90,7 +90,7 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Buckets<K> {
 
     /// How long to wait until the bucket of `key` has something, where it is empty. Nothing is taken.
     pub async fn wait(&self, key: &K) -> Option<Duration> {
-        let bucket = self.buckets.get(key).await?;
+        let bucket = self.of.get(key).await?;
         let until = Duration::from_micros(bucket.empty_until.load(Ordering::Relaxed));
         let wait = until.checked_sub(self.time.now()).filter(|wait| !wait.is_zero())?;
         // Otherwise the clock was set back.

@@ -13,6 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::{Decided, Outcome};
 use crate::domain::Slug;
 use crate::domain::drift::Codes;
+use crate::domain::token::without_tokens;
 use crate::domain::trouble::{Cause, Group, Seen, Signals, Source, Transports, Trouble};
 use crate::domain::uses::UserAgent;
 
@@ -57,9 +58,10 @@ impl Refusals {
     /// An export, or a question of whoami, has ended. What was accepted without drift costs a comparison.
     pub fn decided(&self, decided: &Decided<'_>) {
         let told = match decided.outcome {
-            Outcome::Refused(refusal) => {
-                Some((Cause::Refused(refusal.reason), refusal.detail.as_deref().map(Into::into)))
-            }
+            Outcome::Refused(refusal) => Some((
+                Cause::Refused(refusal.reason),
+                refusal.detail.as_deref().map(|detail| without_tokens(detail).into()),
+            )),
             Outcome::Accepted => self.drift(decided).map(|detail| (Cause::EnvironmentDrift, Some(detail))),
             Outcome::Gone => None,
         };

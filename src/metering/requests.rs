@@ -8,9 +8,10 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 
 use super::{Decided, Outcome};
-use crate::domain::request::{Ended, Ending, without_tokens};
+use crate::domain::request::{Ended, Ending};
+use crate::domain::token::without_tokens;
 use crate::domain::uses::UserAgent;
-use crate::domain::{Origin, Slug, Timestamp};
+use crate::domain::{Slug, Timestamp};
 
 /// How much is remembered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -238,35 +239,32 @@ impl Drop for Place {
 }
 
 fn ended(decided: &Decided<'_>) -> Ended {
-    let mut origin = decided.origin.cloned().unwrap_or_default();
-    for text in [&mut origin.service, &mut origin.host, &mut origin.environment].into_iter().flatten() {
-        *text = Origin::text(&without_tokens(text));
-    }
     Ended {
         at: decided.at,
         took: decided.took,
         transport: decided.transport,
         signal: decided.signal,
         address: decided.address,
-        agent: UserAgent::new(decided.agent).text().map(|agent| without_tokens(&agent)),
+        agent: UserAgent::new(decided.agent).text(),
         key: decided.identified.map(|identified| identified.key).or(decided.claimed),
         secret_version: decided.identified.map(|identified| identified.secret_version),
         tenant: decided.identified.map(|identified| Arc::clone(&identified.tenant)),
         items: decided.measured.map(|measured| measured.items),
         wire_bytes: decided.measured.map(|measured| measured.wire_bytes),
         bytes: decided.measured.map(|measured| measured.bytes),
-        origin,
+        origin: decided.origin.cloned().unwrap_or_default(),
         ending: match decided.outcome {
             Outcome::Accepted => Ending::Accepted,
-            Outcome::Refused(refusal) => {
-                Ending::Refused { reason: refusal.reason, detail: refusal.detail.as_deref().map(without_tokens) }
-            }
+            Outcome::Refused(refusal) => Ending::Refused {
+                reason: refusal.reason,
+                detail: refusal.detail.as_deref().map(|detail| without_tokens(detail).into_owned()),
+            },
             Outcome::Gone => Ending::Gone,
         },
     }
 }
 
-/// `number` as one of all numbers of 64 bits, so that neighbours are far apart (the finisher of SplitMix64).
+/// `number` as one of all numbers of 64 bits, so that neighbours are far apart (the finisher of `SplitMix64`).
 const fn spread(number: u64) -> u64 {
     let number = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -277,6 +275,7 @@ const fn spread(number: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Origin;
     use crate::domain::{KeyId, Reason, Refusal, Signal, Tenant, Transport};
     use crate::metering::Identified;
     use std::time::Duration;

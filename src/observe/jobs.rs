@@ -17,7 +17,7 @@ type Labels = Vec<(&'static str, String)>;
 pub struct Jobs {
     clock: Arc<dyn Clock>,
     metrics: JobMetrics,
-    jobs: Mutex<Vec<Job>>,
+    all: Mutex<Vec<Job>>,
 }
 
 /// One job. Whoever does its work tells it.
@@ -95,7 +95,7 @@ impl Jobs {
     /// No jobs yet.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, metrics: JobMetrics) -> Self {
-        Self { clock, metrics, jobs: Mutex::default() }
+        Self { clock, metrics, all: Mutex::default() }
     }
 
     /// Adds a job.
@@ -118,7 +118,7 @@ impl Jobs {
     /// Every job as it is now.
     #[must_use]
     pub fn list(&self) -> Vec<Shown> {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).iter().map(Job::shown).collect()
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).iter().map(Job::shown).collect()
     }
 
     fn put(&self, name: String, lag: Option<Lag>) -> Job {
@@ -126,13 +126,16 @@ impl Jobs {
         drop(self.metrics.failures.get_or_create(&label(&name)));
         let (clock, metrics) = (Arc::clone(&self.clock), self.metrics.clone());
         let job = Job(Arc::new(Inner { name, clock, lag, progress: Mutex::default(), metrics }));
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).push(job.clone());
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).push(job.clone());
         job
     }
 }
 
 impl Job {
     /// Does `work` as a run of this job. Dropped before its end, it counts as not run.
+    ///
+    /// # Errors
+    /// What `work` fails with.
     pub async fn run<T, E: Fault>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let under_way = self.begin();
         let done = work.await;

@@ -9,7 +9,7 @@ use super::World;
 use crate::catalog::Catalog;
 use crate::config::{Config, RequestsConfig, UsageConfig};
 use crate::domain::usage::Step;
-use crate::domain::{Clock, RecordId};
+use crate::domain::{Clock, KeyId, RecordId, Slug};
 use crate::ingest::Gate;
 use crate::metering::Books;
 use crate::metering::refusals::{RefusalSettings, Refusals};
@@ -35,7 +35,7 @@ pub(super) fn books(config: &Config, metrics: &Metrics) -> Arc<Books> {
     let groups = usize::try_from(config.refusals.groups).unwrap_or(usize::MAX);
     let refusals = Refusals::new(RefusalSettings { entries: config.refusals.entries, groups });
     let senders = Senders::new(config.senders.entries);
-    let books = Arc::new(Books { refusals, requests, senders, usage });
+    let books = Arc::new(Books { requests, refusals, senders, usage });
     let gauge = |name, help, value: fn(&Books) -> u64| {
         let books = Arc::clone(&books);
         metrics.gauge(name, help, move || value(&books));
@@ -122,4 +122,33 @@ pub(super) fn request_keeper(config: &Config, gate: &Gate, catalog: &Arc<dyn Cat
     let settings = KeepSettings { interval: interval.0, rows: keep_rows, age: keep.0 };
     let (books, catalog) = (Arc::clone(&gate.books), Arc::clone(catalog));
     RequestKeeper::new(books, catalog, Arc::clone(&gate.clock), Arc::clone(&gate.random), settings)
+}
+
+/// What to call after the change of one key, of what many keys share, and of what the keys of one project share.
+#[expect(clippy::type_complexity, reason = "they are named where they are kept, in `AdminState`")]
+pub(super) fn told_of_changes(
+    gate: &Arc<Gate>,
+) -> (Arc<dyn Fn(KeyId) + Send + Sync>, Arc<dyn Fn() + Send + Sync>, Arc<dyn Fn(&Slug) + Send + Sync>) {
+    let of = || Arc::clone(gate);
+    let (one, all, project) = (of(), of(), of());
+    let key_changed = move |id| {
+        one.keys.forget(&id);
+        one.books.requests.key_changed();
+    };
+    let all_keys_changed = move || {
+        all.keys.forget_all();
+        all.books.requests.key_changed();
+    };
+    (Arc::new(key_changed), Arc::new(all_keys_changed), Arc::new(move |slug| project.keys.forget_project(slug)))
+}
+
+/// Shows what the gate holds among its metrics.
+pub(super) fn show(gate: &Arc<Gate>) {
+    let gauge = |name, help, value: fn(&Gate) -> u64| {
+        let shown = Arc::downgrade(gate);
+        gate.metrics.gauge(name, help, move || shown.upgrade().map_or(0, |gate| value(&gate)));
+    };
+    gauge("body_memory_bytes", "Memory reserved by bodies in flight", |gate| gate.budget.used());
+    gauge("cached_keys", "Keys in the cache", |gate| gate.keys.len());
+    gauge("unwritten_uses", "Secrets whose last use is not written down yet", |gate| gate.uses.len() as u64);
 }

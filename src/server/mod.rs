@@ -60,7 +60,10 @@ use crate::upkeep::sweep::Sweeper;
 use crate::upkeep::usage::UsageKeeper;
 use crate::upkeep::uses::UseKeeper;
 use crate::upkeep::webhooks::courier::Courier;
-use books::{alerter, books, herald, refusal_keeper, request_keeper, sender_keeper, usage_keeper, usage_teller};
+use books::{
+    alerter, books, herald, refusal_keeper, request_keeper, sender_keeper, show, told_of_changes, usage_keeper,
+    usage_teller,
+};
 use connections::Connections;
 use listeners::{IngestListener, Listeners, check_environments};
 use refused::Refused;
@@ -130,7 +133,6 @@ impl Server {
 
         let total = memory::limit(config.limits.memory.0);
         let connection_memory = Budget::new(total / 2);
-        let body_memory = Budget::new(total - total / 2);
         let metrics = Arc::new(Metrics::new());
         let report = Arc::new(Reported(Arc::clone(&metrics)));
         let forwarding = forwarding(&config, &metrics, &world)?;
@@ -138,10 +140,7 @@ impl Server {
             std::fs::create_dir_all(&folder)
                 .with_context(|| format!("{option}: {} cannot be created", folder.display()))?;
         }
-        // Two processes with a data folder each could be given the same log, and would count its segments twice.
-        let elsewhere = !config.log.folder.as_os_str().is_empty();
-        let log_lock = elsewhere.then(|| FolderLock::acquire(&config.log_folder(), clock.now())).transpose();
-        let log_lock = log_lock.context("log.folder")?;
+        let log_lock = lock_log(&config, &*clock)?;
         let Storage { log, committer, deliverer, forwarders, backlog } =
             crate::storage::open::open(&storage_settings(&config), forwarding, &*random, report)
                 .await
@@ -166,7 +165,7 @@ impl Server {
             credential_headers: credential_headers(&config)?,
             cors: cors(&config)?,
             log,
-            budget: body_memory.clone(),
+            budget: Budget::new(total - total / 2),
             limits: export_limits(&config),
             clock: Arc::clone(&clock),
             random: Arc::clone(&random),
@@ -174,17 +173,11 @@ impl Server {
             books: Arc::clone(&books),
             stopping: stop.clone(),
         });
-        let open = connections.clone();
         metrics.gauge("backlog_bytes", "Bytes of segments that wait for delivery", move || backlog.bytes());
-        metrics.gauge("body_memory_bytes", "Memory reserved by bodies in flight", move || body_memory.used());
         metrics.gauge("connection_memory_bytes", "Memory reserved by connections", move || connection_memory.used());
+        let open = connections.clone();
         metrics.gauge("connections", "Open connections to the ingest listeners", move || open.count() as u64);
-        let cached = Arc::clone(&keys);
-        let all_keys = Arc::clone(&keys);
-        metrics.gauge("cached_keys", "Keys in the cache", move || cached.len());
-        let unwritten = Arc::clone(&uses);
-        metrics
-            .gauge("unwritten_uses", "Secrets whose last use is not written down yet", move || unwritten.len() as u64);
+        show(&gate);
         let usage = usage_keeper(&config.usage, Arc::clone(&books), &catalog, &world)?;
 
         let sender = Arc::new(webhook_sender(&config, &peppers, &clock)?);
@@ -197,13 +190,14 @@ impl Server {
             metrics: metrics.hygiene.clone(),
         };
         let limits = Arc::new(Limits::new(admin_limits(&config), &clock));
-        let (changed, all_changed) = (Arc::clone(&books), Arc::clone(&books));
+        let (key_changed, all_keys_changed, project_changed) = told_of_changes(&gate);
         let admin = AdminState {
             jobs: Arc::new(Jobs::new(Arc::clone(&clock), metrics.jobs.clone())),
             books,
             stopping: stop.clone(),
             body_time: config.limits.body_time.0,
             limits,
+            limiter: Arc::clone(keys.limiter()),
             leaks: leaks(&config)?,
             catalog: Arc::clone(&catalog),
             clock,
@@ -211,15 +205,10 @@ impl Server {
             peppers,
             uses,
             in_use_within: config.keys.in_use_within.0,
-            key_changed: Arc::new(move |id| {
-                keys.forget(&id);
-                changed.requests.key_changed();
-            }),
+            key_changed,
             webhooks: Arc::clone(&sender),
-            all_keys_changed: Arc::new(move || {
-                all_keys.forget_all();
-                all_changed.requests.key_changed();
-            }),
+            all_keys_changed,
+            project_changed,
         };
         let listeners = Listeners::bind(&config, &gate.clock, &metrics).await?;
         Ok(Self {
@@ -387,6 +376,14 @@ impl Server {
         }
         Ok(())
     }
+}
+
+/// Locks the log, where it is not in the data folder: two processes with a data folder each could be given the same one, and would
+/// count its segments twice.
+fn lock_log(config: &Config, clock: &dyn Clock) -> Result<Option<FolderLock>> {
+    let elsewhere = !config.log.folder.as_os_str().is_empty();
+    let lock = elsewhere.then(|| FolderLock::acquire(&config.log_folder(), clock.now())).transpose();
+    lock.context("log.folder")
 }
 
 /// Delivers what is durable, until `grace`.

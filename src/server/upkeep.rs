@@ -88,7 +88,9 @@ impl Upkeep {
     pub(super) async fn end(mut self, grace: Instant) {
         self.stop.cancel();
         let finish = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout_at(grace, finish).await.is_err() {
+        // Whoever is writing down what was taken out of a book is let finish.
+        let end = grace.max(Instant::now() + LAST_WRITE);
+        if tokio::time::timeout_at(end, finish).await.is_err() {
             self.tasks.shutdown().await;
             tracing::warn!(
                 "what webhooks are being told at the end of the grace period is told again at the next start"

@@ -54,12 +54,15 @@ impl SenderKeeper {
     /// # Errors
     /// Where the catalog fails.
     pub async fn flush(&self) -> Result<(), CatalogError> {
-        let Unwritten { senders: mut rest, others } = self.books.senders.take(self.clock.now());
-        if !others.is_empty()
-            && let Err(error) = self.catalog.record_senders(&[], &others).await
-        {
-            self.books.senders.put_back(&Unwritten { senders: rest, others });
-            return Err(error);
+        let Unwritten { senders: mut rest, mut others } = self.books.senders.take(self.clock.now());
+        while !others.is_empty() {
+            let later = others.split_off(others.len().min(BATCH));
+            if let Err(error) = self.catalog.record_senders(&[], &others).await {
+                self.books.senders.put_back(&Unwritten { senders: rest, others });
+                self.books.senders.put_back(&Unwritten { senders: Vec::new(), others: later });
+                return Err(error);
+            }
+            others = later;
         }
         while !rest.is_empty() {
             let later = rest.split_off(rest.len().min(BATCH));

@@ -98,10 +98,14 @@ class Gate:
         assert done.returncode == 0, f"gridgate {shlex.join(arguments)}: {done.returncode}\n{done.stderr}"
         return done.stdout.strip()
 
-    def create_key(self, name, grid="demo", environment="development"):
+    def create_key(self, name, grid="demo", environment="development", limits=()):
         """The token of a new ingest key in project `demo`."""
         binding = ["--project", "demo", "--grid", grid, "--environment", environment]
-        return self.run("keys", "create", "--name", name, *binding)
+        return self.run("keys", "create", "--name", name, *binding, *(f"--limit={limit}" for limit in limits))
+
+    def show(self, *arguments):
+        """What a command of the command line shows, as JSON."""
+        return json.loads(self.run(*arguments, "--output", "json"))
 
     def post(self, path, body, content_type="application/json", token=None):
         """Status and JSON of the answer to an export over HTTP."""

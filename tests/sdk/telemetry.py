@@ -71,7 +71,7 @@ def export(exporter, telemetry):
 def spans(service):
     """Two spans: a root with everything that a span can have, and its child."""
     finished = InMemorySpanExporter()
-    provider = TracerProvider(resource=_resource(service))
+    provider = TracerProvider(resource=resource(service))
     provider.add_span_processor(SimpleSpanProcessor(finished))
     tracer = provider.get_tracer("tracer", "1.2.3", attributes={"scope.int": 2**53 + 1})
     linked = tracer.start_span("linked").get_span_context()
@@ -88,7 +88,7 @@ def spans(service):
 def logs(service):
     """Two log records: one of a span, with a structured body, and one with nothing but a text."""
     finished = InMemoryLogRecordExporter()
-    provider = LoggerProvider(resource=_resource(service))
+    provider = LoggerProvider(resource=resource(service))
     provider.add_log_record_processor(SimpleLogRecordProcessor(finished))
     logger = provider.get_logger("logger", "1.2.3")
     with TracerProvider().get_tracer("tracer").start_as_current_span("span"):
@@ -115,7 +115,7 @@ def metrics(service):
     reader = InMemoryMetricReader()
     provider = MeterProvider(
         metric_readers=[reader],
-        resource=_resource(service),
+        resource=resource(service),
         exemplar_filter=AlwaysOnExemplarFilter(),
         views=[View(instrument_name="exponential", aggregation=ExponentialBucketHistogramAggregation())],
     )
@@ -142,7 +142,8 @@ def hex_span_id(context):
     return trace.format_span_id(context.span_id)
 
 
-def _resource(service):
+def resource(service):
+    """The resource of a service."""
     return Resource.create({"service.name": service, "resource.ints": [2**53 + 1]})
 
 

@@ -15,11 +15,15 @@ use crate::admin::caller::Caller;
 use crate::admin::check::Check;
 use crate::admin::openapi::schemas;
 use crate::admin::problem::{Place, Problem};
-use crate::catalog::{AuditFilter, Entity, Paging};
+use crate::admin::terms::live::standings;
+use crate::catalog::{AuditFilter, CatalogError, Entity, Paging};
 use crate::domain::audit::{Action, TargetKind};
 use crate::domain::judge::Use;
-use crate::domain::limit::Terms;
-use crate::domain::{Binding, Key, KeyStatus, Permission, Reason, Refusal, SecretState, Signal, Slug, Timestamp};
+use crate::domain::limit::{Mode, ScopeId, Terms};
+use crate::domain::{
+    Binding, Key, KeyStatus, Over, Permission, Reason, Refusal, Reopens, SecretState, Signal, Slug, Timestamp,
+};
+use crate::metering::limiter::Standing;
 
 /// The body. It has no `Debug` form, because it holds a token.
 #[derive(Default, Serialize, Deserialize, ToSchema)]
@@ -77,7 +81,7 @@ pub struct Forecast {
     /// Of which signal.
     #[schema(value_type = schemas::Signal)]
     pub signal: String,
-    /// Whether it would get past its key. What is judged behind it, such as limits, is not foretold.
+    /// Whether it would get past its key. What is judged behind it is not foretold; limits that are used up are among the findings.
     pub accepted: bool,
     /// Why not.
     pub reason: Option<String>,
@@ -115,6 +119,9 @@ pub(in crate::admin) async fn handler(
     let presented = look_up(&state, Some(&caller), &asked.token).await?;
     let terms = terms(&state, &presented).await?;
     let (mut diagnosis, key) = diagnosis(&presented, &terms, &asked, &caller, state.clock.now());
+    if let Found::Proved { key, .. } = &presented {
+        diagnosis.findings.extend(of_limits(&state, key, &terms, &asked.signals).await?);
+    }
     if let Some(key) = key
         && caller.permissions.contains(Permission::AuditView)
     {
@@ -254,6 +261,34 @@ fn of_use(used: &Use<'_>, asked: &Asked) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// The enforced limits over exports of `signals` of which nothing is left.
+async fn of_limits(
+    state: &AdminState,
+    key: &Key,
+    terms: &Terms,
+    signals: &[Signal],
+) -> Result<Vec<Finding>, CatalogError> {
+    let Binding::Tenant(tenant) = &key.binding else { return Ok(Vec::new()) };
+    let ids = [ScopeId::Key(key.id), ScopeId::Tenant(tenant.clone()), ScopeId::Project(tenant.project.clone())];
+    let mut findings = Vec::new();
+    for id in ids {
+        let standings = standings(state, &id, terms.limits(id.scope()), state.clock.now()).await?;
+        let is_over = |standing: &Standing| {
+            let limit = standing.limit;
+            standing.left == 0 && limit.mode == Mode::Enforce && signals.iter().any(|&signal| limit.covers(signal))
+        };
+        findings.extend(standings.into_iter().filter(is_over).map(|Standing { limit, resets, .. }| {
+            let reason = match resets {
+                Reopens::In(_) => Reason::RateLimited,
+                Reopens::At(_) => Reason::QuotaExhausted,
+            };
+            let over = Over { id: id.clone(), limit, reopens: resets };
+            finding(reason.as_str(), format!("nothing is left: {over}"), reason.advice())
+        }));
+    }
+    Ok(findings)
 }
 
 /// What is worth knowing of the state of a key and of the secret that was presented.

@@ -106,7 +106,7 @@ fn read(edited: EditedProject, mut check: Check, now: Timestamp) -> Result<Proje
     let plan = edited.plan.map(|plan| check.slug(Place::field("plan"), plan.as_deref()));
     let ends_at = edited.plan_ends_at;
     let plan_ends_at = ends_at.map(|text| check.future(Place::field("plan_ends_at"), text.as_deref(), now));
-    let limits = edited.limits.map(|limits| limits.unwrap_or_default());
+    let limits = edited.limits.map(Option::unwrap_or_default);
     let limits = limits.and_then(|limits| terms::limits(&mut check, "/limits", &limits));
     let max_active_keys = edited.max_active_keys;
     terms::max_active_keys(&mut check, max_active_keys.flatten());

@@ -100,7 +100,7 @@ pub(super) async fn change(
     let changed = to_the_end(async move {
         let changed = state.catalog.change_project(&slug, &change, expected, &actor).await;
         // Also after an error: the commit may have happened although its answer was lost.
-        (state.all_keys_changed)();
+        (state.project_changed)(&slug);
         changed
     })
     .await?;

@@ -51,12 +51,11 @@ pub(in crate::admin) async fn handler(
     caller.require_installation()?;
     let expected = if_match.expected(project.version)?;
     let place = Place::field("reason");
-    let reason = match why.reason {
-        Some(reason) => check.line(place, "the reason", &reason),
-        None => {
-            check.missing(place);
-            None
-        }
+    let reason = if let Some(reason) = why.reason {
+        check.line(place, "the reason", &reason)
+    } else {
+        check.missing(place);
+        None
     };
     let reason = check.finish(reason)?;
     let project = change(state, caller.actor, slug, ProjectChange::Suspend(reason), expected).await?;

@@ -11,6 +11,8 @@ use serde_json::json;
 
 use super::query::RequestQuery;
 use super::{RequestView, query};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
+
 use crate::admin::AdminState;
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
@@ -51,7 +53,9 @@ pub(in crate::admin) async fn handler(
         let detail = format!("{MAX_WATCHERS} watch already, and no more may at the same time");
         Problem::new(Code::WatchLimitReached, detail)
     })?;
-    let live = Live { state, caller, filter, watch };
+    let mut ask_again = tokio::time::interval_at(Instant::now() + ASK_AGAIN, ASK_AGAIN);
+    ask_again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let live = Live { state, caller, filter, watch, ask_again };
     let events = stream::unfold(Some(live), |live| async move {
         let mut live = live?;
         match live.next().await {
@@ -67,6 +71,7 @@ struct Live {
     caller: Caller,
     filter: RequestFilter,
     watch: Watch,
+    ask_again: Interval,
 }
 
 enum Next {
@@ -78,9 +83,11 @@ impl Live {
     async fn next(&mut self) -> Next {
         loop {
             let shown = tokio::select! {
+                biased;
                 () = self.state.stopping.cancelled() => return Next::End("stopping"),
+                // However much is shown meanwhile.
+                _ = self.ask_again.tick() => Some(Shown::KeyChanged),
                 shown = self.watch.next() => shown,
-                () = tokio::time::sleep(ASK_AGAIN) => Some(Shown::KeyChanged),
             };
             match shown {
                 Some(Shown::Export(ended)) if self.filter.matches(&ended) => {

@@ -1,5 +1,6 @@
 //! Limits in bodies and answers, and what holds in the end for a project, a tenant and a key.
 
+pub(super) mod live;
 pub(super) mod of_key;
 pub(super) mod of_project;
 pub mod of_tenant;
@@ -19,7 +20,7 @@ use super::openapi::schemas;
 use super::precondition::etag;
 use super::problem::Place;
 use crate::catalog::CatalogError;
-use crate::domain::limit::{Limit, LimitError, MAX_AMOUNT, Mode, Per, Scope, Unit};
+use crate::domain::limit::{Limit, LimitError, MAX_AMOUNT, Mode, Per, Unit};
 use crate::domain::{Limits, Plan, Project, Signal};
 
 /// One limit of a body.
@@ -69,7 +70,7 @@ pub struct LimitView {
 }
 
 /// What a project, a tenant or a key is limited to.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct LimitsView {
     /// The limits of its own.
     pub limits: Vec<LimitView>,
@@ -78,8 +79,8 @@ pub struct LimitsView {
     pub effective: Vec<EffectiveLimit>,
 }
 
-/// A limit that holds.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+/// A limit that holds, and how it stands on the node that answers.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct EffectiveLimit {
     /// What it is about: what is counted together.
     #[schema(value_type = schemas::LimitScope)]
@@ -89,6 +90,17 @@ pub struct EffectiveLimit {
     pub source: String,
     /// The limit.
     pub limit: LimitView,
+    /// How much is used: of the burst, or of the amount for the present day or month.
+    pub used: u64,
+    /// How much is left.
+    pub remaining: u64,
+    /// When all of it is left again: of a limit per second, if nothing else comes.
+    #[schema(value_type = schemas::Instant)]
+    pub resets_at: String,
+    /// Of a limit that is not enforced: the part of yesterday's exports (UTC) that all such limits over them would have refused, from 0
+    /// to 1; none where there were no exports.
+    #[schema(minimum = 0, maximum = 1)]
+    pub would_have_refused: Option<f64>,
 }
 
 impl From<&Limit> for LimitView {
@@ -137,17 +149,6 @@ fn answer(version: u64, limits: &Limits, effective: Vec<EffectiveLimit>) -> Answ
 /// Limits in answers.
 pub(super) fn views(limits: &Limits) -> Vec<LimitView> {
     limits.iter().map(LimitView::from).collect()
-}
-
-/// What holds in one scope: its own limits, and those of the plan that have no counterpart there.
-fn effective<'l>(scope: Scope, own: &'l Limits, plan: Option<&Plan>) -> impl Iterator<Item = EffectiveLimit> + use<'l> {
-    let all = plan.map_or_else(|| own.clone(), |plan| own.over(plan.limits(scope)));
-    let limits: Vec<_> = all.iter().copied().collect();
-    limits.into_iter().map(move |limit| {
-        let is_own = own.iter().any(|one| one.slot() == limit.slot());
-        let source = if is_own { "own" } else { "plan" };
-        EffectiveLimit { scope: scope.to_string(), source: source.to_owned(), limit: LimitView::from(&limit) }
-    })
 }
 
 /// The plan of a project.
@@ -204,8 +205,8 @@ fn limit(check: &mut Check, at: &str, new: &NewLimit) -> Option<Limit> {
         check.missing(place("amount"));
     }
     let burst = number(check, place("burst"), new.burst.as_ref(), LimitError::Burst);
-    let ((signal, mode), burst) = signal.zip(mode).zip(burst)?;
-    let limit = Limit::new(per?, unit?, signal, amount??, burst, mode.unwrap_or(Mode::Enforce));
+    let (Ok(signal), Ok(mode), Ok(amount), Ok(burst)) = (signal, mode, amount, burst) else { return None };
+    let limit = Limit::new(per?, unit?, signal, amount?, burst, mode.unwrap_or(Mode::Enforce));
     let error = match limit {
         Ok(limit) => return Some(limit),
         Err(error) => error,
@@ -233,10 +234,13 @@ fn required<T: Copy + ToString>(
     if text.is_none() {
         check.missing(place.clone());
     }
-    word(check, place, text, what, all, named)?
+    word(check, place, text, what, all, named).ok()?
 }
 
-/// A word of a closed list, the inner `None` where there is none; the outer one after noting that it is another word.
+/// What is wrong has been noted.
+struct Noted;
+
+/// A word of a closed list, `None` where there is none.
 fn word<T: Copy + ToString>(
     check: &mut Check,
     place: Place,
@@ -244,24 +248,24 @@ fn word<T: Copy + ToString>(
     what: &str,
     all: &[T],
     named: impl Fn(&str) -> Option<T>,
-) -> Option<Option<T>> {
-    let Some(text) = text else { return Some(None) };
+) -> Result<Option<T>, Noted> {
+    let Some(text) = text else { return Ok(None) };
     let found = named(text);
     if found.is_none() {
         let words: Vec<_> = all.iter().map(T::to_string).collect();
         check.refuse(place, format!("there is no such {what}"), format!("one of {}", words.join(", ")));
     }
-    found.map(Some)
+    found.map(Some).ok_or(Noted)
 }
 
-/// A number that may be absent, the inner `None` then; what is no number in range is noted.
-fn number(check: &mut Check, place: Place, value: Option<&Value>, error: LimitError) -> Option<Option<u64>> {
-    let Some(value) = value else { return Some(None) };
+/// A number in range, `None` where there is none.
+fn number(check: &mut Check, place: Place, value: Option<&Value>, error: LimitError) -> Result<Option<u64>, Noted> {
+    let Some(value) = value else { return Ok(None) };
     let number = value.as_u64().filter(|number| (1..=MAX_AMOUNT).contains(number));
     if number.is_none() {
         check.refuse(place, error.to_string(), format!("a whole number from 1 to {MAX_AMOUNT}"));
     }
-    number.map(Some)
+    number.map(Some).ok_or(Noted)
 }
 
 /// The largest number of active keys.

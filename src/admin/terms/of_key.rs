@@ -2,14 +2,15 @@
 
 use axum::extract::State;
 
-use super::{Answer, LimitsView, answer, effective, of_tenant};
+use super::live::effective;
+use super::{Answer, LimitsView, answer, of_tenant};
 use crate::admin::AdminState;
 use crate::admin::body::KeyPath;
 use crate::admin::caller::Caller;
 use crate::admin::keys;
 use crate::admin::openapi::schemas;
 use crate::admin::problem::Problem;
-use crate::domain::limit::Scope;
+use crate::domain::limit::ScopeId;
 use crate::domain::{Binding, Permission};
 
 /// The limits of a key: its own, and everything that its exports have to keep to. They are changed by an edit of the key.
@@ -31,9 +32,8 @@ pub(in crate::admin) async fn handler(
     if let Binding::Tenant(tenant) = &key.binding {
         let (project, plan) = of_tenant::around(&state, &caller, tenant).await?;
         let own = state.catalog.tenant_limits(tenant).await?;
-        all.extend(effective(Scope::Key, &key.limits, plan.as_ref()));
-        all.extend(effective(Scope::Tenant, &own.limits, plan.as_ref()));
-        all.extend(effective(Scope::Project, &project.limits, plan.as_ref()));
+        all.extend(effective(&state, &ScopeId::Key(key.id), &key.limits, plan.as_ref()).await?);
+        all.extend(of_tenant::effective_around(&state, tenant, &own, &project, plan.as_ref()).await?);
     }
     Ok(answer(key.version, &key.limits, all))
 }

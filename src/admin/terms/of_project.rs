@@ -2,7 +2,8 @@
 
 use axum::extract::State;
 
-use super::{Answer, LimitsView, answer, effective, plan_of};
+use super::live::effective;
+use super::{Answer, LimitsView, answer, plan_of};
 use crate::admin::AdminState;
 use crate::admin::body::ProjectPath;
 use crate::admin::caller::Caller;
@@ -10,7 +11,7 @@ use crate::admin::openapi::schemas;
 use crate::admin::problem::Problem;
 use crate::admin::projects;
 use crate::domain::Permission;
-use crate::domain::limit::Scope;
+use crate::domain::limit::ScopeId;
 
 /// The limits of a project: its own, and what holds together with its plan.
 #[utoipa::path(
@@ -30,6 +31,7 @@ pub(in crate::admin) async fn handler(
     caller.require(Permission::QuotaView)?;
     let project = projects::visible(&state, &caller, &slug).await?;
     let plan = plan_of(&state, &project).await?;
-    let effective = effective(Scope::Project, &project.limits, plan.as_ref()).collect();
+    let id = ScopeId::Project(project.slug.clone());
+    let effective = effective(&state, &id, &project.limits, plan.as_ref()).await?;
     Ok(answer(project.version, &project.limits, effective))
 }

@@ -4,7 +4,8 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Answer, LimitsView, NewLimit, answer, effective, plan_of};
+use super::live::effective;
+use super::{Answer, EffectiveLimit, LimitsView, NewLimit, answer, plan_of};
 use crate::admin::AdminState;
 use crate::admin::body::{self, CheckedPatch, TenantPath};
 use crate::admin::caller::Caller;
@@ -13,8 +14,8 @@ use crate::admin::openapi::schemas;
 use crate::admin::precondition::IfMatch;
 use crate::admin::problem::{Place, Problem};
 use crate::admin::projects;
-use crate::catalog::{Entity, TenantLimits};
-use crate::domain::limit::Scope;
+use crate::catalog::{CatalogError, Entity, TenantLimits};
+use crate::domain::limit::ScopeId;
 use crate::domain::{Permission, Plan, Project, Tenant};
 
 /// The body.
@@ -64,14 +65,15 @@ pub(in crate::admin) async fn handler(
     }
     let limits = super::limits(&mut check, "/limits", &edited.limits.flatten().unwrap_or_default());
     let limits = check.finish(limits)?;
+    let (of, changing) = (tenant.clone(), state.clone());
     let changed = to_the_end(async move {
-        let changed = state.catalog.change_tenant_limits(&tenant, &limits, expected, &caller.actor).await;
+        let changed = changing.catalog.change_tenant_limits(&of, &limits, expected, &caller.actor).await;
         // Also after an error: the commit may have happened although its answer was lost.
-        (state.all_keys_changed)();
+        (changing.project_changed)(&of.project);
         changed
     });
     let (own, _) = changed.await??;
-    Ok(everything(&own, &project, plan.as_ref()))
+    everything(&state, &tenant, &own, &project, plan.as_ref()).await
 }
 
 /// The project of a tenant, if the caller may see it, and its plan.
@@ -96,8 +98,26 @@ pub(super) async fn require(state: &AdminState, tenant: &Tenant) -> Result<(), P
 }
 
 /// What holds for a tenant.
-pub(super) fn everything(own: &TenantLimits, project: &Project, plan: Option<&Plan>) -> Answer {
-    let of_tenant = effective(Scope::Tenant, &own.limits, plan);
-    let all = of_tenant.chain(effective(Scope::Project, &project.limits, plan)).collect();
-    answer(own.version, &own.limits, all)
+pub(super) async fn everything(
+    state: &AdminState,
+    tenant: &Tenant,
+    own: &TenantLimits,
+    project: &Project,
+    plan: Option<&Plan>,
+) -> Result<Answer, Problem> {
+    let all = effective_around(state, tenant, own, project, plan).await?;
+    Ok(answer(own.version, &own.limits, all))
+}
+
+/// What holds for a tenant and for its project.
+pub(super) async fn effective_around(
+    state: &AdminState,
+    tenant: &Tenant,
+    own: &TenantLimits,
+    project: &Project,
+    plan: Option<&Plan>,
+) -> Result<Vec<EffectiveLimit>, CatalogError> {
+    let mut all = effective(state, &ScopeId::Tenant(tenant.clone()), &own.limits, plan).await?;
+    all.extend(effective(state, &ScopeId::Project(tenant.project.clone()), &project.limits, plan).await?);
+    Ok(all)
 }

@@ -31,5 +31,5 @@ pub(in crate::admin) async fn handler(
     let (project, plan) = around(&state, &caller, &tenant).await?;
     require(&state, &tenant).await?;
     let own = state.catalog.tenant_limits(&tenant).await?;
-    Ok(everything(&own, &project, plan.as_ref()))
+    everything(&state, &tenant, &own, &project, plan.as_ref()).await
 }

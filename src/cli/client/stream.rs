@@ -15,7 +15,7 @@ use crate::cli::{Exit, Failure};
 const MAX_EVENT_BYTES: usize = 1024 * 1024;
 
 /// The server says something at least every 15 seconds.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// One event.
 #[derive(PartialEq, Eq, Debug)]
@@ -68,11 +68,10 @@ impl Events<'_> {
     /// Waits for the next event; an error where the connection is lost.
     pub(in crate::cli) async fn next(&mut self) -> Result<Event, Failure> {
         loop {
-            if let Some(event) = take(&mut self.unread) {
-                if let Some(event) = event {
-                    return Ok(event);
-                }
-                continue;
+            match take(&mut self.unread) {
+                Some(Block::Event(event)) => return Ok(event),
+                Some(Block::Comment) => continue,
+                None => {}
             }
             if self.unread.len() > MAX_EVENT_BYTES {
                 return Err(self.client.unreachable("an event has no end"));
@@ -88,8 +87,16 @@ impl Events<'_> {
     }
 }
 
-/// Takes the first block out of `unread`, once it is there as a whole; inside of it `None` for a comment.
-fn take(unread: &mut Vec<u8>) -> Option<Option<Event>> {
+/// What stands between two empty lines of a stream.
+#[derive(PartialEq, Eq, Debug)]
+enum Block {
+    Event(Event),
+    /// It only shows that the other side is there.
+    Comment,
+}
+
+/// Takes the first block out of `unread`, once it is there as a whole.
+fn take(unread: &mut Vec<u8>) -> Option<Block> {
     let end = unread.windows(2).position(|two| two == b"\n\n")?;
     let block: Vec<u8> = unread.drain(..end + 2).collect();
     let block = String::from_utf8_lossy(&block);
@@ -98,7 +105,8 @@ fn take(unread: &mut Vec<u8>) -> Option<Option<Event>> {
         let values: Vec<_> = values.map(|value| value.strip_prefix(' ').unwrap_or(value)).collect();
         (!values.is_empty()).then(|| values.join("\n"))
     };
-    Some(field("data").map(|data| Event { name: field("event").unwrap_or_default(), data }))
+    let event = field("data").map(|data| Event { name: field("event").unwrap_or_default(), data });
+    Some(event.map_or(Block::Comment, Block::Event))
 }
 
 #[cfg(test)]
@@ -109,9 +117,9 @@ mod tests {
     #[test]
     fn events_are_taken_whole() {
         let mut unread = b":\n\nevent: export\ndata: {\"a\":1}\n\nevent: mis".to_vec();
-        assert_eq!(take(&mut unread), Some(None));
+        assert_eq!(take(&mut unread), Some(Block::Comment));
         let event = Event { name: "export".to_owned(), data: "{\"a\":1}".to_owned() };
-        assert_eq!(take(&mut unread), Some(Some(event)));
+        assert_eq!(take(&mut unread), Some(Block::Event(event)));
         assert_eq!(take(&mut unread), None);
         assert_eq!(unread, b"event: mis");
     }

@@ -78,9 +78,12 @@ impl Regenerate {
         self.sure.or_ask(terminal, Some(instead), question).await?;
         let once = self.showing.once.key()?;
         let regenerate = path(&self.id, "/regenerate")?;
-        let send = async |force| match force {
-            true => client.post_once(&regenerate, &json!({"force": true}), &once).await,
-            false => client.command_once(&regenerate, &once).await,
+        let send = async |force| {
+            if force {
+                client.post_once(&regenerate, &json!({"force": true}), &once).await
+            } else {
+                client.command_once(&regenerate, &once).await
+            }
         };
         let issued: IssuedKey = self.force.send(terminal, send).await?;
         self.showing.show(&issued, &format!("regenerated {}", described(&issued.key)), target, &once, terminal)

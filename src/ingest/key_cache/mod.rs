@@ -20,11 +20,11 @@ use std::time::Duration;
 
 use moka::future::Cache;
 use moka::ops::compute::{CompResult, Op};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::catalog::{Catalog, CatalogError};
 use crate::domain::limit::Terms;
-use crate::domain::{Binding, Clock, Key, KeyId, Tenant, Timestamp};
+use crate::domain::{Binding, Clock, Key, KeyId, Slug, Tenant, Timestamp};
 use crate::metering::limiter::{Limiter, Scopes};
 use legacy::Digests;
 
@@ -57,6 +57,10 @@ pub struct KeyCache {
     digests: Digests,
     limiter: Arc<Limiter>,
     generations: Box<[AtomicU64]>,
+    /// The same for what the keys of a project share.
+    projects: Box<[AtomicU64]>,
+    /// One at a time asks what is used of a quota, and the others of its scope wait.
+    asking: [Mutex<()>; ASKING],
     lookups: Semaphore,
     /// When the catalog last failed to answer, in microseconds: it is left alone for a while.
     failed_at: AtomicI64,
@@ -74,6 +78,8 @@ pub struct CachedKey {
     /// The limits of its exports, and what is used of them.
     pub scopes: Arc<Scopes>,
     stamp: Stamp,
+    /// Under which generation of its project the terms were looked up.
+    project: Option<(usize, u64)>,
 }
 
 /// When a look-up began, and under which generation.
@@ -91,6 +97,12 @@ pub struct LookupError;
 /// Ids that share a counter are looked up again together, which costs a query and nothing else.
 const GENERATIONS: usize = 4096;
 
+/// Scopes that share a place are asked about one after another.
+const ASKING: usize = 64;
+
+/// How many times longer than a look-up it may take to add up what was used.
+const SUMMING: u32 = 20;
+
 /// How long a failing catalog is left alone.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -107,6 +119,8 @@ impl KeyCache {
             digests: Digests::new(&settings),
             limiter: Arc::new(Limiter::new(usize::try_from(settings.capacity).unwrap_or(usize::MAX))),
             generations: (0..GENERATIONS).map(|_| AtomicU64::new(0)).collect(),
+            projects: (0..GENERATIONS).map(|_| AtomicU64::new(0)).collect(),
+            asking: std::array::from_fn(|_| Mutex::new(())),
             lookups: Semaphore::new(settings.lookups.max(1)),
             failed_at: AtomicI64::new(i64::MIN),
         }
@@ -119,7 +133,7 @@ impl KeyCache {
     pub async fn get(&self, id: &KeyId) -> Result<Option<Arc<CachedKey>>, LookupError> {
         let now = self.clock.now();
         if let Some(found) = self.known.get(id).await
-            && self.is_fresh(id, found.stamp, self.settings.ttl, now)
+            && self.is_good(&found, self.settings.ttl, now)
         {
             return Ok(Some(found));
         }
@@ -142,14 +156,19 @@ impl KeyCache {
     /// Whether nothing has happened to the key since `cached` was looked up.
     #[must_use]
     pub fn is_current(&self, cached: &CachedKey) -> bool {
-        cached.stamp.generation == self.generation(&cached.key.id)
+        cached.stamp.generation == self.generation(&cached.key.id) && self.has_same_terms(cached)
     }
 
     /// From now on nothing that was looked up before is used for `id`. To be called after a change of the key is committed, and
     /// before anybody is told of it.
     pub fn forget(&self, id: &KeyId) {
-        self.generations[Self::slot(id)].fetch_add(1, Ordering::SeqCst);
+        self.generations[slot(id.bare())].fetch_add(1, Ordering::SeqCst);
         self.digests.forget_unknown();
+    }
+
+    /// The same for the terms of every key of `project`, after a change of them.
+    pub fn forget_project(&self, project: &Slug) {
+        self.projects[slot(project.as_str())].fetch_add(1, Ordering::SeqCst);
     }
 
     /// The same for every key, after a change of what many keys share.
@@ -185,7 +204,7 @@ impl KeyCache {
             .and_try_compute_with(|held| async {
                 let held = held.map(moka::Entry::into_value);
                 let now = self.clock.now();
-                if held.as_ref().is_some_and(|held| self.is_fresh(id, held.stamp, self.settings.ttl, now)) {
+                if held.as_ref().is_some_and(|held| self.is_good(held, self.settings.ttl, now)) {
                     return Ok(Op::Nop);
                 }
                 if self.is_known_to_be_none(id, now).await {
@@ -200,7 +219,7 @@ impl KeyCache {
                     }
                     Err(error) => {
                         let patience = self.settings.ttl.saturating_add(self.settings.grace);
-                        let usable = held.is_some_and(|held| self.is_fresh(id, held.stamp, patience, now));
+                        let usable = held.is_some_and(|held| self.is_good(&held, patience, now));
                         if usable { Ok(Op::Nop) } else { Err(error) }
                     }
                 }
@@ -221,14 +240,18 @@ impl KeyCache {
             let Some(key) = self.catalog.key(id).await? else { return Ok(None) };
             let tenant = match &key.binding {
                 Binding::Tenant(tenant) => tenant.clone(),
-                Binding::Project(_) | Binding::Installation => return Ok(Some((key, None, Terms::default()))),
+                Binding::Project(_) | Binding::Installation => return Ok(Some((key, None, Terms::default(), None))),
             };
+            let slot = slot(tenant.project.as_str());
+            let project = (slot, self.projects[slot].load(Ordering::SeqCst));
             let terms = self.catalog.terms(&tenant, &key.limits).await?;
-            Ok(Some((key, Some(Arc::new(tenant)), terms)))
+            Ok(Some((key, Some(Arc::new(tenant)), terms, Some(project))))
         };
-        let Some((key, tenant, terms)) = self.ask(stamp.at, Some(id), asked).await? else { return Ok(None) };
+        let Some((key, tenant, terms, project)) = self.ask(stamp.at, Some(id), asked).await? else {
+            return Ok(None);
+        };
         let scopes = Arc::new(self.scopes(&key, tenant.as_deref(), &terms, stamp.at).await?);
-        Ok(Some(CachedKey { key, tenant, terms, scopes, stamp }))
+        Ok(Some(CachedKey { key, tenant, terms, scopes, stamp, project }))
     }
 
     /// The limits of a key, and what is used of them: of quotas that nothing was counted of yet, what is written down.
@@ -241,10 +264,20 @@ impl KeyCache {
     ) -> Result<Scopes, LookupError> {
         let Some(tenant) = tenant else { return Ok(Scopes::default()) };
         let scopes = self.limiter.scopes(key.id, tenant, terms);
+        // What many keys have used takes longer to add up than a key to find. Where that fails, nobody else's look-ups pause.
+        let patience = self.settings.lookup_time.saturating_mul(SUMMING);
         for unknown in scopes.unknown(now) {
+            let _alone = self.asking[slot(&unknown.id.to_string()) % ASKING].lock().await;
+            if unknown.is_known() {
+                continue;
+            }
             let (from, to) = unknown.range();
-            let asked = async { self.catalog.used(&unknown.id, from, to).await.map(Some) };
-            let used = self.ask(now, Some(&key.id), asked).await?.ok_or(LookupError)?;
+            let used = tokio::time::timeout(patience, self.catalog.used(&unknown.id, from, to)).await;
+            let used = used.map_err(|_| CatalogError::Unavailable("it takes too long".to_owned())).flatten();
+            let used = used.map_err(|error| {
+                tracing::warn!(scope = %unknown.id, %error, "what is used of a quota could not be looked up");
+                LookupError
+            })?;
             unknown.learn(&used);
         }
         Ok(scopes)
@@ -284,17 +317,26 @@ impl KeyCache {
         }
     }
 
+    fn is_good(&self, cached: &CachedKey, ttl: Duration, now: Timestamp) -> bool {
+        self.is_fresh(&cached.key.id, cached.stamp, ttl, now) && self.has_same_terms(cached)
+    }
+
+    fn has_same_terms(&self, cached: &CachedKey) -> bool {
+        cached.project.is_none_or(|(slot, generation)| self.projects[slot].load(Ordering::SeqCst) == generation)
+    }
+
     fn is_fresh(&self, id: &KeyId, stamp: Stamp, ttl: Duration, now: Timestamp) -> bool {
         stamp.generation == self.generation(id) && is_within(ttl, stamp.at, now)
     }
 
     fn generation(&self, id: &KeyId) -> u64 {
-        self.generations[Self::slot(id)].load(Ordering::SeqCst)
+        self.generations[slot(id.bare())].load(Ordering::SeqCst)
     }
+}
 
-    fn slot(id: &KeyId) -> usize {
-        crc32fast::hash(id.bare().as_bytes()) as usize % GENERATIONS
-    }
+/// The counter of what `name` names.
+fn slot(name: &str) -> usize {
+    crc32fast::hash(name.as_bytes()) as usize % GENERATIONS
 }
 
 /// Whether `at` is less than `length` ago. An instant in the future says that the clock was set back: how long ago it really

@@ -5,7 +5,7 @@ use std::sync::{Arc, MutexGuard};
 
 use super::quota::Period;
 use super::state::{Counts, Moment, RATES, State, amount, rate_of};
-use super::{Crossed, Crossings};
+use super::{Crossed, Crossings, Standing};
 use crate::domain::limit::{Limit, Limits, Mode, Per, Scope, ScopeId};
 use crate::domain::usage::Amount;
 use crate::domain::{Over, Reopens, Signal, Timestamp};
@@ -58,15 +58,16 @@ impl Scopes {
         Self { limited, crossings }
     }
 
-    /// Whether an export of `signal` that arrives at `now` can be let in, as far as is known before its body. Nothing is charged.
+    /// Whether an export of `signal` that arrived at `arrival` can be let in `now`, as far as is known before its body. Nothing is
+    /// charged.
     ///
     /// # Errors
     /// The enforced limit that has nothing left: of several the one that has something left last.
-    pub fn check(&self, signal: Signal, now: Timestamp) -> Result<(), Over> {
+    pub fn check(&self, signal: Signal, arrival: Timestamp, now: Timestamp) -> Result<(), Over> {
         if self.limited.is_empty() {
             return Ok(());
         }
-        let moment = Moment::new(now, now);
+        let moment = Moment::new(arrival, now);
         let mut over = None;
         for limited in &self.limited {
             let mut counts = limited.state.lock();
@@ -138,6 +139,24 @@ impl Scopes {
         Ok(Charge { would_refuse, warned: warned.map(Over::from), taken: Some(taken) })
     }
 
+    /// Of the enforced rates that cover `signal`, the one that has the least left of its burst, and how it stands at `now`.
+    #[must_use]
+    pub fn most_used(&self, signal: Signal, now: Timestamp) -> Option<(Scope, Standing)> {
+        let mut most: Option<(Scope, Standing)> = None;
+        for limited in &self.limited {
+            let is_told = |limit: &&Limit| limit.per == Per::Second && limit.mode == Mode::Enforce;
+            for limit in limited.covering(signal).filter(is_told) {
+                let (left, full) = limited.state.lock().left(limit, now);
+                // Parts of a burst, with the denominators swapped.
+                let part = |left: u64, of: &Limit| u128::from(left) * u128::from(of.burst.get());
+                if most.as_ref().is_none_or(|(_, most)| part(left, &most.limit) < part(most.left, limit)) {
+                    most = Some((limited.id.scope(), Standing { limit: *limit, left, resets: Reopens::In(full) }));
+                }
+            }
+        }
+        most
+    }
+
     /// What has to be asked for before the quotas are right: what was used of the present periods before this process began to count.
     #[must_use]
     pub fn unknown(&self, now: Timestamp) -> Vec<Unknown> {
@@ -168,6 +187,12 @@ impl Unknown {
     #[must_use]
     pub const fn range(&self) -> (Timestamp, Timestamp) {
         (self.period.begin(), self.period.end())
+    }
+
+    /// Whether somebody else has learned it meanwhile.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.state.lock().of(self.period.per).is_whole(self.period)
     }
 
     /// So much is written down of it, by signal. From here on it is counted in memory.

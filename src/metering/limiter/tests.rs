@@ -43,7 +43,7 @@ fn items(items: u64) -> Measured {
 
 /// Charges, and keeps what is charged.
 fn send(scopes: &Arc<Scopes>, signal: Signal, measured: Measured, now: Timestamp) -> Result<(), Over> {
-    scopes.check(signal, now)?;
+    scopes.check(signal, now, now)?;
     scopes.charge(signal, measured, now, now).map(Charge::keep)
 }
 
@@ -69,7 +69,7 @@ fn a_batch_larger_than_the_burst_is_let_in_and_paid_off() {
     let now = noon();
     assert_eq!(logs(&scopes, 50, now), Ok(()));
     // 30 in debt, at ten per second, and one microsecond for what is more than nothing.
-    let over = scopes.check(Signal::Logs, now).expect_err("it is in debt");
+    let over = scopes.check(Signal::Logs, now, now).expect_err("it is in debt");
     assert_eq!(over.id, ScopeId::Key(key(1)));
     assert_eq!(over.limit.to_string(), "10 items/second burst 20");
     assert_eq!(wait(logs(&scopes, 1, now)), Duration::from_micros(3_000_001));
@@ -127,7 +127,7 @@ fn what_is_not_stored_is_given_back() {
     let now = noon();
     for _ in 0..100 {
         let charge = scopes.charge(Signal::Logs, items(10), now, now).expect("it is let in");
-        assert!(scopes.check(Signal::Logs, now).is_err());
+        assert!(scopes.check(Signal::Logs, now, now).is_err());
         drop(charge);
     }
     assert_eq!(logs(&scopes, 10, now), Ok(()));
@@ -166,7 +166,7 @@ fn limits_that_are_not_enforced_tell_and_refuse_nothing() {
     let charge = charge(1, after(now, 120 * SECOND));
     let warned = charge.warned.as_ref().expect("the quota is used up");
     assert_eq!((charge.would_refuse, warned.limit.to_string()), (true, "100 items/day warn".to_owned()));
-    assert_eq!(scopes.check(Signal::Logs, now), Ok(()));
+    assert_eq!(scopes.check(Signal::Logs, now, now), Ok(()));
 }
 
 /// A rate that is observed counts as many refusals as it would make.
@@ -296,13 +296,13 @@ fn what_keys_need_is_not_forgotten_however_many_come() {
         drop(limiter.scopes(key(number), &tenant(), &terms));
         assert!(limiter.len() <= 101);
     }
-    assert!(limiter.scopes(key(0), &tenant(), &terms).check(Signal::Logs, noon()).is_err());
+    assert!(limiter.scopes(key(0), &tenant(), &terms).check(Signal::Logs, noon(), noon()).is_err());
     // Of those that nobody holds the ones that were used last are kept.
     drop(held);
     for number in 0..20 {
         drop(limiter.scopes(key(20_000 + number), &tenant(), &terms));
     }
-    assert!(limiter.scopes(key(0), &tenant(), &terms).check(Signal::Logs, noon()).is_err());
+    assert!(limiter.scopes(key(0), &tenant(), &terms).check(Signal::Logs, noon(), noon()).is_err());
     let all: Vec<_> = (0..1000).map(|number| limiter.scopes(key(number), &tenant(), &terms)).collect();
     assert!(limiter.len() >= all.len());
 }
@@ -485,7 +485,7 @@ proptest! {
             let measured = Measured { items, bytes, wire_bytes: 1 };
             // Looked up anew for each, as after an eviction.
             let scopes = Arc::new(limiter.scopes(key(1), &tenant(), &terms));
-            let checked = scopes.check(signal, now);
+            let checked = scopes.check(signal, now, now);
             let charged = scopes.charge(signal, measured, now, now);
             let (accepted, would_refuse) = model.send(&limits, signal, measured, now, keep);
             prop_assert_eq!(checked.is_ok(), accepted);

@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::{Decided, Outcome};
 use crate::domain::origin::Source;
 use crate::domain::sender::{MAX_SENDERS, OtherSenders, Seen, SeenSender, Sender};
+use crate::domain::token::without_tokens;
 use crate::domain::uses::UserAgent;
 use crate::domain::{KeyId, Slug, Timestamp};
 
@@ -320,7 +321,7 @@ impl Held {
 fn agent_text(header: &[u8]) -> Cow<'_, str> {
     let plain = header.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'\\' | b'"' | b'\''));
     match str::from_utf8(header) {
-        Ok(text) if plain => text.into(),
+        Ok(text) if plain => without_tokens(text),
         _ => UserAgent::new(header).text().unwrap_or_default().into(),
     }
 }

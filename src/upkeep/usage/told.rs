@@ -64,8 +64,9 @@ impl UsageTeller {
     /// # Errors
     /// Where the catalog fails.
     pub async fn round(&self) -> Result<(), CatalogError> {
-        self.tell().await?;
-        self.sweep().await
+        // What cannot be told must not keep what is old.
+        let told = self.tell().await;
+        self.sweep().await.and(told)
     }
 
     async fn tell(&self) -> Result<(), CatalogError> {

@@ -126,6 +126,7 @@ impl Server {
         let names = Arc::new(Names::default());
         let announced = Arc::clone(&events);
         let all_announced = Arc::clone(&events);
+        let project_announced = Arc::clone(&events);
         let state = AdminState {
             catalog: Arc::clone(&watched) as Arc<dyn Catalog>,
             clock: Arc::clone(&clock) as _,
@@ -138,9 +139,13 @@ impl Server {
             stopping: CancellationToken::new(),
             body_time: Duration::from_secs(30),
             limits: Arc::new(Limits::new(limits, &(Arc::clone(&clock) as _))),
+            limiter: Arc::new(Limiter::new(100)),
             uses: Arc::new(Uses::new(100)),
             in_use_within: Duration::from_mins(10),
             all_keys_changed: Arc::new(move || all_announced.lock().expect("events").push("announced all".to_owned())),
+            project_changed: Arc::new(move |slug| {
+                project_announced.lock().expect("events").push(format!("announced {slug}"));
+            }),
             key_changed: Arc::new(move |id| announced.lock().expect("events").push(format!("announced {id}"))),
         };
         let owner = issue(&state, "owner", Binding::Installation, Permissions::owner()).await;

@@ -90,7 +90,7 @@ async fn filters_are_taken_or_refused_by_name() {
     let key = id_of(&server.ingest_key("shop", "a").await);
     for service in ["a", "b", "c"] {
         sends(&server, &key, "shop", service);
-        server.clock.advance(Duration::from_secs(60));
+        server.clock.advance(Duration::from_mins(1));
     }
     flush(&server).await;
     let first = server.get("/senders?limit=2").await.expect(200);
@@ -141,7 +141,7 @@ async fn a_key_in_use_is_cut_off_by_force_alone() {
     assert_eq!(server.get(&format!("/keys/{key}")).await.expect(200)["version"], 1);
     let problem = verb("revoke", json!({"force": "yes", "why": 1})).await.problem(422, "invalid");
     let mut places: Vec<_> = problem["errors"].as_array().expect("errors").iter().map(|one| &one["pointer"]).collect();
-    places.sort_by_key(|place| place.to_string());
+    places.sort_by_key(ToString::to_string);
     assert_eq!(places, ["/force", "/why"]);
     // Who may not see senders is not told their names.
     let few = [Permission::KeyDelete, Permission::KeyView].into_iter().collect();
@@ -161,7 +161,7 @@ async fn a_key_that_was_not_used_lately_is_not_held_up() {
     let server = Server::with_two_projects().await;
     let key = id_of(&server.ingest_key("shop", "a").await);
     sends(&server, &key, "shop", "checkout");
-    server.clock.advance(Duration::from_secs(600));
+    server.clock.advance(Duration::from_mins(10));
     server.post(&format!("/keys/{key}/revoke"), &json!({})).await.expect(200);
     // Admin keys are not meant.
     let admin = server.admin("ada", None, Permissions::owner()).await;

@@ -14,8 +14,22 @@ fn limit(per: &str, unit: &str, amount: u64) -> Value {
     json!({"unit": unit, "per": per, "amount": amount, "burst": burst, "signal": null, "mode": "enforce"})
 }
 
+/// A limit that holds, and of which nothing was used.
 fn effective(scope: &str, source: &str, limit: &Value) -> Value {
-    json!({"scope": scope, "source": source, "limit": limit})
+    let (remaining, resets_at) = match limit["per"].as_str() {
+        Some("second") => (&limit["burst"], START_TEXT),
+        Some("day") => (&limit["amount"], "2026-11-22T00:00:00.000000Z"),
+        _ => (&limit["amount"], "2026-12-01T00:00:00.000000Z"),
+    };
+    json!({
+        "scope": scope,
+        "source": source,
+        "limit": limit,
+        "used": 0,
+        "remaining": remaining,
+        "resets_at": resets_at,
+        "would_have_refused": null,
+    })
 }
 
 fn trial() -> Value {
@@ -317,7 +331,7 @@ async fn a_change_of_terms_is_announced() {
     let announced = || std::mem::take(&mut *server.events.lock().expect("events"));
     server.post("/plans", &trial()).await.expect(201);
     assert!(announced().is_empty(), "nobody has it yet");
-    let all = ["announced all"];
+    let announcement = |path: &str| if path.starts_with("/plans/") { ["announced all"] } else { ["announced shop"] };
     for (path, edit) in [
         ("/projects/shop", json!({"plan": "trial"})),
         ("/plans/trial", json!({"limits": {"key": []}})),
@@ -326,12 +340,12 @@ async fn a_change_of_terms_is_announced() {
         (TENANT, json!({"limits": [{"unit": "items", "per": "second", "amount": 3}]})),
     ] {
         server.patch(path, "*", &edit).await.expect(200);
-        assert_eq!(announced(), all, "{path}");
+        assert_eq!(announced(), announcement(path), "{path}");
     }
     for verb in ["suspend", "resume"] {
         let body = if verb == "suspend" { json!({"reason": "a"}) } else { json!({}) };
         server.post(&format!("/projects/shop/{verb}"), &body).await.expect(200);
-        assert_eq!(announced(), all, "{verb}");
+        assert_eq!(announced(), ["announced shop"], "{verb}");
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use gridgate::catalog::{Catalog, CatalogError, Paging, RefusalFilter, Refused};
 use gridgate::domain::audit::Action;
+use gridgate::domain::sender::{self, SeenSender, Sender};
 use gridgate::domain::trouble::{Cause, Group, Seen, Signals, Source, Transports, Trouble};
 use gridgate::domain::{KeyId, Reason, Signal, Transport};
 
@@ -295,6 +296,35 @@ async fn the_service_is_guessed_by_key_and_address(fresh: Arc<Fresh>) {
     let listed = list(&catalog, &RefusalFilter::default()).await;
     let likely: Vec<_> = listed.iter().map(|one| one.likely_service.as_deref()).collect();
     assert_eq!(likely, [None, None, Some("checkout"), None, None, None]);
+
+    // What was accepted tells more, where it came later.
+    let seen = |service: &str, last, second| SeenSender {
+        project: slug("shop"),
+        sender: Sender {
+            key: id(1),
+            secret_version: 1,
+            service: Some(service.into()),
+            host: None,
+            sdk: None,
+            agent: None,
+            address: [192, 0, 2, last].into(),
+        },
+        seen: sender::Seen {
+            first_at: at(second),
+            last_at: at(second),
+            accepted_at: Some(at(second)),
+            exports: 1,
+            refused: 0,
+        },
+    };
+    // Only of keys that there are.
+    let key = key(1, tenant("shop", "web", "production"));
+    catalog.create_key(&key, Action::KeyCreated, &by(0)).await.expect("a key");
+    let senders = [seen("early", 1, 15), seen("cart", 1, 25), seen("late", 2, 39)];
+    catalog.record_senders(&senders, &[]).await.expect("it is written");
+    let listed = list(&catalog, &RefusalFilter::default()).await;
+    let likely: Vec<_> = listed.iter().map(|one| one.likely_service.as_deref()).collect();
+    assert_eq!(likely, [None, Some("late"), Some("cart"), None, None, None]);
 }
 
 async fn old_groups_are_forgotten(fresh: Arc<Fresh>) {

@@ -56,7 +56,7 @@ async fn what_several_nodes_saw_is_summed_up(fresh: Arc<Fresh>) {
     let entries = fresh.count("audit").await;
     let first = seen(&one, "checkout", 50);
     catalog.record_senders(&[first.clone(), seen(&other, "cart", 7)], &[]).await.expect("written");
-    assert_eq!(known(&*catalog, &one).await, [first.clone()]);
+    assert_eq!(known(&*catalog, &one).await, std::slice::from_ref(&first));
 
     let earlier = Seen { first_at: at(20), last_at: at(30), accepted_at: Some(at(25)), exports: 4, refused: 3 };
     catalog.record_senders(&[SeenSender { seen: earlier, ..first.clone() }], &[]).await.expect("written");

@@ -71,11 +71,11 @@ async fn limits_are_shown_set_and_cleared() {
     table_of(&shell, &["limits", "set", "--tenant", "shop/web/production", "99 items/second burst 200"]).await;
     table_of(&shell, &["limits", "set", "--project", "shop", "5000 bytes/month"]).await;
     let shown = "\
-SCOPE    LIMIT                      FROM
-key      10 items/second            own
-key      logs 5 items/day observe   own
-tenant   99 items/second burst 200  own
-project  5000 bytes/month           own
+SCOPE    LIMIT                      FROM  USED  LEFT  RESETS                       YESTERDAY
+key      10 items/second            own   0     10    2026-11-21T10:22:00.000000Z  -
+key      logs 5 items/day observe   own   0     5     2026-11-22T00:00:00.000000Z  -
+tenant   99 items/second burst 200  own   0     200   2026-11-21T10:22:00.000000Z  -
+project  5000 bytes/month           own   0     5000  2026-12-01T00:00:00.000000Z  -
 ";
     assert_eq!(table_of(&shell, &["limits", "show", "--key", id]).await, shown);
     let set = json_of(&shell, &["limits", "set", "--key", id, "7 requests/second"]).await;

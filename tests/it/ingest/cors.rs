@@ -84,7 +84,7 @@ async fn a_page_may_read_successes_and_refusals() {
     let key = gate.key("shop").await;
     let readable = [
         ("access-control-allow-origin", PAGE),
-        ("access-control-expose-headers", "retry-after, www-authenticate"),
+        ("access-control-expose-headers", "ratelimit, ratelimit-policy, retry-after, www-authenticate"),
         ("vary", "origin"),
     ];
     let export = Export::traces(Form::Json, &key.token).with("origin", PAGE);

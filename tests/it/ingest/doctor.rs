@@ -14,7 +14,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use zeroize::Zeroizing;
 
-use super::Gate;
+use super::client::{Export, Form};
+use super::{Gate, new_key};
 use crate::catalog::{slug, tenant};
 use crate::certificates::Authority;
 
@@ -200,6 +201,26 @@ async fn the_admin_api_is_asked_for_the_exact_reason() {
     // An admin API that is not there changes nothing about what was found.
     let told = ask(&key.token, &format!("{endpoint} --admin-url http://{}", gate.http)).await;
     assert!(told.exit == Exit::Refused && told.err.contains("the admin API could not be asked"), "{told:?}");
+    gate.stop().await;
+}
+
+/// The doctor tells at which stage a key stops that is in debt, or has used up its quota.
+#[tokio::test]
+async fn the_doctor_stops_at_the_limit() {
+    let gate = Gate::start().await;
+    for (limit, reason) in [
+        (json!({"unit": "requests", "per": "second", "amount": 1}), "rate_limited"),
+        (json!({"unit": "items", "per": "month", "amount": 1}), "quota_exhausted"),
+    ] {
+        let mut new = new_key(reason);
+        new["limits"] = json!([limit]);
+        let key = gate.created(&new).await;
+        Export::traces(Form::Grpc, &key.token).send(&gate).await.assert_success(Form::Grpc);
+        for (address, protocol) in [(gate.grpc, "grpc"), (gate.http, "http")] {
+            let stopped = found(address, protocol, &key.token).await.stopped();
+            assert_eq!((&*stopped.1, stopped.2.as_deref()), ("limit", Some(reason)), "{protocol}");
+        }
+    }
     gate.stop().await;
 }
 

@@ -280,7 +280,7 @@ async fn serve(config: &Config, clock: &Arc<ManualClock>) -> (Server, Cancellati
 }
 
 /// Waits until `good`, which depends on what the gate does by itself.
-async fn eventually(what: &str, mut good: impl AsyncFnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut good: impl AsyncFnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
     while !good().await {
         assert!(tokio::time::Instant::now() < deadline, "{what}: not within 30 s");

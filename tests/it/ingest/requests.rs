@@ -187,7 +187,7 @@ async fn no_row_holds_a_secret() {
 async fn a_flood_is_bounded_and_told() {
     let gate = gate(None, |config| {
         config.requests.entries = 10;
-        config.requests.interval = Span(Duration::from_secs(3_600));
+        config.requests.interval = Span(Duration::from_hours(1));
     })
     .await;
     let key = gate.key("shop").await;

@@ -168,8 +168,8 @@ async fn cached_terms_follow_every_change() {
     }
     call(&server, Method::POST, "/plans", &json!({"slug": "trial"})).await;
     call(&server, Method::PATCH, "/projects/shop", &json!({"plan": "trial"})).await;
-    let mut edit = PlanEdit::default();
-    edit.limits = ["1 items/day", "2 items/day", "3 items/day"].map(|text| Some(limits(text)));
+    let own = ["1 items/day", "2 items/day", "3 items/day"].map(|text| Some(limits(text)));
+    let edit = PlanEdit { limits: own, ..PlanEdit::default() };
     server.catalog.change_plan(&slug("trial"), &edit, None, &by(9)).await.expect("a change");
     // Until it is told, it does not ask.
     assert_eq!(terms(Scope::Key).await, Limits::default());

@@ -19,10 +19,16 @@ pub(crate) struct Told {
     detail: Option<String>,
     /// The hint, where it is not its reason's.
     retry: Option<u32>,
+    /// The limit that was exceeded: scope, whose it is, its text.
+    limit: Option<[String; 3]>,
+    /// When the period of a quota ends.
+    resets_at: Option<String>,
+    /// What `RateLimit-Policy` and `RateLimit` say over HTTP.
+    rate: Option<[String; 2]>,
 }
 
 pub(crate) fn told(label: &'static str) -> Told {
-    Told { label, key: None, detail: None, retry: None }
+    Told { label, key: None, detail: None, retry: None, limit: None, resets_at: None, rate: None }
 }
 
 /// Label, HTTP status, gRPC code, retry hint in seconds (DESIGN, «Decisions» 7).
@@ -77,6 +83,25 @@ impl Told {
         self
     }
 
+    /// The limit that was exceeded.
+    pub(crate) fn over(mut self, scope: &str, id: &str, limit: &str) -> Self {
+        self.limit = Some([scope, id, limit].map(str::to_owned));
+        self.detail(&format!("the limit of {scope} {id} is {limit}"))
+    }
+
+    /// The end of the quota's period.
+    pub(crate) fn resets_at(mut self, end: &str) -> Self {
+        let detail = format!("{}; it is used up until {end}", self.detail.unwrap_or_default());
+        (self.resets_at, self.detail) = (Some(end.to_owned()), Some(detail));
+        self
+    }
+
+    /// The headers of a rate.
+    pub(crate) fn rate(mut self, policy: &str, standing: &str) -> Self {
+        self.rate = Some([policy, standing].map(str::to_owned));
+        self
+    }
+
     /// Whether `answer`, to a request in `form`, is this refusal and nothing else.
     pub(crate) fn check(&self, answer: &Answer, form: Form) {
         let &(_, http, code, retry) = TABLE.iter().find(|row| row.0 == self.label).expect("a row");
@@ -95,7 +120,8 @@ impl Told {
         status.details.sort_by(|left, right| left.type_url.cmp(&right.type_url));
         assert_eq!(status.code, code, "{self:?} {form:?}: {answer:?}");
         self.check_message(&status.message);
-        let details: Vec<_> = self.details(retry, &status.message);
+        let details: Vec<_> = self.details(retry, &status.message).into_iter().map(in_order).collect();
+        status.details = status.details.into_iter().map(in_order).collect();
         assert_eq!(status.details, details, "{self:?} {form:?}: {}", status.message);
 
         header("content-type", form.content_type());
@@ -130,6 +156,10 @@ impl Told {
             if let Some(seconds) = retry {
                 header("retry-after", &seconds.to_string());
             }
+            if let Some([policy, standing]) = &self.rate {
+                header("ratelimit-policy", policy);
+                header("ratelimit", standing);
+            }
         }
         assert_eq!(answer.headers(), headers.into_iter().collect::<Vec<_>>(), "{self:?} {form:?}");
     }
@@ -142,7 +172,10 @@ impl Told {
     }
 
     fn details(&self, retry: Option<u32>, message: &str) -> Vec<prost_types::Any> {
-        let metadata = self.key.iter().map(|key| ("key".to_owned(), key.clone())).collect();
+        let limit = self.limit.iter().flat_map(|limit| ["scope", "id", "limit"].into_iter().zip(limit));
+        let metadata = self.key.iter().map(|key| ("key", key)).chain(limit);
+        let metadata = metadata.chain(self.resets_at.iter().map(|end| ("resets_at", end)));
+        let metadata = metadata.map(|(name, value)| (name.to_owned(), value.clone())).collect();
         let reason = self.label.to_ascii_uppercase();
         let info = pb::ErrorInfo { reason, domain: "gridgate".to_owned(), metadata };
         let mut details = Vec::new();
@@ -158,10 +191,8 @@ impl Told {
             };
             details.push(any("BadRequest", &pb::BadRequest { field_violations: vec![violation] }));
         }
-        if self.label == "quota_exhausted" {
-            let (_, rest) = message.split_once(": ").expect("a detail");
-            let (description, _) = rest.rsplit_once("; ").unwrap_or((rest, ""));
-            details.push(quota_failure(self.key.as_deref().unwrap_or_default(), description));
+        if let Some([scope, id, limit]) = &self.limit {
+            details.push(quota_failure(&format!("{scope}:{id}"), limit));
         }
         details.sort_by(|left, right| left.type_url.cmp(&right.type_url));
         details
@@ -178,6 +209,16 @@ impl Told {
 
 fn any(name: &str, message: &impl prost::Message) -> prost_types::Any {
     prost_types::Any { type_url: format!("type.googleapis.com/google.rpc.{name}"), value: message.encode_to_vec() }
+}
+
+/// The same detail with the entries of a map in a certain order.
+fn in_order(detail: prost_types::Any) -> prost_types::Any {
+    if !detail.type_url.ends_with(".ErrorInfo") {
+        return detail;
+    }
+    let pb::ErrorInfo { reason, domain, metadata } = pb::ErrorInfo::decode(&*detail.value).expect("an ErrorInfo");
+    let metadata: BTreeMap<_, _> = metadata.into_iter().collect();
+    prost_types::Any { value: format!("{reason} {domain} {metadata:?}").into_bytes(), ..detail }
 }
 
 fn retry_info(seconds: u32) -> prost_types::Any {

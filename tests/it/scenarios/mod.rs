@@ -1,7 +1,8 @@
 //! What the pages of five products say about keys, walked through with the command line alone and with real exports against a whole
-//! gate. Each file reads like its page.
+//! gate. Each file reads like its page. And what nobody has a page about: a project that sends more than it may.
 
 mod environment_scoped;
+mod more_than_it_may;
 mod one_per_grid;
 mod role_based;
 mod routes_by_itself;
@@ -15,9 +16,9 @@ use gridgate::domain::Signal;
 use serde_json::Value;
 
 use crate::cli::{Ended, Shell};
-use crate::ingest::Gate;
 use crate::ingest::client::{Export, Form};
 use crate::ingest::told::told;
+use crate::ingest::{Gate, eventually};
 
 /// A gate, and the shell of its owner.
 struct Product {
@@ -49,6 +50,22 @@ impl Product {
         let ended = self.shell.run(line).await;
         assert_eq!(ended.exit, Exit::Done, "{line}: {}", ended.err);
         ended
+    }
+
+    /// The same for a command with white space in its words.
+    async fn words(&self, words: &[&str]) -> Ended {
+        let ended = self.shell.words(words).await;
+        assert_eq!(ended.exit, Exit::Done, "{words:?}: {}", ended.err);
+        ended
+    }
+
+    /// Waits until a command shows all of this: what ended is written down soon after.
+    async fn shows(&self, line: &str, expected: &[&str]) {
+        eventually(line, async || {
+            let shown = self.run(line).await.out;
+            expected.iter().all(|text| shown.contains(text))
+        })
+        .await;
     }
 
     /// What a command shows as JSON.

@@ -118,7 +118,7 @@ async fn t39_one_bad_item_refuses_the_whole_export() {
     assert_eq!(gate.stop().await.lake(), BTreeMap::new());
 }
 
-/// «Partial Success» (MAY): there are no warnings. What is accepted is accepted without a word, however odd it is.
+/// «Partial Success» (MAY): there are no warnings but of limits. What is accepted is accepted without a word, however odd it is.
 #[tokio::test]
 async fn t40_there_are_no_warnings() {
     let gate = Gate::start().await;
