@@ -1,13 +1,13 @@
 //! What there is a cause to alert of.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Display;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use crate::catalog::{Catalog, CatalogError, FailedMinute, NewWhat, Paging, RefusalFilter, Refused, Volume};
 use crate::domain::alert::Alert;
+use crate::domain::limit::ScopeId;
 use crate::domain::sender::SeenSender;
 use crate::domain::trouble::Cause;
 use crate::domain::usage::Step;
@@ -83,8 +83,8 @@ pub(super) async fn all(catalog: &dyn Catalog, now: Timestamp) -> Result<Vec<Ale
 pub(super) fn quota(crossed: &Crossed, project: Option<Slug>) -> Alert {
     let Crossed { id, limit, percent, used, period, at } = crossed;
     let key = match id {
-        crate::domain::limit::ScopeId::Key(key) => Some(*key),
-        _ => None,
+        ScopeId::Key(key) => Some(*key),
+        ScopeId::Tenant(_) | ScopeId::Project(_) => None,
     };
     let scope = id.scope();
     Alert {
@@ -109,29 +109,29 @@ pub(super) fn quota(crossed: &Crossed, project: Option<Slug>) -> Alert {
 
 fn used_after_revoke(key: KeyId, senders: &[SeenSender]) -> Alert {
     let summary = format!("revoked, and still sent by {}", names(senders));
-    of_key(EventKind::UsedAfterRevoke, key, senders, String::new(), summary)
+    of_key(EventKind::UsedAfterRevoke, key, senders, String::new(), &summary)
 }
 
 fn shared(key: KeyId, senders: &[SeenSender]) -> Alert {
     let summary = format!("used by several services: {}", names(senders));
-    of_key(EventKind::Shared, key, senders, String::new(), summary)
+    of_key(EventKind::Shared, key, senders, String::new(), &summary)
 }
 
 fn new_address(new: &SeenSender) -> Alert {
     let address = new.sender.address;
     let summary = format!("used from {address} for the first time, by {}", name(new));
     let senders = std::slice::from_ref(new);
-    of_key(EventKind::NewAddress, new.sender.key, senders, address.to_string(), summary)
+    of_key(EventKind::NewAddress, new.sender.key, senders, address.to_string(), &summary)
 }
 
 fn new_sender(new: &SeenSender) -> Alert {
     let summary = format!("used by {} for the first time, from {}", name(new), new.sender.address);
     let cause = new.sender.service.as_deref().unwrap_or_default().to_owned();
-    of_key(EventKind::NewSender, new.sender.key, std::slice::from_ref(new), cause, summary)
+    of_key(EventKind::NewSender, new.sender.key, std::slice::from_ref(new), cause, &summary)
 }
 
 /// An alert about senders of one key, of which there is at least one.
-fn of_key(kind: EventKind, key: KeyId, senders: &[SeenSender], cause: String, summary: String) -> Alert {
+fn of_key(kind: EventKind, key: KeyId, senders: &[SeenSender], cause: String, summary: &str) -> Alert {
     let project = senders.first().map(|one| one.project.clone());
     let data = data([
         ("key", json!(key.to_string())),
@@ -254,11 +254,12 @@ fn shown(one: &SeenSender) -> Value {
 
 /// Each service once.
 fn names(senders: &[SeenSender]) -> String {
-    let names: BTreeSet<_> = senders.iter().map(name).collect();
-    let more = names.len().saturating_sub(NAMED);
-    let named: Vec<_> = names.into_iter().take(NAMED).collect();
-    let more: &dyn Display = if more > 0 { &format_args!(" and {more} more").to_string() } else { &"" };
-    format!("{}{more}", named.join(", "))
+    let services: BTreeSet<_> = senders.iter().map(name).collect();
+    let more = match services.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{}{more}", services.into_iter().take(NAMED).collect::<Vec<_>>().join(", "))
 }
 
 /// The service, quoted so that nothing of it can be taken for anything else.
