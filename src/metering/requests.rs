@@ -365,7 +365,7 @@ mod tests {
     #[test]
     fn what_senders_write_is_inert() {
         let log = requests(0, 10);
-        let service = Some("a ggi_prd_SECRET".into());
+        let service = Some(Origin::text("a ggi_prd_SECRET"));
         let origin = Origin { service, ..Origin::default() };
         let refusal = Refusal::because(Reason::BodyUndecodable, "gga_SECRET");
         log.decided(&Decided { origin: Some(&origin), ..decided(None, Outcome::Refused(&refusal)) });

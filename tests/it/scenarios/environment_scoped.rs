@@ -52,7 +52,7 @@ async fn a_customers_key_is_disabled_and_enabled_and_its_history_kept() {
     assert!(!events.to_string().contains(&key.token));
 
     // A key that was revoked for good is history, too.
-    product.run(&format!("keys revoke {} --yes", key.id)).await;
+    product.run(&format!("keys revoke {} --yes --force", key.id)).await;
     product.refused(&format!("keys enable {}", key.id), Exit::Conflict, "key_revoked").await;
     assert_eq!(product.json("keys list --owner ACME --status revoked").await[0]["id"], key.id);
     assert_eq!(product.json(&format!("keys events {}", key.id)).await[0]["action"], "key.revoked");

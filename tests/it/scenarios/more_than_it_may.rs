@@ -38,7 +38,7 @@ async fn a_quota_is_found_raised_and_over_the_next_day() {
     }
 
     product.accepts(&key.token, "checkout").await;
-    refuses(&product, &key, "quota_exhausted", &format!("the limit of key {} is traces 3 items/day", key.id)).await;
+    refuses(&product, &key, "key", &key.id, "traces 3 items/day").await;
 
     // Nothing arrives. What was turned away, why, who is it, and what is to be done?
     product
@@ -60,7 +60,7 @@ async fn a_quota_is_found_raised_and_over_the_next_day() {
     // The key gets more; then the project has used up what its plan gives.
     product.run(&format!("limits clear --key {}", key.id)).await;
     product.accepts(&key.token, "checkout").await;
-    refuses(&product, &key, "quota_exhausted", "the limit of project shop is 6 items/day").await;
+    refuses(&product, &key, "project", "shop", "6 items/day").await;
     product.refused("plans delete trial --yes", Exit::Conflict, "plan_in_use").await;
 
     product.gate.clock.advance(DAY);
@@ -88,9 +88,11 @@ async fn a_project_is_suspended_and_resumed() {
 }
 
 /// A span over every transport, refused because of this.
-async fn refuses(product: &Product, key: &Key, reason: &'static str, detail: &str) {
+/// The quota `limit` of `scope` is used up until the next day begins.
+async fn refuses(product: &Product, key: &Key, scope: &str, id: &str, limit: &str) {
     for form in Form::ALL {
         let answer = Export::traces(form, &key.token).send(&product.gate).await;
-        told(reason).key(&key.id).detail(detail).check(&answer, form);
+        let refused = told("quota_exhausted").key(&key.id).over(scope, id, limit);
+        refused.resets_at("2026-11-22T00:00:00.000000Z").check(&answer, form);
     }
 }
