@@ -9,7 +9,7 @@ use gridgate::domain::audit::Action;
 use gridgate::domain::clock::ManualClock;
 use gridgate::domain::key::{DigestAlgorithm, SecretFormat};
 use gridgate::domain::secret::Peppers;
-use gridgate::domain::{Clock as _, Key, KeyChange, KeyId, KeyStatus, LegacyToken, Pepper, Secret};
+use gridgate::domain::{Clock as _, Key, KeyChange, KeyId, KeyStatus, LegacyToken, Pepper, Secret, Slug};
 use gridgate::ingest::key_cache::{CachedKey, KeyCache, KeyCacheSettings, LookupError};
 use zeroize::Zeroizing;
 
@@ -101,6 +101,25 @@ async fn one_of_many_callers_asks() {
     assert_eq!(setup.asked(), 1);
     assert!(setup.get().await.expect("an answer").is_some());
     assert_eq!(setup.asked(), 1);
+}
+
+/// What the keys of one project share concerns nobody else.
+#[tokio::test]
+async fn a_change_of_a_project_is_no_reason_to_ask_about_keys_of_another() {
+    let setup = Setup::new(SETTINGS).await;
+    setup.get().await.expect("an answer").expect("a key");
+    let [own, other] = ["shop", "bank"].map(|slug| slug.parse::<Slug>().expect("a slug"));
+    setup.cache.forget_project(&other);
+    let before = setup.get().await.expect("an answer").expect("a key");
+    assert_eq!(setup.asked(), 1);
+    setup.cache.forget_project(&own);
+    assert!(!setup.cache.is_current(&before));
+    setup.get().await.expect("an answer").expect("a key");
+    assert_eq!(setup.asked(), 2);
+    // Not even while the catalog does not answer.
+    setup.cache.forget_project(&own);
+    setup.set_down(true);
+    assert_eq!(setup.get().await.expect_err("nobody knows"), LookupError);
 }
 
 /// A look-up that has read the old row ends after the change is announced: nobody uses what it found from then on.

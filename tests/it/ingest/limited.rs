@@ -1,9 +1,10 @@
 //! Limits through the whole gate: what is over them is refused, on both transports, and nobody else is.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use gridgate::config::Span;
-use gridgate::domain::{Clock, Signal, Timestamp};
+use gridgate::domain::{Clock, Signal, Timestamp, Transport};
 use http::Request;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::client::{Answer, Export, Form, Raw, exchange};
 use super::told::told;
-use super::{Gate, Issued, eventually, new_key};
+use super::{Gate, Issued, eventually, new_key, serve};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -109,6 +110,29 @@ async fn a_changed_limit_holds_at_once() {
 }
 
 /// Who is in debt is told so without having sent one byte of the body.
+/// What holds when the last byte of a body has arrived is what it is charged to.
+#[tokio::test]
+async fn an_export_counts_for_limits_that_were_set_while_its_body_arrived() {
+    let gate = Gate::start().await;
+    let key = gate.key("shop").await;
+    let export = Export::traces(Form::Protobuf, &key.token);
+    let (head, tail) = export.body.split_at(export.body.len() / 2);
+    let mut arriving = Raw::connect(gate.http).await;
+    let lines = format!("expect: 100-continue\r\ncontent-length: {}\r\n", export.body.len());
+    arriving.head(&export, &lines).await;
+    assert_eq!(arriving.read_head().await, "HTTP/1.1 100 Continue\r\n\r\n");
+    arriving.write(head).await;
+    gate.until("gridgate_body_memory_bytes", |bytes| bytes >= head.len() as u64).await;
+    limit(&gate, TENANT, json!([{"unit": "items", "per": "day", "amount": 1}])).await;
+    arriving.write(tail).await;
+    let (status, _) = arriving.read_answer().await;
+    assert!(status.starts_with("HTTP/1.1 200 OK"), "{status}");
+    let refused = told("quota_exhausted").key(&key.id).over("tenant", "shop/web/production", "1 items/day");
+    let refused = refused.resets_at("2026-11-22T00:00:00.000000Z");
+    refused.check(&export.send(&gate).await, Form::Protobuf);
+    gate.stop().await;
+}
+
 #[tokio::test]
 async fn debt_is_refused_before_the_body() {
     let gate = Gate::start().await;
@@ -147,6 +171,35 @@ async fn a_quota_is_crossed_once_and_opens_on_the_next_day() {
     gate.clock.set_back(Duration::from_hours(24));
     refused(&end()).check(&Export::traces(Form::Json, &key.token).send(&gate).await, Form::Json);
     gate.stop().await;
+}
+
+/// What was used of a quota is used after a restart, too: neither forgotten nor counted twice, whichever scope it is of.
+#[tokio::test]
+async fn a_quota_goes_on_where_it_stopped() {
+    for (scope, id, path) in [("tenant", "shop/web/production", TENANT), ("project", "shop", "shop")] {
+        for (per, end) in [("day", "2026-11-22T00:00:00.000000Z"), ("month", "2026-12-01T00:00:00.000000Z")] {
+            let gate = Gate::start().await;
+            limit(&gate, path, json!([{"unit": "items", "per": per, "amount": 4}])).await;
+            let key = gate.key("shop").await;
+            let export = Export::traces(Form::Json, &key.token);
+            export.send(&gate).await.assert_success(Form::Json);
+            export.send(&gate).await.assert_success(Form::Json);
+            let clock = Arc::clone(&gate.clock);
+            let stopped = gate.stop().await;
+            for used in [2, 4] {
+                let (server, stop) = serve(&stopped.config, &clock).await;
+                let http = server.ingest_address(Transport::Http).expect("an address");
+                let running = tokio::spawn(server.run());
+                for _ in used..4 {
+                    export.send_to(http).await.assert_success(Form::Json);
+                }
+                let refused = told("quota_exhausted").key(&key.id).over(scope, id, &format!("4 items/{per}"));
+                refused.resets_at(end).check(&export.send_to(http).await, Form::Json);
+                stop.cancel();
+                running.await.expect("no panic").expect("a good end");
+            }
+        }
+    }
 }
 
 /// What is only observed refuses nothing.
