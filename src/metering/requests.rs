@@ -97,10 +97,12 @@ impl Requests {
 
     /// Remembers an export, unless it was accepted and is not in the sample, and shows it to who watches.
     pub(super) fn decided(&self, decided: &Decided<'_>) {
-        let logged = match decided.outcome {
+        let wanted = match decided.outcome {
             Outcome::Accepted => self.is_sampled(),
             Outcome::Refused(_) | Outcome::Gone => true,
         };
+        // A flood does not even make the rows that there is no room for.
+        let logged = wanted && self.has_room(decided);
         let watched = self.watchers.load(Ordering::Relaxed) > 0;
         if !logged && !watched {
             return;
@@ -113,6 +115,16 @@ impl Requests {
         if logged && !self.held().push(ended, self.settings.entries) {
             self.not_logged.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Whether there is room for the export, which is counted where there is none.
+    fn has_room(&self, decided: &Decided<'_>) -> bool {
+        let project = decided.identified.map(|identified| identified.tenant.project.clone());
+        let has_room = self.held().has_room(project, decided.at, self.settings.entries);
+        if !has_room {
+            self.not_logged.fetch_add(1, Ordering::Relaxed);
+        }
+        has_room
     }
 
     /// Takes out what was remembered. It is in no further answer.
@@ -177,15 +189,22 @@ impl Held {
     /// proved nothing: a flood of one hides nothing of the others.
     fn push(&mut self, ended: Arc<Ended>, entries: usize) -> bool {
         let project = ended.tenant.as_ref().map(|tenant| tenant.project.clone());
-        let own = self.of.get(&project).copied().unwrap_or_default();
-        if self.exports.len() >= entries || own >= entries.div_ceil(2) {
-            let minute = ended.at.micros().div_euclid(MINUTE) * MINUTE;
-            self.lose(Timestamp::from_micros(minute), project);
+        if !self.has_room(project.clone(), ended.at, entries) {
             return false;
         }
-        self.of.insert(project, own + 1);
+        *self.of.entry(project).or_default() += 1;
         self.exports.push_back(ended);
         true
+    }
+
+    fn has_room(&mut self, project: Option<Slug>, at: Timestamp, entries: usize) -> bool {
+        let own = self.of.get(&project).copied().unwrap_or_default();
+        let has_room = self.exports.len() < entries && own < entries.div_ceil(2);
+        if !has_room {
+            let minute = at.micros().div_euclid(MINUTE) * MINUTE;
+            self.lose(Timestamp::from_micros(minute), project);
+        }
+        has_room
     }
 
     fn lose(&mut self, minute: Timestamp, project: Option<Slug>) {

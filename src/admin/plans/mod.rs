@@ -57,7 +57,7 @@ pub struct PlanLimits {
 
 /// The limits of a plan in bodies.
 #[derive(Default, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct NewPlanLimits {
     /// Of a whole project.
     #[schema(max_items = 35)]

@@ -79,7 +79,7 @@ pub struct OtherSendersView {
 #[into_params(parameter_in = Query)]
 pub struct SenderQuery {
     /// Only those that send with this version of a secret.
-    #[param(minimum = 1)]
+    #[param(minimum = 1, maximum = 2_147_483_647)]
     pub secret: Option<u32>,
     /// Only those with this `service.name`, at most 128 bytes of UTF-8.
     #[param(min_length = 1, max_length = 128, pattern = "^[^\\u0000]*$", nullable = false)]
@@ -192,15 +192,22 @@ fn filter(parameters: &mut Parameters, check: &mut Check) -> SenderFilter {
         good
     });
     let secret_version = parameters.take("secret").and_then(|text| {
-        let version = text.parse().ok().filter(|version: &u32| *version > 0);
+        let version = text.parse().ok().filter(|version: &u32| (1..=MAX_VERSION).contains(version));
         if version.is_none() {
-            check.refuse(parameter("secret"), "it is no version of a secret", "a whole number from 1 on");
+            check.refuse(
+                parameter("secret"),
+                "it is no version of a secret",
+                format!("a whole number from 1 to {MAX_VERSION}"),
+            );
         }
         version
     });
     let since = check.instant(parameter("since"), parameters.take("since").as_deref());
     SenderFilter { project: None, service, secret_version, since }
 }
+
+/// The highest version of a secret that is asked for: as the description's form of the number has it.
+const MAX_VERSION: u32 = 2_147_483_647;
 
 /// The longest name of a service that is kept, in bytes.
 const MAX_SERVICE: usize = crate::domain::origin::MAX_ORIGIN_LENGTH;
