@@ -29,8 +29,10 @@ pub(super) fn complete(mut document: Value) -> Value {
     let bodies: String =
         operations(&mut document).filter_map(|one| one.get("requestBody")).map(Value::to_string).collect();
     for (name, schema) in document["components"]["schemas"].as_object_mut().into_iter().flatten() {
+        // What refuses other fields is, or is a part of, a body.
+        let is_body = schema.get("additionalProperties") == Some(&Value::Bool(false));
         // The places of a problem are left out where there are none.
-        if name != "Problem" && !bodies.contains(&format!("/{name}\"")) {
+        if name != "Problem" && !is_body && !bodies.contains(&format!("/{name}\"")) {
             whole(schema);
         }
         refer_inside(schema, &schemas);

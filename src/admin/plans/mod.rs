@@ -60,13 +60,13 @@ pub struct PlanLimits {
 #[serde(deny_unknown_fields)]
 pub struct NewPlanLimits {
     /// Of a whole project.
-    #[schema(max_items = 35)]
+    #[schema(max_items = 35, required = false)]
     pub project: Option<Vec<NewLimit>>,
     /// Of each of its tenants.
-    #[schema(max_items = 35)]
+    #[schema(max_items = 35, required = false)]
     pub tenant: Option<Vec<NewLimit>>,
     /// Of each of its keys.
-    #[schema(max_items = 35)]
+    #[schema(max_items = 35, required = false)]
     pub key: Option<Vec<NewLimit>>,
 }
 
