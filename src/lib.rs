@@ -39,7 +39,7 @@
 //! # Around it
 //!
 //! [`admin`] makes and changes keys; a change makes the key cache forget the key before it is answered. [`cli`] is a client of
-//! the admin API, and opens installations. [`metering`] remembers what became of
+//! the admin API, and opens installations; [`console`] is one for the browser. [`metering`] remembers what became of
 //! each export. [`upkeep`] writes that down, and tells others what happens to keys. [`config`] says what can be set. [`observe`] is how the gate is watched.
 //!
 //! [`Arrival`]: ingest::accept::Arrival
@@ -56,6 +56,7 @@ pub mod storage;
 
 pub mod admin;
 pub mod catalog;
+pub mod console;
 pub mod upkeep;
 
 pub mod cli;

@@ -16,6 +16,7 @@ use super::check::Check;
 use super::problem::{Code, Problem};
 use super::strict;
 use crate::catalog::Entity;
+use crate::domain::session::SessionId;
 use crate::domain::webhook::WebhookId;
 use crate::domain::{KeyId, Slug, Tenant};
 
@@ -207,6 +208,17 @@ impl FromRequestParts<AdminState> for WebhookPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, Problem> {
         segment(parts, state).await.map(Self).ok_or_else(|| Problem::not_found(Entity::Webhook))
+    }
+}
+
+/// The session that a path names.
+pub(super) struct SessionPath(pub(super) SessionId);
+
+impl FromRequestParts<AdminState> for SessionPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, Problem> {
+        segment(parts, state).await.map(Self).ok_or_else(|| Problem::not_found(Entity::Session))
     }
 }
 

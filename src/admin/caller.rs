@@ -1,5 +1,7 @@
 //! Who calls: the extractor that stands first in every handler, so that nothing of a request is read before.
 
+use std::net::IpAddr;
+
 use axum::extract::{FromRequestParts, MatchedPath};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, header};
@@ -10,11 +12,13 @@ use super::openapi;
 use super::page::Parameters;
 use super::problem::{Code, Problem};
 use super::request::{Peer, RequestId};
+use super::sessions::SignedIn;
 use crate::catalog::{CatalogError, Entity};
 use crate::domain::audit::{Actor, Via};
 use crate::domain::credential::{self, CredentialError};
+use crate::domain::session::SessionId;
 use crate::domain::token::PresentedToken;
-use crate::domain::uses::{MAX_USER_AGENT_LENGTH, Used};
+use crate::domain::uses::{MAX_USER_AGENT_LENGTH, Renewal, Used};
 use crate::domain::{
     Binding, Key, KeyId, KeyStatus, Permission, Permissions, Secret, SecretState, Slug, Timestamp, TokenKind,
 };
@@ -30,6 +34,8 @@ pub(super) struct Caller {
     pub(super) permissions: Permissions,
     /// Who changes something, if the request does, as of its arrival.
     pub(super) actor: Actor,
+    /// The session of the console that the request comes with.
+    pub(super) session: Option<SessionId>,
 }
 
 impl Caller {
@@ -66,7 +72,13 @@ impl Caller {
             && presented.is_some_and(|secret| key.secret_state(secret, now) != SecretState::Retired)
             && key.permissions.contains(permission)
             && self.actor.address.map_or(key.allowed.is_any(), |address| key.allowed.contains(address));
-        if is_good { Ok(()) } else { Err("key") }
+        if !is_good {
+            return Err("key");
+        }
+        let Some(session) = &self.session else { return Ok(()) };
+        let sessions = state.catalog.sessions_of(&self.key).await.map_err(|_| "catalog")?;
+        let goes_on = sessions.iter().any(|one| one.id == *session && one.is_alive(now, state.sessions.idle));
+        if goes_on { Ok(()) } else { Err("session") }
     }
 
     /// Requires that the caller may see `project`; if not, the project looks as if it did not exist.
@@ -79,6 +91,19 @@ impl FromRequestParts<AdminState> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, Problem> {
+        let signed_in = parts.extensions.get::<SignedIn>().cloned();
+        let caller = match &signed_in {
+            Some(signed_in) => Self::of_session(parts, state, signed_in).await?,
+            None => Self::of_token(parts, state).await?,
+        };
+        refuse_query(parts, state).await?;
+        Ok(caller)
+    }
+}
+
+impl Caller {
+    /// Who presents a token. It is counted, whether it is good or not.
+    pub(super) async fn of_token(parts: &Parts, state: &AdminState) -> Result<Self, Problem> {
         let token = token(&parts.headers);
         state.limits.before(parts, token.as_ref().ok().map(|token| &token.id)).await?;
         let token = token?;
@@ -91,20 +116,34 @@ impl FromRequestParts<AdminState> for Caller {
             }
             Err(problem) => return Err(problem),
         };
-        let address = parts.extensions.get::<Peer>().map(|peer| peer.0.to_canonical());
-        if !address.map_or(key.allowed.is_any(), |address| key.allowed.contains(address)) {
-            let from = address.map_or_else(|| "nowhere that is known".to_owned(), |address| address.to_string());
-            let detail = format!("{} may not be used from {from}", key.id);
-            state.limits.failed(parts, &key.id).await?;
-            return Err(Problem::new(Code::IpNotAllowed, detail));
-        }
+        let address = match allowed_address(&key, parts) {
+            Ok(address) => address,
+            Err(problem) => {
+                state.limits.failed(parts, &key.id).await?;
+                return Err(problem);
+            }
+        };
         state.limits.succeeded(parts, &key.id).await?;
-        if let Some(address) = address {
-            let agent = parts.headers.get(header::USER_AGENT).map_or(&b""[..], |agent| agent.as_bytes());
-            let used = Used { key: key.id, version: secret.version, at: now, address, agent };
-            state.uses.record(&used, || credential::renewal(&secret, token.text, &state.peppers));
-        }
-        refuse_query(parts, state).await?;
+        remember(state, parts, &key, &secret, now, || credential::renewal(&secret, token.text, &state.peppers));
+        Ok(Self::new(key, &secret, parts, address, now, Via::Api))
+    }
+
+    /// Who has the session `signed_in`: its key is looked at as if its secret were presented. The console has counted the request.
+    pub(super) async fn of_session(parts: &Parts, state: &AdminState, signed_in: &SignedIn) -> Result<Self, Problem> {
+        let now = state.clock.now();
+        let found = state.catalog.key(&signed_in.key).await?.filter(|key| key.binding.kind() == TokenKind::Admin);
+        let gone = || Problem::new(Code::CredentialsRevoked, format!("{} is no longer there", signed_in.key));
+        let key = found.ok_or_else(gone)?;
+        let presented = key.secrets.iter().find(|secret| secret.version == signed_in.secret_version);
+        let secret = presented.cloned().ok_or_else(|| retired(key.id))?;
+        let_in(&key, &secret, now)?;
+        let address = allowed_address(&key, parts)?;
+        remember(state, parts, &key, &secret, now, || None);
+        let caller = Self::new(key, &secret, parts, address, now, Via::Console);
+        Ok(Self { session: Some(signed_in.session.clone()), ..caller })
+    }
+
+    fn new(key: Key, secret: &Secret, parts: &Parts, address: Option<IpAddr>, now: Timestamp, via: Via) -> Self {
         let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
         let actor = Actor {
             at: now,
@@ -112,13 +151,38 @@ impl FromRequestParts<AdminState> for Caller {
             secret: Some(secret.version),
             name: key.name,
             needs: openapi::permissions(&parts.method, route),
-            via: Via::Api,
+            via,
             address,
             user_agent: user_agent(&parts.headers),
             request_id: parts.extensions.get::<RequestId>().map(|id| id.0.clone()),
         };
-        Ok(Self { key: key.id, binding: key.binding, permissions: key.permissions, actor })
+        Self { key: key.id, binding: key.binding, permissions: key.permissions, actor, session: None }
     }
+}
+
+/// Where a request comes from, if `key` may be used from there.
+fn allowed_address(key: &Key, parts: &Parts) -> Result<Option<IpAddr>, Problem> {
+    let address = parts.extensions.get::<Peer>().map(|peer| peer.0.to_canonical());
+    if address.map_or(key.allowed.is_any(), |address| key.allowed.contains(address)) {
+        return Ok(address);
+    }
+    let from = address.map_or_else(|| "nowhere that is known".to_owned(), |address| address.to_string());
+    Err(Problem::new(Code::IpNotAllowed, format!("{} may not be used from {from}", key.id)))
+}
+
+/// Remembers that `secret` was used, by whom and from where.
+fn remember(
+    state: &AdminState,
+    parts: &Parts,
+    key: &Key,
+    secret: &Secret,
+    now: Timestamp,
+    renewal: impl FnOnce() -> Option<Renewal>,
+) {
+    let Some(Peer(address)) = parts.extensions.get::<Peer>() else { return };
+    let agent = parts.headers.get(header::USER_AGENT).map_or(&b""[..], |agent| agent.as_bytes());
+    let used = Used { key: key.id, version: secret.version, at: now, address: address.to_canonical(), agent };
+    state.uses.record(&used, renewal);
 }
 
 /// Refuses parameters of a query where the route has none; the others refuse those that they do not have.
@@ -153,6 +217,12 @@ async fn authenticate(
         return Err(Problem::new(Code::CredentialsInvalid, detail));
     };
     // From here on the caller has proved possession of a secret of the key and is told the exact reason.
+    let_in(&key, &secret, now)?;
+    Ok((key, secret))
+}
+
+/// Refuses what is not let in at `now`, with the exact reason.
+fn let_in(key: &Key, secret: &Secret, now: Timestamp) -> Result<(), Problem> {
     match key.status(now) {
         KeyStatus::Active => {}
         KeyStatus::Revoked => {
@@ -165,11 +235,11 @@ async fn authenticate(
             return Err(Problem::new(Code::CredentialsDisabled, format!("{} is disabled", key.id)));
         }
     }
-    if key.secret_state(&secret, now) == SecretState::Retired {
-        let detail = format!("this secret of {} was replaced; use the newer one", key.id);
-        return Err(Problem::new(Code::CredentialsRetired, detail));
-    }
-    Ok((key, secret))
+    if key.secret_state(secret, now) == SecretState::Retired { Err(retired(key.id)) } else { Ok(()) }
+}
+
+fn retired(key: KeyId) -> Problem {
+    Problem::new(Code::CredentialsRetired, format!("this secret of {key} was replaced; use the newer one"))
 }
 
 /// What the client calls itself, without what is no visible ASCII.

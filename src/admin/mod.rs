@@ -52,6 +52,7 @@ pub mod request;
 pub mod requests;
 pub mod roles;
 pub mod senders;
+pub mod sessions;
 mod strict;
 pub mod terms;
 pub mod usage;
@@ -84,6 +85,7 @@ use leaks::Leaks;
 use limits::{Anyone, Limits, Standing};
 use problem::{Code, Problem};
 use request::RequestId;
+use sessions::SessionSettings;
 
 /// What the admin API works with.
 #[derive(Clone)]
@@ -113,6 +115,8 @@ pub struct AdminState {
     pub body_time: Duration,
     /// How much clients may ask.
     pub limits: Arc<Limits>,
+    /// How long sessions of the console last.
+    pub sessions: SessionSettings,
     /// What is used of the limits of exports, on this node.
     pub limiter: Arc<Limiter>,
     /// Whose reports of leaked tokens are taken; `None`: nobody's.
@@ -187,6 +191,8 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(keys::cancel_rotation::handler))
         .routes(routes!(members::list::handler, members::create::handler))
         .routes(routes!(members::show::handler, members::edit::handler, members::remove::handler))
+        .routes(routes!(sessions::list::handler, sessions::end::all))
+        .routes(routes!(sessions::end::handler))
         .routes(routes!(roles::list::handler, roles::create::handler))
         .routes(routes!(roles::show::handler, roles::edit::handler, roles::delete::handler))
         .routes(routes!(audit::list::handler))

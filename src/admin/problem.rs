@@ -88,6 +88,8 @@ codes! {
     EnvironmentNotFound = "environment_not_found", NOT_FOUND, "Environment not found";
     /// No such webhook, or none that the caller may see.
     WebhookNotFound = "webhook_not_found", NOT_FOUND, "Webhook not found";
+    /// The caller's key has no such session.
+    SessionNotFound = "session_not_found", NOT_FOUND, "Session not found";
     /// No such key, or none that the caller may see.
     KeyNotFound = "key_not_found", NOT_FOUND, "Key not found";
     /// The project's slug is taken.
@@ -392,8 +394,10 @@ impl From<CatalogError> for Problem {
                 detail,
                 fix: "pass the next_cursor of the page before, unchanged, or leave it out".to_owned(),
             }]),
-            // Ids of webhooks are random.
-            CatalogError::Damaged(_) | CatalogError::Exists(Entity::Webhook) => Self::internal(detail),
+            // Ids of webhooks and sessions are random.
+            CatalogError::Damaged(_) | CatalogError::Exists(Entity::Webhook | Entity::Session) => {
+                Self::internal(detail)
+            }
             CatalogError::Unavailable(_) => Self {
                 cause: Some(detail),
                 ..Self::new(
@@ -420,6 +424,7 @@ impl Problem {
             Entity::Project => Self::new(Code::ProjectNotFound, "there is no such project that this key may see"),
             Entity::Grid => Self::new(Code::GridNotFound, "there is no such grid in the project"),
             Entity::Environment => Self::new(Code::EnvironmentNotFound, "there is no such environment"),
+            Entity::Session => Self::new(Code::SessionNotFound, "this key has no such session"),
             Entity::Webhook => Self::new(Code::WebhookNotFound, "there is no such webhook that this key may see"),
             Entity::Key => Self::new(Code::KeyNotFound, "there is no such key that this key may see"),
             Entity::Role => Self::new(Code::RoleNotFound, "there is no such role that this key may see"),

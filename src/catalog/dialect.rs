@@ -120,6 +120,7 @@ const SQLITE: Files = &[
     (9, "refusals", include_str!("migrations/sqlite/0009_refusals.sql")),
     (10, "requests", include_str!("migrations/sqlite/0010_requests.sql")),
     (11, "alerts", include_str!("migrations/sqlite/0011_alerts.sql")),
+    (12, "sessions", include_str!("migrations/sqlite/0012_sessions.sql")),
 ];
 const POSTGRES: Files = &[
     (1, "first", include_str!("migrations/postgres/0001_first.sql")),
@@ -133,6 +134,7 @@ const POSTGRES: Files = &[
     (9, "refusals", include_str!("migrations/postgres/0009_refusals.sql")),
     (10, "requests", include_str!("migrations/postgres/0010_requests.sql")),
     (11, "alerts", include_str!("migrations/postgres/0011_alerts.sql")),
+    (12, "sessions", include_str!("migrations/postgres/0012_sessions.sql")),
 ];
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ mod roles;
 mod rows;
 mod secrets;
 mod senders;
+mod sessions;
 mod store;
 mod usage;
 mod webhooks;
@@ -40,6 +41,7 @@ pub use requests::{Logged, RequestLog, Whose};
 pub use roles::Roles;
 pub use secrets::{KEY_OF_DIGEST, Secrets};
 pub use senders::{ListedSender, SenderBook, SenderFilter};
+pub use sessions::Sessions;
 pub use usage::{
     Dimension, ToldUsage, UntoldUsage, UsageBook, UsageFilter, UsageFlush, UsageRow, statement as usage_statement,
 };
@@ -175,6 +177,8 @@ pub enum Entity {
     Role,
     /// A plan, by its slug.
     Plan,
+    /// A session of the console, by id.
+    Session,
     /// A webhook, by id.
     Webhook,
     /// A token that came from elsewhere.
@@ -190,6 +194,7 @@ impl std::fmt::Display for Entity {
             Self::Key => "a key with this name",
             Self::Role => "the role",
             Self::Plan => "the plan",
+            Self::Session => "the session",
             Self::Webhook => "the webhook",
             Self::Token => "a key with this token",
         })
@@ -212,6 +217,7 @@ pub trait Catalog:
     + Hygiene
     + Secrets
     + SenderBook
+    + Sessions
     + Roles
     + Audit
     + Webhooks

@@ -89,6 +89,8 @@ pub(super) fn out_of_range(config: &Config) -> Option<(&'static str, String)> {
         ("limits.idle_time", limits.idle_time),
         ("limits.answer_time", limits.answer_time),
         ("limits.stream_time", limits.stream_time),
+        ("console.session_idle", config.console.session_idle),
+        ("console.session_time", config.console.session_time),
         ("lake.interval", config.lake.interval),
         ("senders.flush_interval", config.senders.flush_interval),
         ("senders.keep", config.senders.keep),

@@ -4,6 +4,7 @@
 //! this module.
 
 mod check;
+mod console;
 pub mod forward;
 mod listen;
 mod load;
@@ -15,6 +16,7 @@ mod units;
 mod usage;
 mod webhooks;
 
+pub use console::ConsoleConfig;
 pub use forward::ForwardConfig;
 pub use listen::{Admitted, CorsConfig, ListenConfig, ListenerConfig, Prefix, Serves, TlsConfig};
 pub use load::ConfigError;
@@ -46,6 +48,8 @@ pub struct Config {
     pub keys: KeysConfig,
     /// How much clients of the admin API may ask.
     pub admin: AdminConfig,
+    /// The web console.
+    pub console: ConsoleConfig,
     /// Reports of tokens that were found in public.
     pub leaks: LeaksConfig,
     /// Where it listens.

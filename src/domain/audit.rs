@@ -62,6 +62,8 @@ impl Actor {
 pub enum Via {
     /// The admin API.
     Api,
+    /// The web console.
+    Console,
     /// A command at the machine itself, past the API.
     Command,
     /// Gridgate by itself.
@@ -220,6 +222,7 @@ impl Via {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Api => "api",
+            Self::Console => "console",
             Self::Command => "command",
             Self::System => "system",
         }
@@ -228,7 +231,7 @@ impl Via {
     /// The one with this name.
     #[must_use]
     pub fn named(text: &str) -> Option<Self> {
-        [Self::Api, Self::Command, Self::System].into_iter().find(|via| via.as_str() == text)
+        [Self::Api, Self::Console, Self::Command, Self::System].into_iter().find(|via| via.as_str() == text)
     }
 }
 
@@ -280,7 +283,7 @@ mod tests {
             let kind = action.as_str().split('.').next().expect("a kind");
             assert!(kind == "member" || kind.parse::<TargetKind>().is_ok(), "{action}");
         }
-        for via in [Via::Api, Via::Command, Via::System] {
+        for via in [Via::Api, Via::Console, Via::Command, Via::System] {
             assert_eq!(Via::named(via.as_str()), Some(via));
         }
         assert_eq!("key.*".parse::<Action>(), Err(ActionError));

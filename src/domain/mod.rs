@@ -33,6 +33,7 @@ pub mod request;
 pub mod role;
 pub mod secret;
 pub mod sender;
+pub mod session;
 pub mod signal;
 pub mod slug;
 pub mod tags;

@@ -2,6 +2,7 @@
 
 mod books;
 mod connections;
+mod console;
 mod descriptors;
 mod expiry;
 mod health;
@@ -36,9 +37,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tower::ServiceExt as _;
 
+use crate::admin::AdminState;
 use crate::admin::limits::Limits;
 use crate::admin::request::Peer;
-use crate::admin::{self, AdminState};
 use crate::catalog::{self, Catalog};
 use crate::config::{Config, pepper};
 use crate::domain::Transport;
@@ -197,6 +198,7 @@ impl Server {
             stopping: stop.clone(),
             body_time: config.limits.body_time.0,
             limits,
+            sessions: console::sessions(&config),
             limiter: Arc::clone(keys.limiter()),
             leaks: leaks(&config)?,
             catalog: Arc::clone(&catalog),
@@ -312,6 +314,7 @@ impl Server {
         let work = Work { alerter, courier, inspector, herald, sweeper, usage, teller, refusals, senders, requests };
         let upkeep = Upkeep::begin(work, &jobs, &gate.metrics, &crashed);
 
+        let console = console::settings(&config, &listeners)?;
         let Listeners { ingest, admin: admin_port, certificates } = listeners;
         let _reloading = AbortOnDropHandle::new(tokio::spawn(certificates.reload(config.clone(), Arc::clone(&jobs))));
         let use_keeper = UseKeeper {
@@ -330,7 +333,8 @@ impl Server {
         for listener in ingest {
             listeners.spawn(listener.serve(connections.clone(), Arc::clone(&gate), others.clone()));
         }
-        let router = admin::router(admin).merge(health::router(health::Health { gate: Arc::clone(&gate), catalog }));
+        let router =
+            console::routes(admin, console).merge(health::router(health::Health { gate: Arc::clone(&gate), catalog }));
         // Health, metrics and revocations are served until exports are finished and delivered.
         let admin_stop = CancellationToken::new();
         let (limits, refused) = (connection_limits(&config), Refused::new(Arc::clone(&gate.metrics)));

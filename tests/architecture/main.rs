@@ -30,6 +30,7 @@ mod tests {
         ("upkeep", Edges::Only(&["domain", "observe", "metering", "catalog"])),
         ("admin", Edges::Only(&["domain", "observe", "metering", "catalog", "upkeep"])),
         // The doctor reads answers of OTLP.
+        ("console", Edges::Only(&["domain", "admin"])),
         ("cli", Edges::Only(&["domain", "otlp", "observe", "config", "catalog", "admin", "server", "shutdown"])),
         ("shutdown", Edges::All),
         ("server", Edges::All),
@@ -47,6 +48,7 @@ mod tests {
         ("sqlx", &["catalog"]),
         ("tonic", &["otlp", "ingest", "server"]),
         ("anyhow", &["main", "cli", "server"]),
+        ("maud", &["console"]),
         ("arrow", &["storage"]),
         ("parquet", &["storage"]),
     ];

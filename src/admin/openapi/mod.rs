@@ -32,6 +32,7 @@ use crate::domain::{Permission, Permissions};
         (name = "keys", description = "Keys and their whole life"),
         (name = "webhooks", description = "Who is told of what happens to keys"),
         (name = "members", description = "People"),
+        (name = "sessions", description = "Where an admin key is signed in to the console"),
         (name = "roles", description = "Named sets of permissions"),
         (name = "audit", description = "Who did what"),
         (name = "requests", description = "Single exports, and the work behind"),

@@ -50,6 +50,11 @@ pub struct KeyId(pub String);
 #[schema(value_type = String, pattern = "^whk_[0-9A-Za-z]{12}$")]
 pub struct WebhookId(pub String);
 
+/// The public id of a session of the console, safe to log.
+#[derive(ToSchema)]
+#[schema(value_type = String, pattern = "^ses_[0-9A-Za-z]{12}$")]
+pub struct SessionId(pub String);
+
 /// The short form of an environment in tokens.
 #[derive(ToSchema)]
 #[schema(value_type = String, pattern = "^[a-z0-9]{2,8}$")]

@@ -36,6 +36,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use gridgate::admin::limits::{LimitSettings, Limits};
 use gridgate::admin::request::Peer;
+use gridgate::admin::sessions::SessionSettings;
 use gridgate::admin::{AdminState, router};
 use gridgate::catalog::Catalog;
 use gridgate::catalog::issue::{NewKey, issue_key};
@@ -139,6 +140,7 @@ impl Server {
             stopping: CancellationToken::new(),
             body_time: Duration::from_secs(30),
             limits: Arc::new(Limits::new(limits, &(Arc::clone(&clock) as _))),
+            sessions: SessionSettings { idle: Duration::from_mins(30), most: Duration::from_hours(12) },
             limiter: Arc::new(Limiter::new(100)),
             uses: Arc::new(Uses::new(100)),
             in_use_within: Duration::from_mins(10),

@@ -10,8 +10,9 @@ use gridgate::catalog::{
     AlertBook, AlertFilter, Answers, Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Catalog, CatalogError,
     Deliveries, EnvironmentEdit, FailedMinute, Grid, Happened, Hygiene, ImportFault, ImportedKey, KeyFilter, Keys,
     ListedSender, Logged, NewWhat, Notice, OnceOnly, Page, Paging, Plans, Project, Projects, RaisedAlert, RefusalBook,
-    RefusalFilter, Refused, Repeat, RequestLog, Reserved, Review, Roles, Secrets, SenderBook, SenderFilter, Subscriber,
-    TenantLimits, ToldUsage, UntoldUsage, UsageBook, UsageFilter, UsageFlush, UsageRow, Volume, Webhooks, Whose,
+    RefusalFilter, Refused, Repeat, RequestLog, Reserved, Review, Roles, Secrets, SenderBook, SenderFilter, Sessions,
+    Subscriber, TenantLimits, ToldUsage, UntoldUsage, UsageBook, UsageFilter, UsageFlush, UsageRow, Volume, Webhooks,
+    Whose,
 };
 use gridgate::domain::alert::GivenAlert;
 use gridgate::domain::audit::{Action, Actor};
@@ -22,6 +23,7 @@ use gridgate::domain::project::ProjectChange;
 use gridgate::domain::request::{Ended, RequestFilter};
 use gridgate::domain::role::RoleEdit;
 use gridgate::domain::sender::{OtherSenders, SeenSender};
+use gridgate::domain::session::{Session, SessionId, TicketDigest};
 use gridgate::domain::trouble::Trouble;
 use gridgate::domain::usage::{Amount, Counted, Step};
 use gridgate::domain::uses::LastUse;
@@ -489,6 +491,37 @@ impl SenderBook for Watched {
 
     async fn forget_senders(&self, before: Timestamp) -> Result<u64, CatalogError> {
         self.inner()?.forget_senders(before).await
+    }
+}
+
+#[async_trait]
+impl Sessions for Watched {
+    async fn open_session(&self, digest: &TicketDigest, session: &Session, most: u32) -> Result<(), CatalogError> {
+        self.inner()?.open_session(digest, session, most).await
+    }
+
+    async fn session(&self, digest: &TicketDigest) -> Result<Option<Session>, CatalogError> {
+        self.inner()?.session(digest).await
+    }
+
+    async fn session_seen(&self, key: &KeyId, id: &SessionId, at: Timestamp) -> Result<(), CatalogError> {
+        self.inner()?.session_seen(key, id, at).await
+    }
+
+    async fn sessions_of(&self, key: &KeyId) -> Result<Vec<Session>, CatalogError> {
+        self.inner()?.sessions_of(key).await
+    }
+
+    async fn end_session(&self, key: &KeyId, id: &SessionId) -> Result<bool, CatalogError> {
+        self.inner()?.end_session(key, id).await
+    }
+
+    async fn end_sessions(&self, key: &KeyId) -> Result<u64, CatalogError> {
+        self.inner()?.end_sessions(key).await
+    }
+
+    async fn sweep_sessions(&self, now: Timestamp, unused_since: Timestamp) -> Result<u64, CatalogError> {
+        self.inner()?.sweep_sessions(now, unused_since).await
     }
 }
 

@@ -1,0 +1,101 @@
+// Links with data-dialog lead to pages of one card. Here the card is lifted into a dialog, and its forms are sent without leaving the page.
+(() => {
+  "use strict";
+  const { gridgate } = window;
+  let opener = null;
+  let dirty = false;
+
+  const host = () => document.getElementById("dialog");
+
+  const show = (page, url) => {
+    const card = page.querySelector("[data-dialog-content]");
+    const dialog = host();
+    if (!card || !dialog) {
+      location.assign(url);
+      return;
+    }
+    dialog.replaceChildren(...card.childNodes);
+    dialog.setAttribute("data-dialog-content", "");
+    dialog.classList.toggle("broad", card.classList.contains("broad"));
+    const title = dialog.querySelector("h1, h2");
+    if (title) title.id = "dialog-title";
+    if (!dialog.open) dialog.showModal();
+    gridgate.arrived(dialog);
+    (dialog.querySelector("[aria-invalid=true], [autofocus]") || dialog.querySelector("input:not([type=hidden]), select, textarea, button, a"))?.focus();
+  };
+
+  const load = async (url, options) => {
+    const answer = await fetch(url, { credentials: "same-origin", ...options });
+    if (answer.redirected) {
+      location.assign(answer.url);
+      return;
+    }
+    show(gridgate.parse(await answer.text()), url);
+  };
+
+  // Closing is asked for: a dialog with a secret that was not copied asks back.
+  const close = () => {
+    const dialog = host();
+    const gate = dialog.querySelector("[data-close-gate]");
+    if (gate && gate.hidden) {
+      gate.hidden = false;
+      gate.querySelector("[data-keep-open]").focus();
+      return;
+    }
+    dialog.close();
+  };
+
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-dialog]");
+    if (link && host() && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+      event.preventDefault();
+      if (!host().open) opener = link;
+      load(link.href).catch(() => location.assign(link.href));
+      return;
+    }
+    const dialog = event.target.closest("dialog[open]");
+    if (!dialog) return;
+    if (event.target.closest("[data-keep-open]")) {
+      event.preventDefault();
+      dialog.querySelector("[data-close-gate]").hidden = true;
+      dialog.querySelector("[data-copy]")?.focus();
+    } else if (event.target.closest("[data-close-anyway]")) {
+      event.preventDefault();
+      dialog.close();
+    } else if (event.target.closest("[data-close]")) {
+      event.preventDefault();
+      close();
+    }
+  });
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    const dialog = form.closest("dialog[open]");
+    if (!dialog || form.method !== "post") return;
+    event.preventDefault();
+    const fields = new URLSearchParams(new FormData(form, event.submitter));
+    const button = event.submitter;
+    if (button) button.disabled = true;
+    dirty = true;
+    load(form.action, { method: "POST", body: fields }).catch(() => {
+      if (button) button.disabled = false;
+      gridgate.say("The server was not reached. Nothing is known to have changed.");
+    });
+  });
+
+  document.addEventListener("DOMContentLoaded", () => {
+    const dialog = host();
+    if (!dialog) return;
+    dialog.addEventListener("cancel", (event) => {
+      event.preventDefault();
+      close();
+    });
+    dialog.addEventListener("close", () => {
+      dialog.replaceChildren();
+      // What was changed in the dialog is seen behind it.
+      if (dirty) location.reload();
+      else opener?.focus();
+      dirty = false;
+    });
+  });
+})();

@@ -1,0 +1,104 @@
+// What every page does: it works without all of this.
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  root.classList.add("script");
+  const said = () => document.getElementById("said");
+
+  // Other parts use these.
+  const gridgate = (window.gridgate = {
+    say(text) {
+      const place = said();
+      if (place) place.textContent = text;
+    },
+    // HTML comes from this server alone.
+    parse: (() => {
+      const policy = window.trustedTypes
+        ? window.trustedTypes.createPolicy("gridgate", { createHTML: (html) => html })
+        : { createHTML: (html) => html };
+      return (html) => new DOMParser().parseFromString(policy.createHTML(html), "text/html");
+    })(),
+    // Called for every piece of a page that comes in, and once for the page itself.
+    whenThere: [],
+    arrived(piece) {
+      for (const one of gridgate.whenThere) one(piece);
+    },
+  });
+
+  document.addEventListener("click", (event) => {
+    const menu = event.target.closest("[data-menu]");
+    if (menu) {
+      const side = document.getElementById(menu.getAttribute("aria-controls"));
+      const open = side.classList.toggle("open");
+      menu.setAttribute("aria-expanded", String(open));
+      if (open) side.querySelector("a, select").focus();
+    }
+    const reveal = event.target.closest("[data-reveal]");
+    if (reveal) {
+      const input = document.getElementById(reveal.dataset.reveal);
+      const shown = input.type === "password";
+      input.type = shown ? "text" : "password";
+      reveal.setAttribute("aria-pressed", String(shown));
+    }
+    for (const details of document.querySelectorAll("details[data-popup][open]")) {
+      if (!details.contains(event.target)) details.open = false;
+    }
+  });
+
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
+  });
+
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest("input, textarea, select");
+    if (event.key === "Escape") {
+      const popup = event.target.closest("details[data-popup][open]");
+      if (popup) {
+        popup.open = false;
+        popup.querySelector("summary").focus();
+      }
+      return;
+    }
+    const row = event.target.closest("[data-arrows]");
+    if (row && (event.key === "ArrowRight" || event.key === "ArrowLeft")) {
+      const all = [...row.querySelectorAll("a, button")];
+      const at = all.indexOf(event.target) + (event.key === "ArrowRight" ? 1 : -1);
+      all[(at + all.length) % all.length].focus();
+      event.preventDefault();
+      return;
+    }
+    if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    const target = { "/": "[data-search]", n: "[data-new]" }[event.key];
+    const found = target && document.querySelector(target);
+    if (!found) return;
+    event.preventDefault();
+    if (event.key === "/") found.focus();
+    else found.click();
+  });
+
+  gridgate.whenThere.push((piece) => {
+    for (const button of piece.querySelectorAll("[data-reveal], [data-copy]")) button.hidden = false;
+  });
+
+  // Instants that are told from now stay true.
+  const units = [
+    [172800, 86400, "d"],
+    [7200, 3600, "h"],
+    [60, 60, "min"],
+    [0, 1, "s"],
+  ];
+  const tick = () => {
+    for (const time of document.querySelectorAll("time[data-relative]")) {
+      const seconds = Math.round((Date.parse(time.dateTime) - Date.now()) / 1000);
+      const apart = Math.abs(seconds);
+      const [, length, unit] = units.find(([from]) => apart >= from);
+      const span = `${Math.floor(apart / length)} ${unit}`;
+      const text = seconds > 0 ? `in ${span}` : `${span} ago`;
+      if (time.textContent !== text) time.textContent = text;
+    }
+  };
+  document.addEventListener("DOMContentLoaded", () => {
+    gridgate.arrived(document);
+    setInterval(tick, 1000);
+  });
+})();

@@ -1,0 +1,245 @@
+//! What stands around the content of every page.
+
+use http::request::Parts;
+use http::{HeaderMap, Uri, header};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::Console;
+use super::api::Query;
+use super::form::TOKEN;
+use super::parts::icon::{Icon, icon};
+use super::visit::cookies;
+use crate::admin::keys::KeyView;
+use crate::admin::projects::ProjectView;
+use crate::domain::session::Ticket;
+
+/// The cookie with the theme that the visitor chose.
+pub(super) const THEME: &str = "gridgate-theme";
+
+/// What every markup needs to know of its request.
+#[derive(Clone, Debug)]
+pub(super) struct Frame {
+    /// What every path of the console begins with.
+    pub(super) base: String,
+    /// The path and query that were asked for, with the base in front.
+    pub(super) path: String,
+    /// The host that was asked, with its port.
+    pub(super) host: String,
+    /// The project that the visitor looks at; empty: all.
+    pub(super) project: String,
+    /// What forms bring back; empty without a session.
+    form_token: String,
+    theme: Option<&'static str>,
+    style: String,
+    script: String,
+    logo: String,
+}
+
+/// Which part of the console a page belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Section {
+    Overview,
+    Keys,
+    Refusals,
+    Live,
+    Usage,
+    Projects,
+    Limits,
+    Roles,
+    Members,
+    Audit,
+    Settings,
+}
+
+/// What the frame says of a page.
+pub(super) struct Shell<'a> {
+    /// The title of the page; never with a secret.
+    pub(super) title: &'a str,
+    /// Its section, which is marked.
+    pub(super) section: Section,
+}
+
+impl Frame {
+    /// The frame of a request of nobody in particular.
+    pub(super) fn of_parts(console: &Console, headers: &HeaderMap, uri: &Uri) -> Self {
+        let theme = cookies(headers, THEME).next();
+        let inner = &console.0;
+        // Inside of the nest the prefix is gone.
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let path = path.split_once("/console").map_or(path, |(_, rest)| rest);
+        let query = uri.query().unwrap_or_default();
+        let project = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "project");
+        Self {
+            base: inner.base.clone(),
+            path: format!("{}{}", inner.base, if path == "/" { "" } else { path }),
+            host: headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default().to_owned(),
+            project: project.map(|(_, slug)| slug.into_owned()).unwrap_or_default(),
+            form_token: String::new(),
+            theme: ["light", "dark"].into_iter().find(|one| theme == Some(one)),
+            style: inner.assets.style.clone(),
+            script: inner.assets.script.clone(),
+            logo: inner.assets.logo.clone(),
+        }
+    }
+
+    /// The frame of a request with a session.
+    pub(super) fn of_session(console: &Console, parts: &Parts, ticket: &Ticket) -> Self {
+        Self { form_token: ticket.form_token(), ..Self::of_parts(console, &parts.headers, &parts.uri) }
+    }
+
+    /// The link to `path` of the console, such as `/keys`.
+    pub(super) fn href(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// The link to the list at `path`, of the project that the visitor looks at.
+    pub(super) fn here(&self, path: &str) -> String {
+        let query = Query::default().with("project", Some(&self.project));
+        format!("{}{path}{}", self.base, query.as_str())
+    }
+
+    /// The fields that every form has to have.
+    pub(super) fn form_fields(&self) -> Markup {
+        html! { input type="hidden" name=(TOKEN) value=(self.form_token); }
+    }
+}
+
+/// A whole page, for who is signed in as `me`.
+pub(super) fn page(
+    frame: &Frame,
+    shell: &Shell<'_>,
+    me: &KeyView,
+    projects: &[ProjectView],
+    content: &Markup,
+) -> Markup {
+    let body = html! {
+        a.skip href="#main" { "Skip to the content" }
+        div.shell {
+            header.bar {
+                a.brand href=(frame.here("")) { (logo()) span { "Gridgate" } }
+                button.icon-button type="button" data-menu aria-controls="side" aria-expanded="false" aria-label="Menu" { (icon(Icon::Menu)) }
+            }
+            nav #side .side aria-label="Main" {
+                a.brand href=(frame.here("")) { (logo()) span { "Gridgate" } }
+                (project_switch(frame, projects))
+                (links(frame, shell.section))
+                div.who {
+                    (icon(Icon::Key))
+                    div { div.name { (me.name) } div.meta { (me.role.as_deref().unwrap_or("own permissions")) } }
+                    form method="post" action=(frame.href("/theme")) {
+                        input type="hidden" name="next" value=(frame.path);
+                        button.icon-button type="submit" name="theme" value=(if frame.theme == Some("dark") { "light" } else { "dark" })
+                            data-theme-button aria-label="Switch between light and dark" { (icon(Icon::Sun)) }
+                    }
+                    form method="post" action=(frame.href("/sign-out")) {
+                        (frame.form_fields())
+                        button.icon-button type="submit" aria-label="Sign out" { (icon(Icon::SignOut)) }
+                    }
+                }
+            }
+            main #main tabindex="-1" { (content) }
+        }
+        dialog #dialog data-dialog-host aria-labelledby="dialog-title" {}
+        div #said .visually-hidden aria-live="polite" {}
+    };
+    document(frame, shell.title, &html! {}, &body)
+}
+
+/// A page of one card: what the script lifts into a dialog. `title` stands above `content`, unless that has a heading of its own.
+pub(super) fn card(frame: &Frame, title: &str, content: &Markup) -> Markup {
+    let body = html! {
+        main #main .lone tabindex="-1" {
+            div.panel.dialog-card data-dialog-content { (content) }
+        }
+        div #said .visually-hidden aria-live="polite" {}
+    };
+    document(frame, title, &html! {}, &body)
+}
+
+/// A page without anything around it. `head` is added to its head.
+pub(super) fn bare(frame: &Frame, title: &str, head: &Markup, content: &Markup) -> Markup {
+    let body = html! {
+        main #main .lone.dots { (content) }
+        div #said .visually-hidden aria-live="polite" {}
+    };
+    document(frame, title, head, &body)
+}
+
+fn document(frame: &Frame, title: &str, head: &Markup, body: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" data-theme=[frame.theme] {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " · Gridgate" }
+                link rel="icon" href=(frame.logo) type="image/svg+xml";
+                link rel="stylesheet" href=(frame.style);
+                script src=(frame.script) defer {}
+                (head)
+            }
+            body data-base=(frame.base) { (body) }
+        }
+    }
+}
+
+fn project_switch(frame: &Frame, projects: &[ProjectView]) -> Markup {
+    let path = frame.path.split('?').next().unwrap_or_default();
+    // A page about one thing leads to the list of such things.
+    let list: String =
+        path.strip_prefix(&*frame.base).unwrap_or_default().split('/').take(2).collect::<Vec<_>>().join("/");
+    html! {
+        form.project-switch method="get" action=(frame.href(&list)) {
+            label.visually-hidden for="project" { "Project" }
+            select #project name="project" data-submit {
+                option value="" { "All projects" }
+                @for project in projects {
+                    option value=(project.slug) selected[project.slug == frame.project] { (project.name) }
+                }
+            }
+            noscript { button.small type="submit" { "Show" } }
+        }
+    }
+}
+
+fn links(frame: &Frame, section: Section) -> Markup {
+    const MAIN: &[(Section, &str, &str, Icon)] = &[
+        (Section::Overview, "", "Overview", Icon::Home),
+        (Section::Keys, "/keys", "Keys", Icon::Key),
+        (Section::Refusals, "/refusals", "Refusals", Icon::Refused),
+        (Section::Live, "/live", "Live", Icon::Pulse),
+        (Section::Usage, "/usage", "Usage", Icon::Bars),
+    ];
+    const SET_UP: &[(Section, &str, &str, Icon)] = &[
+        (Section::Projects, "/projects", "Projects", Icon::Folder),
+        (Section::Limits, "/limits", "Limits", Icon::Gauge),
+        (Section::Roles, "/roles", "Roles", Icon::Shield),
+        (Section::Members, "/members", "Members", Icon::People),
+    ];
+    const RECORD: &[(Section, &str, &str, Icon)] = &[
+        (Section::Audit, "/audit", "Audit log", Icon::List),
+        (Section::Settings, "/settings", "Settings", Icon::Sliders),
+    ];
+    let group = |links: &[(Section, &str, &str, Icon)]| {
+        html! {
+            ul {
+                @for &(one, path, name, sign) in links {
+                    li { a href=(frame.here(path)) aria-current=[(one == section).then_some("page")] { (icon(sign)) span { (name) } } }
+                }
+            }
+        }
+    };
+    html! {
+        (group(MAIN))
+        h2.group { "Set up" }
+        (group(SET_UP))
+        h2.group { "Record" }
+        (group(RECORD))
+    }
+}
+
+/// The logo, for the eye alone.
+pub(super) fn logo() -> Markup {
+    PreEscaped(include_str!("assets/logo.svg").to_owned())
+}

@@ -1,0 +1,226 @@
+//! Charts, drawn as SVG without a style of their own: geometry in attributes, colour by class. What they show is in a table, too, which
+//! is also where the script reads what it says of a column.
+
+use maud::{Markup, html};
+
+use super::number::{grouped, short};
+
+/// Columns over time, stacked.
+pub(in crate::console) struct Columns<'a> {
+    /// Its `id`, unique on the page.
+    pub(in crate::console) id: &'a str,
+    /// What it shows, in one sentence, for who does not see it.
+    pub(in crate::console) summary: &'a str,
+    /// What is stacked, from the bottom.
+    pub(in crate::console) series: &'a [Series<'a>],
+    /// The columns, oldest first.
+    pub(in crate::console) buckets: &'a [Bucket],
+    /// Texts below the columns, at equal distances: each stands where its part begins.
+    pub(in crate::console) labels: &'a [String],
+    /// Something that happened: the column before which it did, and what.
+    pub(in crate::console) event: Option<(usize, &'a str)>,
+    /// How a number is shown.
+    pub(in crate::console) show: fn(u64) -> String,
+}
+
+/// One of what is stacked.
+pub(in crate::console) struct Series<'a> {
+    /// Its name.
+    pub(in crate::console) name: &'a str,
+    /// Its colour: `ok`, `bad`, or `c1` to `c7`.
+    pub(in crate::console) class: &'static str,
+}
+
+/// A column.
+pub(in crate::console) struct Bucket {
+    /// Its interval, such as `20 Nov, 10:15–10:30`.
+    pub(in crate::console) interval: String,
+    /// The value of each series.
+    pub(in crate::console) values: Vec<u64>,
+}
+
+/// The height of a plot in its own units; the width of a column is 10.
+const HEIGHT: u64 = 1_000;
+/// A column's unit of width, with the gap.
+const STEP: usize = 10;
+/// The width that is filled.
+const FILLED: usize = 8;
+/// What is above zero is seen: 2 px of a plot of 200 px.
+const LEAST: u64 = 10;
+
+impl Columns<'_> {
+    /// The chart.
+    pub(in crate::console) fn draw(&self) -> Markup {
+        let totals = self.buckets.iter().map(|bucket| bucket.values.iter().sum::<u64>());
+        let top = round_up(totals.max().unwrap_or(0));
+        let width = self.buckets.len().max(1) * STEP;
+        html! {
+            figure.chart #(self.id) data-chart {
+                div.chart-area {
+                    div.chart-scale aria-hidden="true" {
+                        @for line in (0..=4_u64).rev() { span { ((self.show)(share(top, line, 4))) } }
+                    }
+                    div.chart-plot {
+                        svg viewBox={ "0 0 " (width) " " (HEIGHT) } preserveAspectRatio="none" role="img" aria-label=(self.summary) {
+                            @for line in 0..=4_u64 { (gridline(width, HEIGHT * line / 4)) }
+                            @for (index, series) in self.series.iter().enumerate() {
+                                path class=(series.class) d=(self.path(index, top)) {}
+                            }
+                            path.zero d=(self.zeros()) {}
+                            @if let Some((column, _)) = self.event {
+                                path.event d={ "M" (column * STEP) " 0V" (HEIGHT) } {}
+                            }
+                        }
+                        @if let Some((column, what)) = self.event {
+                            svg.event-flag viewBox={ "0 0 " (width) " 1" } preserveAspectRatio="none" aria-hidden="true" {
+                                rect x=(column * STEP) width="1" height="1" {}
+                            }
+                            p.event-name { (what) }
+                        }
+                        @if top == 0 { p.chart-none { "Nothing in this range" } }
+                    }
+                    div.chart-labels aria-hidden="true" { @for label in self.labels { span { (label) } } }
+                }
+                figcaption.legend {
+                    @for series in self.series { span { i.swatch class=(series.class) {} (series.name) } }
+                    span.meta.push { "Times in UTC" }
+                }
+                details.chart-table {
+                    summary { "Show as table" }
+                    div.scroll tabindex="0" role="region" aria-label={ "Numbers of the chart: " (self.summary) } {
+                        table {
+                            thead { tr { th scope="col" { "Interval" } @for series in self.series { th.end scope="col" { (series.name) } } } }
+                            tbody {
+                                @for bucket in self.buckets {
+                                    tr {
+                                        th scope="row" { (bucket.interval) }
+                                        @for value in &bucket.values { td.end { (grouped(*value)) } }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The outline of one series in all columns.
+    fn path(&self, series: usize, top: u64) -> String {
+        let mut path = String::new();
+        for (column, bucket) in self.buckets.iter().enumerate() {
+            let value = bucket.values.get(series).copied().unwrap_or_default();
+            if value == 0 {
+                continue;
+            }
+            let below: u64 = bucket.values.iter().take(series).map(|&value| height(value, top)).sum();
+            let tall = height(value, top);
+            let from = HEIGHT.saturating_sub(below + tall);
+            path.push_str(&format!("M{} {from}h{FILLED}v{tall}h-{FILLED}z", column * STEP + 1));
+        }
+        path
+    }
+
+    /// A line for each column in which there is nothing.
+    fn zeros(&self) -> String {
+        let empty = self.buckets.iter().enumerate().filter(|(_, bucket)| bucket.values.iter().all(|&value| value == 0));
+        empty.map(|(column, _)| format!("M{} {}h{FILLED}", column * STEP + 1, HEIGHT - 2)).collect()
+    }
+}
+
+/// A small chart of two series without axes: what was accepted and what was refused, oldest first. `summary` says it in words.
+pub(in crate::console) fn sparkline(values: &[(u64, u64)], summary: &str) -> Markup {
+    const TALL: u64 = 24;
+    const WIDE: usize = 4;
+    let top = values.iter().map(|(accepted, refused)| accepted + refused).max().unwrap_or(0).max(1);
+    let tall = |value: u64| if value == 0 { 0 } else { share(TALL, value, top).max(1) };
+    let (mut accepted_path, mut refused_path, mut zeros) = (String::new(), String::new(), String::new());
+    for (column, &(accepted, refused)) in values.iter().enumerate() {
+        let (below, above) = (tall(accepted), tall(refused));
+        let left = column * WIDE;
+        if below > 0 {
+            accepted_path.push_str(&format!("M{left} {}h3v{below}h-3z", TALL.saturating_sub(below)));
+        }
+        if above > 0 {
+            refused_path.push_str(&format!("M{left} {}h3v{above}h-3z", TALL.saturating_sub(below + above)));
+        }
+        if below + above == 0 {
+            zeros.push_str(&format!("M{left} 23.500h3"));
+        }
+    }
+    let width = values.len() * WIDE;
+    html! {
+        svg.spark viewBox={ "0 0 " (width) " " (TALL) } width=(width) height=(TALL) role="img" aria-label=(summary) {
+            @if !accepted_path.is_empty() { path.ok d=(accepted_path) {} }
+            @if !refused_path.is_empty() { path.bad d=(refused_path) {} }
+            @if !zeros.is_empty() { path.zero d=(zeros) {} }
+        }
+    }
+}
+
+/// A bar of which `part` of `whole` is filled, with the colour `class`. `words` say it.
+pub(in crate::console) fn bar(part: u64, whole: u64, class: &str, words: &str) -> Markup {
+    let filled = if part == 0 { 0 } else { share(1_000, part.min(whole), whole).max(5) };
+    html! {
+        svg.meter viewBox="0 0 1000 8" preserveAspectRatio="none" role="img" aria-label=(words) {
+            rect.track width="1000" height="8" {}
+            rect class=(class) width=(filled) height="8" {}
+        }
+    }
+}
+
+/// The same with its number in words, for tables.
+pub(in crate::console) fn plain(value: u64) -> String {
+    short(value)
+}
+
+fn gridline(width: usize, at: u64) -> Markup {
+    html! { path.grid d={ "M0 " (at) "H" (width) } {} }
+}
+
+fn height(value: u64, top: u64) -> u64 {
+    if value == 0 { 0 } else { share(HEIGHT, value, top).max(LEAST) }
+}
+
+/// `of × part / whole`; of nothing, nothing.
+fn share(of: u64, part: u64, whole: u64) -> u64 {
+    let scaled = u128::from(of) * u128::from(part) / u128::from(whole.max(1));
+    u64::try_from(scaled).unwrap_or(u64::MAX)
+}
+
+/// The next number of which a quarter is easily read: 4, 8, 20, 40 and 80 times powers of ten.
+fn round_up(most: u64) -> u64 {
+    if most == 0 {
+        return 0;
+    }
+    let mut power = 1_u64;
+    loop {
+        for step in [4, 8, 20] {
+            let top = power.saturating_mul(step);
+            if top >= most {
+                return top;
+            }
+        }
+        power = power.saturating_mul(10);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scale_ends_above_everything_on_a_round_number() {
+        let cases = [(0, 0), (1, 4), (4, 4), (5, 8), (9, 20), (21, 40), (34_900, 40_000), (u64::MAX, u64::MAX)];
+        for (most, top) in cases {
+            assert_eq!(round_up(most), top, "{most}");
+        }
+    }
+
+    #[test]
+    fn what_is_above_zero_is_seen() {
+        assert_eq!(height(0, 1_000_000), 0);
+        assert_eq!(height(1, 1_000_000), LEAST);
+        assert_eq!(height(1_000_000, 1_000_000), HEIGHT);
+    }
+}

@@ -1,0 +1,22 @@
+//! What stands below a list: the way to its next page.
+
+use maud::{Markup, html};
+
+use crate::console::api::Query;
+use crate::console::layout::Frame;
+
+/// `shown` rows stand above; `next` is the cursor of the next page. `query` is that of this page, without its cursor.
+pub(in crate::console) fn paging(frame: &Frame, path: &str, query: Query, shown: usize, next: Option<&str>) -> Markup {
+    let first = !frame.path.contains("cursor=");
+    html! {
+        div.paging {
+            span.meta { (shown) @if shown == 1 { " row" } @else { " rows" } @if !first { " on this page" } }
+            @if !first {
+                a.button.small href={ (frame.href(path)) (query.as_str()) } { "First page" }
+            }
+            @if let Some(next) = next {
+                a.button.small rel="next" href={ (frame.href(path)) (query.with("cursor", Some(next)).as_str()) } { "Next" }
+            }
+        }
+    }
+}

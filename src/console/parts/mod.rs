@@ -1,0 +1,13 @@
+//! What pages are made of. Each part is a function from values to markup; none asks the API.
+
+pub(super) mod chart;
+pub(super) mod chip;
+pub(super) mod copy;
+pub(super) mod empty;
+pub(super) mod field;
+pub(super) mod icon;
+pub(super) mod list;
+pub(super) mod note;
+pub(super) mod number;
+pub(super) mod tabs;
+pub(super) mod time;

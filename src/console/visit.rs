@@ -1,0 +1,136 @@
+//! Who visits: the extractor that stands first in every page's handler.
+
+use std::convert::Infallible;
+
+use axum::extract::{FromRequestParts, Request};
+use axum::response::{IntoResponse, Redirect, Response};
+use http::request::Parts;
+use http::{HeaderMap, Method, header};
+use maud::{Markup, html};
+
+use super::Console;
+use super::api::{Api, Query};
+use super::guard::Fault;
+use super::layout::{self, Frame, Shell};
+use crate::admin::keys::KeyView;
+use crate::admin::page::PageView;
+use crate::admin::projects::ProjectView;
+use crate::admin::request::Peer;
+use crate::admin::sessions;
+use crate::domain::Timestamp;
+use crate::domain::session::Ticket;
+
+/// The cookie of a session. The prefix makes browsers take it over TLS or on loopback alone, and for this very host.
+pub(super) const COOKIE: &str = "__Host-gridgate";
+
+/// A visitor with a session that goes on.
+pub(super) struct Visit {
+    /// The admin API, as this session.
+    pub(super) api: Api,
+    /// The visitor's admin key.
+    pub(super) me: KeyView,
+    /// The instant of the request.
+    pub(super) now: Timestamp,
+    /// What every markup needs.
+    pub(super) frame: Frame,
+    console: Console,
+}
+
+impl Visit {
+    /// Whether the visitor's key holds `permission`. What it lacks is not offered; the API decides.
+    pub(super) fn may(&self, permission: &str) -> bool {
+        self.me.permissions.iter().any(|held| held == "*" || held == permission)
+    }
+
+    /// A whole page of the section `shell` says, with `content` in its main part.
+    ///
+    /// # Errors
+    /// As any call of the API: the frame shows projects and counts.
+    pub(super) async fn page(&self, shell: Shell<'_>, content: &Markup) -> Result<Markup, Fault> {
+        let query = Query::default().with("limit", Some(200));
+        let projects: Option<PageView<ProjectView>> =
+            Api::if_allowed(self.api.list::<ProjectView>("/projects", &query)).await?;
+        let projects = projects.map(|page| page.data).unwrap_or_default();
+        Ok(layout::page(&self.frame, &shell, &self.me, &projects, content))
+    }
+
+    /// A page that the script lifts into a dialog.
+    pub(super) fn dialog(&self, title: &str, content: &Markup) -> Markup {
+        layout::card(&self.frame, title, content)
+    }
+
+    /// What the console is told of where it runs.
+    pub(super) fn settings(&self) -> &super::ConsoleSettings {
+        &self.console.0.settings
+    }
+}
+
+impl FromRequestParts<Console> for Visit {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Response> {
+        let Some(ticket) = ticket(&parts.headers) else { return Err(stranger(parts, console)) };
+        let admin = &console.0.admin;
+        let resumed = match sessions::resume(admin, parts, &ticket).await {
+            Ok(resumed) => resumed,
+            // The session's key is no longer let in.
+            Err(problem) if problem.code.status().as_u16() == 401 => None,
+            Err(problem) => return Err(Fault::from(problem).into_response()),
+        };
+        let Some(signed_in) = resumed else { return Err(stranger(parts, console)) };
+        let frame = Frame::of_session(console, parts, &ticket);
+        let peer = parts.extensions.get::<Peer>().copied();
+        let api = Api::new(console.0.api.clone(), signed_in, peer, &parts.headers);
+        let me = api.get("/me").await.map_err(IntoResponse::into_response)?;
+        Ok(Self { api, me, now: admin.clock.now(), frame, console: console.clone() })
+    }
+}
+
+/// The ticket that a request presents. Of several cookies of the name, which only another program on this host can make, none is taken.
+pub(super) fn ticket(headers: &HeaderMap) -> Option<Ticket> {
+    let mut found = cookies(headers, COOKIE);
+    let one = found.next()?;
+    if found.next().is_some() { None } else { Ticket::parse(one) }
+}
+
+/// The values of the cookie `name` (RFC 6265 section 5.4).
+pub(super) fn cookies<'h>(headers: &'h HeaderMap, name: &'h str) -> impl Iterator<Item = &'h str> {
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.filter(move |(found, _)| *found == name).map(|(_, value)| value)
+}
+
+/// The answer to who has no session: the page to sign in, and from there back to what was asked for.
+fn stranger(parts: &Parts, console: &Console) -> Response {
+    let frame = Frame::of_parts(console, &parts.headers, &parts.uri);
+    // A cookie that is strictly for this site does not come along with a link from elsewhere. Asked for again by a page of this site,
+    // it does.
+    let from_elsewhere = parts.headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
+    if parts.method == Method::GET && from_elsewhere {
+        let again = html! {
+            meta http-equiv="refresh" content="0";
+        };
+        return layout::bare(&frame, "One moment", &again, &html! { p { "One moment…" } }).into_response();
+    }
+    let next = if parts.method == Method::GET { frame.path.as_str() } else { "" };
+    let query = Query::default().with("next", Some(next));
+    Redirect::to(&frame.href(&format!("/sign-in{}", query.as_str()))).into_response()
+}
+
+/// A request to a handler that needs nobody's session, such as that of the page to sign in.
+pub(super) struct Stranger(pub(super) Frame);
+
+impl FromRequestParts<Console> for Stranger {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Infallible> {
+        Ok(Self(Frame::of_parts(console, &parts.headers, &parts.uri)))
+    }
+}
+
+impl Frame {
+    /// What is known of whoever asks, before a session is looked up.
+    pub(super) fn of_stranger(console: &Console, request: &Request) -> Self {
+        Self::of_parts(console, request.headers(), request.uri())
+    }
+}
