@@ -18,6 +18,7 @@ const STYLE: &str = concat!(
     include_str!("assets/chart.css"),
     include_str!("assets/pages.css"),
     include_str!("assets/limits.css"),
+    include_str!("assets/create.css"),
     include_str!("assets/secret.css"),
 );
 
@@ -29,6 +30,7 @@ const SCRIPT: &str = concat!(
     include_str!("assets/fresh.js"),
     include_str!("assets/chart.js"),
     include_str!("assets/live.js"),
+    include_str!("assets/create.js"),
     include_str!("assets/secret.js"),
 );
 
