@@ -18,7 +18,6 @@ use crate::console::parts::empty::empty;
 use crate::console::parts::field::{Field, rest_of};
 use crate::console::parts::icon::{Icon, icon};
 use crate::console::parts::limits::limits_editor;
-use crate::console::parts::number::counted;
 use crate::console::parts::time::day;
 use crate::console::visit::Visit;
 
@@ -260,9 +259,11 @@ fn goes_to(typed: &Typed, choices: &Choices, in_use: &[(String, usize)]) -> Mark
         let found = choices.environments.iter().flatten().find(|one| one.slug == slug);
         found.map_or_else(|| slug.to_owned(), |one| one.code.clone())
     };
-    let used = |count: usize| match choices.most() {
-        Some(most) => format!("{count} of {most} active keys in use"),
-        None => format!("{} so far", counted(u64::try_from(count).unwrap_or(u64::MAX), "active key", "active keys")),
+    let used = |count: usize| match (choices.most(), count) {
+        (Some(most), _) => format!("{count} of {most} active keys in use"),
+        (None, 0) => "No active key there yet".to_owned(),
+        (None, 1) => "1 active key there".to_owned(),
+        (None, _) => format!("{count} active keys there"),
     };
     html! {
         div.meta.goes-to {
