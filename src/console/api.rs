@@ -120,6 +120,11 @@ impl Api {
         self.call(Call { body: json(body)?, version: Some(version), ..Call::new(Method::PATCH, path) }).await
     }
 
+    /// `PATCH`es the fields of `body` of what has no version.
+    pub(super) async fn patch_any<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Fault> {
+        self.call(Call { body: json(body)?, ..Call::new(Method::PATCH, path) }).await
+    }
+
     /// `DELETE`s one thing; where it has a version, only if it still has this one.
     pub(super) async fn delete<T: DeserializeOwned>(&self, path: &str, version: Option<u64>) -> Result<T, Fault> {
         self.call(Call { version, ..Call::new(Method::DELETE, path) }).await

@@ -18,6 +18,7 @@ const STYLE: &str = concat!(
     include_str!("assets/chart.css"),
     include_str!("assets/pages.css"),
     include_str!("assets/limits.css"),
+    include_str!("assets/admin.css"),
 );
 
 /// Every script; each is a function of its own.
