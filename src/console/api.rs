@@ -74,6 +74,18 @@ impl Api {
         self.call(Call::new(Method::GET, path)).await
     }
 
+    /// `GET`s one thing whose version is in its `ETag` alone.
+    pub(super) async fn get_versioned<T: DeserializeOwned>(&self, path: &str) -> Result<(T, u64), Fault> {
+        let answer = self.send(Call::new(Method::GET, path)).await?;
+        if !answer.status().is_success() {
+            return Err(refusal(answer).await);
+        }
+        let tag = answer.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok());
+        let version = tag.and_then(|tag| tag.trim_matches('"').parse().ok());
+        let version = version.ok_or_else(|| Fault::internal("an answer of the API has no version"))?;
+        Ok((serde_json::from_slice(&whole(answer).await?).map_err(Fault::internal)?, version))
+    }
+
     /// `GET`s one page of a list.
     pub(super) async fn list<T: DeserializeOwned>(&self, path: &str, query: &Query) -> Result<PageView<T>, Fault> {
         self.get(&format!("{path}{}", query.as_str())).await

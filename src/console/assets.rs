@@ -19,6 +19,7 @@ const STYLE: &str = concat!(
     include_str!("assets/pages.css"),
     include_str!("assets/limits.css"),
     include_str!("assets/admin.css"),
+    include_str!("assets/secret.css"),
 );
 
 /// Every script; each is a function of its own.
@@ -29,6 +30,7 @@ const SCRIPT: &str = concat!(
     include_str!("assets/fresh.js"),
     include_str!("assets/chart.js"),
     include_str!("assets/live.js"),
+    include_str!("assets/secret.js"),
 );
 
 const LOGO: &str = include_str!("assets/logo.svg");

@@ -45,6 +45,7 @@ impl<'a> Dialog<'a> {
         body: &Markup,
     ) -> Markup {
         let action = frame.here(self.path);
+        let back = if self.back.contains('?') { frame.href(self.back) } else { frame.here(self.back) };
         html! {
             h1 { (self.title) }
             form method="post" action=(action) {
@@ -62,7 +63,7 @@ impl<'a> Dialog<'a> {
                     (body)
                 }
                 div.dialog-foot {
-                    a.button href=(frame.here(self.back)) data-close { (self.keep) }
+                    a.button href=(back) data-close { (self.keep) }
                     button.danger-fill[self.is_dangerous].primary[!self.is_dangerous] type="submit" { (self.confirm) }
                 }
             }
