@@ -19,6 +19,7 @@ const STYLE: &str = concat!(
     include_str!("assets/pages.css"),
     include_str!("assets/limits.css"),
     include_str!("assets/create.css"),
+    include_str!("assets/admin.css"),
     include_str!("assets/secret.css"),
 );
 
