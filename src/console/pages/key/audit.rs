@@ -30,8 +30,8 @@ pub(super) async fn page(
     let query = Query::default().with("cursor", wanted.cursor.as_deref());
     let entries = visit.api.list::<AuditView>(&format!("/keys/{}/events", subject.key.id), &query).await?;
     let content = html! {
-        section.panel.table-panel aria-labelledby="audit-title" {
-            div.panel-head { h2 #audit-title { "Audit" } span.meta { "what was done to this key" } }
+        section.panel.table-panel {
+            div.panel-head { h2 { "Audit" } span.meta { "what was done to this key" } }
             div.scroll tabindex="0" role="region" aria-label="Audit" {
                 table {
                     thead { tr {

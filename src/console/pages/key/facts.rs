@@ -125,8 +125,7 @@ async fn policy(visit: &Visit, key: &KeyView) -> Result<Markup, Fault> {
     let days = match &key.environment {
         None => Some(u32::try_from(ADMIN_ROTATION.as_secs() / 86_400).unwrap_or(u32::MAX)),
         Some(slug) => {
-            let all: Option<PageView<EnvironmentView>> =
-                Api::if_allowed(visit.api.get("/environments?limit=200")).await?;
+            let all: Option<PageView<EnvironmentView>> = Api::if_allowed(visit.api.get("/environments")).await?;
             let Some(all) = all else { return Ok(html! { span.pale { "Not visible to you" } }) };
             all.data.into_iter().find(|one| one.slug == *slug).and_then(|one| one.rotation_days)
         }

@@ -39,8 +39,8 @@ pub(super) async fn page(
                 (empty("Nothing was turned away", "Exports that name this key and are refused are listed here, with the reason and what to do.", &html! {}))
             }
         } @else {
-            section.panel.table-panel aria-labelledby="refusals-title" {
-                div.panel-head { h2 #refusals-title { "Refusals" } span.meta { "the latest first; counted in exports" } }
+            section.panel.table-panel {
+                div.panel-head { h2 { "Refusals" } span.meta { "the latest first; counted in exports" } }
                 div.scroll tabindex="0" role="region" aria-label="Refusals" {
                     table {
                         thead { tr {

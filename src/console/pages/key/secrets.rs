@@ -41,9 +41,9 @@ fn lost(visit: &Visit, subject: &Subject) -> Markup {
 /// The table.
 pub(super) fn panel(visit: &Visit, subject: &Subject) -> Markup {
     html! {
-        section.panel.table-panel aria-labelledby="secrets-title" {
+        section.panel.table-panel {
             div.panel-head {
-                h2 #secrets-title { "Secrets" }
+                h2 { "Secrets" }
                 code.meta { (subject.key.masked) }
             }
             div.scroll tabindex="0" role="region" aria-label="Secrets" {

@@ -61,9 +61,9 @@ fn table(visit: &Visit, subject: &Subject, secret: Option<u32>, at: At) -> Marku
     let groups = if in_short { groups(&wanted) } else { wanted.iter().map(|one| group(one)).collect() };
     let shown = if in_short { MAX_SHORT } else { groups.len() };
     html! {
-        section.panel.table-panel #senders aria-labelledby="senders-title" data-fresh="10" {
+        section.panel.table-panel #senders data-fresh="10" {
             div.panel-head {
-                h2 #senders-title { "Senders" }
+                h2 { "Senders" }
                 span.meta { (wanted.len()) }
                 (by_secret(visit, subject, secret, at))
             }
