@@ -16,6 +16,7 @@ const STYLE: &str = concat!(
     include_str!("assets/layout.css"),
     include_str!("assets/parts.css"),
     include_str!("assets/chart.css"),
+    include_str!("assets/key.css"),
     include_str!("assets/pages.css"),
     include_str!("assets/limits.css"),
     include_str!("assets/create.css"),
