@@ -22,6 +22,7 @@ const STYLE: &str = concat!(
     include_str!("assets/create.css"),
     include_str!("assets/admin.css"),
     include_str!("assets/secret.css"),
+    include_str!("assets/keys.css"),
 );
 
 /// Every script; each is a function of its own.
@@ -34,6 +35,7 @@ const SCRIPT: &str = concat!(
     include_str!("assets/live.js"),
     include_str!("assets/create.js"),
     include_str!("assets/secret.js"),
+    include_str!("assets/keys.js"),
 );
 
 const LOGO: &str = include_str!("assets/logo.svg");
