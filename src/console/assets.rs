@@ -17,6 +17,8 @@ const STYLE: &str = concat!(
     include_str!("assets/parts.css"),
     include_str!("assets/chart.css"),
     include_str!("assets/pages.css"),
+    include_str!("assets/refusals.css"),
+    include_str!("assets/live.css"),
 );
 
 /// Every script; each is a function of its own.
