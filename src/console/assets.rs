@@ -23,6 +23,8 @@ const STYLE: &str = concat!(
     include_str!("assets/admin.css"),
     include_str!("assets/secret.css"),
     include_str!("assets/keys.css"),
+    include_str!("assets/refusals.css"),
+    include_str!("assets/live.css"),
 );
 
 /// Every script; each is a function of its own.
