@@ -18,6 +18,9 @@ const STYLE: &str = concat!(
     include_str!("assets/chart.css"),
     include_str!("assets/pages.css"),
     include_str!("assets/limits.css"),
+    include_str!("assets/overview.css"),
+    include_str!("assets/usage.css"),
+    include_str!("assets/settings.css"),
 );
 
 /// Every script; each is a function of its own.
