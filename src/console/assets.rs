@@ -21,6 +21,7 @@ const STYLE: &str = concat!(
     include_str!("assets/overview.css"),
     include_str!("assets/usage.css"),
     include_str!("assets/settings.css"),
+    include_str!("assets/keys.css"),
 );
 
 /// Every script; each is a function of its own.
@@ -31,6 +32,7 @@ const SCRIPT: &str = concat!(
     include_str!("assets/fresh.js"),
     include_str!("assets/chart.js"),
     include_str!("assets/live.js"),
+    include_str!("assets/keys.js"),
 );
 
 const LOGO: &str = include_str!("assets/logo.svg");
