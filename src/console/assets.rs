@@ -22,6 +22,8 @@ const STYLE: &str = concat!(
     include_str!("assets/usage.css"),
     include_str!("assets/settings.css"),
     include_str!("assets/keys.css"),
+    include_str!("assets/create.css"),
+    include_str!("assets/secret.css"),
 );
 
 /// Every script; each is a function of its own.
@@ -33,6 +35,8 @@ const SCRIPT: &str = concat!(
     include_str!("assets/chart.js"),
     include_str!("assets/live.js"),
     include_str!("assets/keys.js"),
+    include_str!("assets/create.js"),
+    include_str!("assets/secret.js"),
 );
 
 const LOGO: &str = include_str!("assets/logo.svg");
