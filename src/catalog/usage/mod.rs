@@ -2,6 +2,7 @@
 
 mod hours;
 mod read;
+mod top;
 mod write;
 
 use async_trait::async_trait;
@@ -14,6 +15,7 @@ use crate::domain::usage::{Amount, Counted, Step};
 use crate::domain::{RecordId, Signal, Timestamp};
 pub use hours::{ToldUsage, UntoldUsage};
 pub use read::{Dimension, UsageFilter, UsageRow, statement};
+pub use top::{Rank, UsageTop, top_statement};
 
 /// What the catalog keeps of usage. It is no change that the audit log tells of.
 #[async_trait]
@@ -34,6 +36,9 @@ pub trait UsageBook {
     /// Usage in the order of time, one row for each step and each of what it is grouped by. [`CatalogError::Cursor`] for a bad
     /// position.
     async fn usage(&self, filter: &UsageFilter, paging: &Paging) -> Result<Page<UsageRow>, CatalogError>;
+
+    /// The `most` groups with the most in the whole range of `filter`, that with the most first.
+    async fn top_usage(&self, filter: &UsageFilter, rank: Rank, most: u32) -> Result<UsageTop, CatalogError>;
 
     /// Takes away at most `limit` rows of `step` from before `before`, and returns how many it were.
     async fn sweep_usage(&self, step: Step, before: Timestamp, limit: u32) -> Result<u64, CatalogError>;
@@ -78,6 +83,10 @@ impl UsageBook for Store {
 
     async fn usage(&self, filter: &UsageFilter, paging: &Paging) -> Result<Page<UsageRow>, CatalogError> {
         self.bounded(read::page(self, filter, paging)).await
+    }
+
+    async fn top_usage(&self, filter: &UsageFilter, rank: Rank, most: u32) -> Result<UsageTop, CatalogError> {
+        self.bounded(top::top(self, filter, rank, most)).await
     }
 
     async fn sweep_usage(&self, step: Step, before: Timestamp, limit: u32) -> Result<u64, CatalogError> {
