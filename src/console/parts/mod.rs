@@ -3,11 +3,14 @@
 pub(super) mod chart;
 pub(super) mod chip;
 pub(super) mod copy;
+pub(super) mod dialog;
 pub(super) mod empty;
 pub(super) mod field;
 pub(super) mod icon;
+pub(super) mod limits;
 pub(super) mod list;
 pub(super) mod note;
 pub(super) mod number;
+pub(super) mod standing;
 pub(super) mod tabs;
 pub(super) mod time;
