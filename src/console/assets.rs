@@ -17,6 +17,8 @@ const STYLE: &str = concat!(
     include_str!("assets/parts.css"),
     include_str!("assets/chart.css"),
     include_str!("assets/pages.css"),
+    include_str!("assets/limits.css"),
+    include_str!("assets/secret.css"),
 );
 
 /// Every script; each is a function of its own.
@@ -27,6 +29,7 @@ const SCRIPT: &str = concat!(
     include_str!("assets/fresh.js"),
     include_str!("assets/chart.js"),
     include_str!("assets/live.js"),
+    include_str!("assets/secret.js"),
 );
 
 const LOGO: &str = include_str!("assets/logo.svg");

@@ -104,12 +104,18 @@ impl From<Problem> for Fault {
 
 /// What a problem says of the field `name`.
 pub(super) fn of_field<'p>(problem: Option<&'p ProblemView>, name: &str) -> Option<&'p FieldError> {
-    let pointer = format!("/{name}");
-    let below = format!("{pointer}/");
-    problem?.errors.iter().find(|error| match &error.place {
-        Place::Pointer(at) => *at == pointer || at.starts_with(&below),
+    problem?.errors.iter().find(|error| is_of(error, name))
+}
+
+/// Whether `error` is in the field `name`, or below it.
+pub(super) fn is_of(error: &FieldError, name: &str) -> bool {
+    match &error.place {
+        Place::Pointer(at) => {
+            let rest = at.strip_prefix('/').and_then(|at| at.strip_prefix(name));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        }
         Place::Parameter(at) | Place::Header(at) => at == name,
-    })
+    }
 }
 
 impl IntoResponse for Fault {

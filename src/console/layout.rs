@@ -147,9 +147,14 @@ pub(super) fn page(
 
 /// A page of one card: what the script lifts into a dialog. `title` stands above `content`, unless that has a heading of its own.
 pub(super) fn card(frame: &Frame, title: &str, content: &Markup) -> Markup {
+    card_of(frame, title, false, content)
+}
+
+/// The same, `broad` or not.
+pub(super) fn card_of(frame: &Frame, title: &str, broad: bool, content: &Markup) -> Markup {
     let body = html! {
         main #main .lone tabindex="-1" {
-            div.panel.dialog-card data-dialog-content { (content) }
+            div.panel.dialog-card.broad[broad] data-dialog-content { (content) }
         }
         div #said .visually-hidden aria-live="polite" {}
     };

@@ -59,6 +59,21 @@ impl Visit {
         layout::card(&self.frame, title, content)
     }
 
+    /// The same, broader: for text that must not be broken.
+    pub(super) fn broad_dialog(&self, title: &str, content: &Markup) -> Markup {
+        layout::card_of(&self.frame, title, true, content)
+    }
+
+    /// A new idempotency key, for a form that makes a secret: 128 random bits in hexadecimal digits.
+    ///
+    /// # Errors
+    /// [`Fault::Internal`] where there is no randomness.
+    pub(super) fn once_key(&self) -> Result<String, Fault> {
+        let mut bytes = [0; 16];
+        self.console.0.admin.random.fill(&mut bytes).map_err(Fault::internal)?;
+        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
     /// What the console is told of where it runs.
     pub(super) fn settings(&self) -> &super::ConsoleSettings {
         &self.console.0.settings

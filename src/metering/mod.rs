@@ -98,9 +98,6 @@ pub struct Decided<'a> {
 }
 
 impl Books {
-    /// An export of `signal` that arrived at `at` is known to be of a key.
-    pub fn identified(&self, _at: Timestamp, _signal: Signal, _identified: &Identified) {}
-
     /// An export has ended.
     pub fn decided(&self, decided: &Decided<'_>) {
         self.refusals.decided(decided);

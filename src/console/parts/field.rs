@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::icon::{Icon, icon};
 use crate::admin::problem::{FieldError, ProblemView};
-use crate::console::guard::of_field;
+use crate::console::guard::{is_of, of_field};
 
 /// A field of a form.
 #[derive(Clone, Copy)]
@@ -113,14 +113,17 @@ impl<'a> Field<'a> {
     }
 }
 
-/// What a problem says that belongs to no field of those `shown`; nothing where all of it does.
+/// What a problem says that belongs to no field of those `shown`; nothing where all of it does. Of `name/*` everything is shown, of a plain
+/// `name` the first thing that is wrong.
 pub(in crate::console) fn rest_of(problem: Option<&ProblemView>, shown: &[&str]) -> Markup {
     let Some(problem) = problem else { return html! {} };
-    let others: Vec<_> = problem
-        .errors
-        .iter()
-        .filter(|error| !shown.iter().any(|name| of_field(Some(problem), name).is_some_and(|one| one == *error)))
-        .collect();
+    let is_shown = |error: &FieldError| {
+        shown.iter().any(|name| match name.strip_suffix("/*") {
+            Some(name) => is_of(error, name),
+            None => of_field(Some(problem), name).is_some_and(|one| one == error),
+        })
+    };
+    let others: Vec<_> = problem.errors.iter().filter(|error| !is_shown(error)).collect();
     html! {
         @if problem.errors.is_empty() || !others.is_empty() {
             div.note.danger role="alert" {

@@ -6,6 +6,7 @@ pub(super) mod copy;
 pub(super) mod empty;
 pub(super) mod field;
 pub(super) mod icon;
+pub(super) mod limits;
 pub(super) mod list;
 pub(super) mod note;
 pub(super) mod number;
