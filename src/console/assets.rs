@@ -19,6 +19,7 @@ const STYLE: &str = concat!(
     include_str!("assets/pages.css"),
     include_str!("assets/limits.css"),
     include_str!("assets/secret.css"),
+    include_str!("assets/verbs.css"),
 );
 
 /// Every script; each is a function of its own.
@@ -30,6 +31,7 @@ const SCRIPT: &str = concat!(
     include_str!("assets/chart.js"),
     include_str!("assets/live.js"),
     include_str!("assets/secret.js"),
+    include_str!("assets/verbs.js"),
 );
 
 const LOGO: &str = include_str!("assets/logo.svg");

@@ -11,8 +11,10 @@ mod overview;
 mod projects;
 mod refusals;
 mod roles;
+mod rotation;
 mod settings;
 mod usage;
+mod verbs;
 
 use axum::Router;
 
@@ -25,6 +27,8 @@ pub(super) fn routes() -> Router<Console> {
         .merge(keys::routes())
         .merge(create::routes())
         .merge(key::routes())
+        .merge(verbs::routes())
+        .merge(rotation::routes())
         .merge(refusals::routes())
         .merge(live::routes())
         .merge(usage::routes())

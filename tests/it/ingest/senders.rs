@@ -312,7 +312,8 @@ async fn a_rotation_shows_how_much_comes_with_each_secret() {
     send(&key.token).await;
     send(&key.token).await;
     send(&new).await;
-    let refused = Export::new(Form::Json, Signal::Logs, "checkout").key(&key.token).body(b"{".to_vec());
+    let mut refused = Export::new(Form::Json, Signal::Logs, "checkout").key(&key.token);
+    refused.body = "{".into();
     assert_eq!(refused.send(&gate).await.status, 400);
     let traffic = |old: &[u64], new: &[u64], now: [u64; 2]| {
         json!({
