@@ -29,6 +29,7 @@ const STYLE: &str = concat!(
     include_str!("assets/keys.css"),
     include_str!("assets/refusals.css"),
     include_str!("assets/live.css"),
+    include_str!("assets/verbs.css"),
 );
 
 /// Every script; each is a function of its own.
@@ -42,6 +43,7 @@ const SCRIPT: &str = concat!(
     include_str!("assets/keys.js"),
     include_str!("assets/create.js"),
     include_str!("assets/secret.js"),
+    include_str!("assets/verbs.js"),
 );
 
 const LOGO: &str = include_str!("assets/logo.svg");
