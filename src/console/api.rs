@@ -74,6 +74,18 @@ impl Api {
         self.call(Call::new(Method::GET, path)).await
     }
 
+    /// `GET`s one thing whose version is in its `ETag` alone.
+    pub(super) async fn get_versioned<T: DeserializeOwned>(&self, path: &str) -> Result<(T, u64), Fault> {
+        let answer = self.send(Call::new(Method::GET, path)).await?;
+        if !answer.status().is_success() {
+            return Err(refusal(answer).await);
+        }
+        let tag = answer.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok());
+        let version = tag.and_then(|tag| tag.trim_matches('"').parse().ok());
+        let version = version.ok_or_else(|| Fault::internal("an answer of the API has no version"))?;
+        Ok((serde_json::from_slice(&whole(answer).await?).map_err(Fault::internal)?, version))
+    }
+
     /// `GET`s one page of a list.
     pub(super) async fn list<T: DeserializeOwned>(&self, path: &str, query: &Query) -> Result<PageView<T>, Fault> {
         self.get(&format!("{path}{}", query.as_str())).await
@@ -118,6 +130,11 @@ impl Api {
         version: u64,
     ) -> Result<T, Fault> {
         self.call(Call { body: json(body)?, version: Some(version), ..Call::new(Method::PATCH, path) }).await
+    }
+
+    /// `PATCH`es the fields of `body` of what has no version.
+    pub(super) async fn patch_any<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Fault> {
+        self.call(Call { body: json(body)?, ..Call::new(Method::PATCH, path) }).await
     }
 
     /// `DELETE`s one thing; where it has a version, only if it still has this one.

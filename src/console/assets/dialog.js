@@ -71,7 +71,13 @@
   document.addEventListener("submit", (event) => {
     const form = event.target;
     const dialog = form.closest("dialog[open]");
-    if (!dialog || form.method !== "post") return;
+    if (!dialog) return;
+    if (form.method === "get" && form.matches("[data-dialog]")) {
+      event.preventDefault();
+      load(form.action).catch(() => location.assign(form.action));
+      return;
+    }
+    if (form.method !== "post") return;
     event.preventDefault();
     const fields = new URLSearchParams(new FormData(form, event.submitter));
     const button = event.submitter;

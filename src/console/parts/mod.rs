@@ -3,6 +3,7 @@
 pub(super) mod chart;
 pub(super) mod chip;
 pub(super) mod copy;
+pub(super) mod dialog;
 pub(super) mod empty;
 pub(super) mod field;
 pub(super) mod icon;
@@ -10,5 +11,6 @@ pub(super) mod limits;
 pub(super) mod list;
 pub(super) mod note;
 pub(super) mod number;
+pub(super) mod standing;
 pub(super) mod tabs;
 pub(super) mod time;

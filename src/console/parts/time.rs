@@ -43,6 +43,18 @@ pub(in crate::console) fn day(instant: &str) -> String {
     format!("{} {month} {}", part(8..10).trim_start_matches('0'), part(0..4))
 }
 
+/// An instant as it is typed into a form: a day alone begins it, in UTC. The API reads it.
+pub(in crate::console) fn from_typed(text: &str) -> String {
+    let is_day = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    if is_day { format!("{text}T00:00:00Z") } else { text.to_owned() }
+}
+
+/// An instant of the API as a form shows it: without what is zero.
+pub(in crate::console) fn to_type(instant: &str) -> String {
+    let short = instant.replace(".000000Z", "Z");
+    short.strip_suffix("T00:00:00Z").map_or(short.clone(), str::to_owned)
+}
+
 /// How far `at` is from `now`, in the largest unit of which there are two, or one.
 pub(in crate::console) fn apart(at: Timestamp, now: Timestamp) -> String {
     let micros = i128::from(at.micros()) - i128::from(now.micros());
@@ -80,5 +92,13 @@ mod tests {
         assert_eq!(day("2027-04-01T00:00:00Z"), "1 Apr 2027");
         assert_eq!(exact("2027-04-11T14:48:07.123Z"), "11 Apr 2027, 14:48:07 UTC");
         assert_eq!(day("?"), "?");
+    }
+
+    #[test]
+    fn a_day_is_typed_without_a_time() {
+        assert_eq!(from_typed("2027-04-11"), "2027-04-11T00:00:00Z");
+        assert_eq!(from_typed("2027-04-11T10:00:00Z"), "2027-04-11T10:00:00Z");
+        assert_eq!(to_type("2027-04-11T00:00:00.000000Z"), "2027-04-11");
+        assert_eq!(to_type("2027-04-11T10:00:00.500000Z"), "2027-04-11T10:00:00.500000Z");
     }
 }
