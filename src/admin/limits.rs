@@ -19,6 +19,7 @@ use super::AdminState;
 use super::problem::{Code, Problem};
 use super::request::Peer;
 use crate::domain::address::origin;
+use crate::domain::clock::enough_seconds;
 use crate::domain::{Clock, KeyId};
 use crate::metering::buckets::{Buckets, REMEMBERED, Taken};
 
@@ -133,7 +134,7 @@ struct Limit<K> {
 impl<K: Hash + Eq + Clone + Send + Sync + 'static> Limit<K> {
     fn new(name: &'static str, each: Duration, burst: NonZeroU32, clock: &Arc<dyn Clock>) -> Self {
         let buckets = Buckets::new(each, burst, clock);
-        let policy = format!("\"{name}\";q={burst};w={}", seconds(buckets.refill(burst.get())));
+        let policy = format!("\"{name}\";q={burst};w={}", enough_seconds(buckets.refill(burst.get())));
         // Names and numbers are visible ASCII.
         let policy = HeaderValue::try_from(policy).unwrap_or_else(|_| HeaderValue::from_static(""));
         Self { name, policy, buckets }
@@ -142,13 +143,13 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Limit<K> {
     /// Takes one request from what `key` has left, and tells what is left then.
     async fn take(&self, key: &K, parts: &Parts) -> Result<(), Problem> {
         let Taken { left, wait } = self.buckets.take(key).await;
-        let retry_after = wait.map(seconds);
+        let retry_after = wait.map(enough_seconds);
         self.tell(parts, left, retry_after);
         match retry_after {
             None => Ok(()),
             Some(after) => {
                 let burst = self.buckets.burst();
-                let window = seconds(self.buckets.refill(burst.get()));
+                let window = enough_seconds(self.buckets.refill(burst.get()));
                 let detail = format!("more than {burst} requests in {window} s; try again in {after} s");
                 Err(Problem::new(Code::RateLimited, detail))
             }
@@ -157,16 +158,11 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Limit<K> {
 
     fn tell(&self, parts: &Parts, left: u32, retry_after: Option<u64>) {
         let Some(Standing(standing)) = parts.extensions.get::<Standing>() else { return };
-        let whole = seconds(self.buckets.refill(self.buckets.burst().get().saturating_sub(left)));
+        let whole = enough_seconds(self.buckets.refill(self.buckets.burst().get().saturating_sub(left)));
         let limit = HeaderValue::try_from(format!("\"{}\";r={left};t={whole}", self.name)).ok();
         let told = Told { policy: self.policy.clone(), limit, retry_after };
         *standing.lock().unwrap_or_else(PoisonError::into_inner) = Some(told);
     }
-}
-
-/// Whole seconds that are enough, at least one.
-fn seconds(time: Duration) -> u64 {
-    (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
 }
 
 /// The address that pays. Without one, which no server leaves out, all share.

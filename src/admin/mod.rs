@@ -166,6 +166,7 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(grids::list::handler, grids::create::handler))
         .routes(routes!(grids::show::handler))
         .routes(routes!(keys::list::handler, keys::create::handler))
+        .routes(routes!(keys::counts::handler))
         .routes(routes!(keys::quarter::handler))
         .routes(routes!(keys::review::handler))
         .routes(routes!(keys::diagnose::handler))

@@ -54,11 +54,16 @@ impl Parameters {
 
     /// Takes `limit` and `cursor`.
     pub(super) fn paging(&mut self, check: &mut Check) -> Paging {
+        self.paging_up_to(MAX_LIMIT, check)
+    }
+
+    /// The same of a list whose pages may have `most` rows.
+    pub(super) fn paging_up_to(&mut self, most: u32, check: &mut Check) -> Paging {
         let limit = match self.take("limit").map(|text| text.parse()) {
             None => DEFAULT_LIMIT,
-            Some(Ok(limit @ 1..=MAX_LIMIT)) => limit,
+            Some(Ok(limit)) if (1..=most).contains(&limit) => limit,
             Some(_) => {
-                check.refuse(parameter("limit"), "it is out of range", format!("a whole number from 1 to {MAX_LIMIT}"));
+                check.refuse(parameter("limit"), "it is out of range", format!("a whole number from 1 to {most}"));
                 DEFAULT_LIMIT
             }
         };

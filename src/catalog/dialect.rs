@@ -121,6 +121,7 @@ const SQLITE: Files = &[
     (10, "requests", include_str!("migrations/sqlite/0010_requests.sql")),
     (11, "alerts", include_str!("migrations/sqlite/0011_alerts.sql")),
     (12, "sessions", include_str!("migrations/sqlite/0012_sessions.sql")),
+    (13, "rotating", include_str!("migrations/sqlite/0013_rotating.sql")),
 ];
 const POSTGRES: Files = &[
     (1, "first", include_str!("migrations/postgres/0001_first.sql")),
@@ -135,6 +136,7 @@ const POSTGRES: Files = &[
     (10, "requests", include_str!("migrations/postgres/0010_requests.sql")),
     (11, "alerts", include_str!("migrations/postgres/0011_alerts.sql")),
     (12, "sessions", include_str!("migrations/postgres/0012_sessions.sql")),
+    (13, "rotating", include_str!("migrations/postgres/0013_rotating.sql")),
 ];
 
 #[cfg(test)]

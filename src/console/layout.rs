@@ -8,8 +8,10 @@ use super::Console;
 use super::api::Query;
 use super::form::TOKEN;
 use super::parts::icon::{Icon, icon};
+use super::parts::number::grouped;
 use super::visit::cookies;
 use crate::admin::keys::KeyView;
+use crate::admin::keys::counts::KeyCountView;
 use crate::admin::projects::ProjectView;
 use crate::domain::session::Ticket;
 
@@ -57,6 +59,15 @@ pub(super) struct Shell<'a> {
     pub(super) title: &'a str,
     /// Its section, which is marked.
     pub(super) section: Section,
+}
+
+/// What stands beside the links of the side bar; nothing where the visitor may not see it.
+#[derive(Default)]
+pub(super) struct Counts {
+    /// How many keys are not revoked.
+    pub(super) keys: Option<KeyCountView>,
+    /// How many groups of refusals there were of late.
+    pub(super) refusals: Option<String>,
 }
 
 impl Frame {
@@ -110,6 +121,7 @@ pub(super) fn page(
     shell: &Shell<'_>,
     me: &KeyView,
     projects: &[ProjectView],
+    counts: &Counts,
     content: &Markup,
 ) -> Markup {
     let body = html! {
@@ -122,7 +134,7 @@ pub(super) fn page(
             nav #side .side aria-label="Main" {
                 a.brand href=(frame.here("")) { (logo()) span { "Gridgate" } }
                 (project_switch(frame, projects))
-                (links(frame, shell.section))
+                (links(frame, shell.section, counts))
                 div.who {
                     (icon(Icon::Key))
                     div { div.name { (me.name) } div.meta { (me.role.as_deref().unwrap_or("own permissions")) } }
@@ -208,7 +220,7 @@ fn project_switch(frame: &Frame, projects: &[ProjectView]) -> Markup {
     }
 }
 
-fn links(frame: &Frame, section: Section) -> Markup {
+fn links(frame: &Frame, section: Section, counts: &Counts) -> Markup {
     const MAIN: &[(Section, &str, &str, Icon)] = &[
         (Section::Overview, "", "Overview", Icon::Home),
         (Section::Keys, "/keys", "Keys", Icon::Key),
@@ -230,7 +242,12 @@ fn links(frame: &Frame, section: Section) -> Markup {
         html! {
             ul {
                 @for &(one, path, name, sign) in links {
-                    li { a href=(frame.here(path)) aria-current=[(one == section).then_some("page")] { (icon(sign)) span { (name) } } }
+                    li {
+                        a href=(frame.here(path)) aria-current=[(one == section).then_some("page")] {
+                            (icon(sign)) span { (name) }
+                            (count(one, counts))
+                        }
+                    }
                 }
             }
         }
@@ -242,6 +259,26 @@ fn links(frame: &Frame, section: Section) -> Markup {
         h2.group { "Record" }
         (group(RECORD))
     }
+}
+
+/// What stands beside the link to `section`.
+fn count(section: Section, counts: &Counts) -> Markup {
+    html! {
+        @match section {
+            Section::Keys => { @if let Some(keys) = &counts.keys { span.count.push { (up_to(keys)) } } }
+            Section::Refusals => {
+                @if let Some(refusals) = &counts.refusals {
+                    span.alarm.push title="Reasons for refusals in the last hour" { (refusals) }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// `42`, and `1,000+` where no more were counted.
+pub(super) fn up_to(count: &KeyCountView) -> String {
+    format!("{}{}", grouped(count.count), if count.more { "+" } else { "" })
 }
 
 /// The logo, for the eye alone.

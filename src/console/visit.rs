@@ -1,6 +1,7 @@
 //! Who visits: the extractor that stands first in every page's handler.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Request};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -11,10 +12,12 @@ use maud::{Markup, html};
 use super::Console;
 use super::api::{Api, Query};
 use super::guard::Fault;
-use super::layout::{self, Frame, Shell};
+use super::layout::{self, Counts, Frame, Shell};
 use crate::admin::keys::KeyView;
+use crate::admin::keys::counts::{KeyCountOf, KeyCountsView};
 use crate::admin::page::PageView;
 use crate::admin::projects::ProjectView;
+use crate::admin::refusals::RefusalView;
 use crate::admin::request::Peer;
 use crate::admin::sessions;
 use crate::domain::Timestamp;
@@ -22,6 +25,12 @@ use crate::domain::session::Ticket;
 
 /// The cookie of a session. The prefix makes browsers take it over TLS or on loopback alone, and for this very host.
 pub(super) const COOKIE: &str = "__Host-gridgate";
+
+/// Since how long refusals are counted beside their link.
+const REFUSALS_OF: Duration = Duration::from_hours(1);
+
+/// The most of them that are counted.
+const MOST_REFUSALS: usize = 9;
 
 /// A visitor with a session that goes on.
 pub(super) struct Visit {
@@ -51,7 +60,28 @@ impl Visit {
         let projects: Option<PageView<ProjectView>> =
             Api::if_allowed(self.api.list::<ProjectView>("/projects", &query)).await?;
         let projects = projects.map(|page| page.data).unwrap_or_default();
-        Ok(layout::page(&self.frame, &shell, &self.me, &projects, content))
+        let counts = self.counts().await?;
+        Ok(layout::page(&self.frame, &shell, &self.me, &projects, &counts, content))
+    }
+
+    /// What stands beside the links of the side bar.
+    async fn counts(&self) -> Result<Counts, Fault> {
+        let project = || Query::default().with("project", Some(&self.frame.project));
+        let query = project().with("view", Some(KeyCountOf::NotRevoked.as_str()));
+        let keys: Option<KeyCountsView> =
+            Api::if_allowed(self.api.get(&format!("/keys/counts{}", query.as_str()))).await?;
+        let since = self.now.before(REFUSALS_OF);
+        let query = project().with("from", Some(since)).with("limit", Some(MOST_REFUSALS + 1));
+        let refusals = Api::if_allowed(self.api.list::<RefusalView>("/refusals", &query)).await?;
+        let refusals = refusals.map_or(0, |page| page.data.iter().filter(|one| one.kind == "refusal").count());
+        Ok(Counts {
+            keys: keys.and_then(|counts| counts.data.into_iter().next()),
+            refusals: match refusals {
+                0 => None,
+                1..=MOST_REFUSALS => Some(refusals.to_string()),
+                _ => Some(format!("{MOST_REFUSALS}+")),
+            },
+        })
     }
 
     /// A page that the script lifts into a dialog.

@@ -58,7 +58,9 @@ fn read(mut parameters: Parameters) -> Result<(KeyFilter, Paging), Problem> {
         good
     });
     let owner = text(&mut check, "owner", parameters.take("owner"));
-    let attention = flag(&mut check, parameters.take("attention").as_deref());
+    let (needs_attention, attention) = flag(&mut check, parameters.take("attention").as_deref());
+    let rotating =
+        one_of(&mut check, "rotating", parameters.take("rotating").as_deref(), &[("true", true), ("false", false)]);
     let search = text(&mut check, "q", parameters.take("q"))
         .map(|text| text.parse().map_or_else(|_| Search::Name(text), Search::Id));
     let last_used_before = instant(&mut check, "last_used_before", parameters.take("last_used_before").as_deref());
@@ -77,6 +79,8 @@ fn read(mut parameters: Parameters) -> Result<(KeyFilter, Paging), Problem> {
         owner,
         member,
         attention,
+        needs_attention,
+        rotating,
         search,
         last_used_before,
         expires_before,
@@ -85,7 +89,7 @@ fn read(mut parameters: Parameters) -> Result<(KeyFilter, Paging), Problem> {
     check.finish(Some((filter, paging)))
 }
 
-const KNOWN: [&str; 16] = [
+const KNOWN: [&str; 17] = [
     "project",
     "grid",
     "environment",
@@ -96,6 +100,7 @@ const KNOWN: [&str; 16] = [
     "owner",
     "member",
     "attention",
+    "rotating",
     "q",
     "last_used_before",
     "expires_before",
@@ -118,14 +123,21 @@ fn one_of<T: Copy>(check: &mut Check, name: &str, text: Option<&str>, all: &[(&s
     found
 }
 
-fn flag(check: &mut Check, text: Option<&str>) -> Option<Flag> {
-    let found: Result<Flag, _> = text?.parse();
+/// Whether any flag is asked for, or which.
+fn flag(check: &mut Check, text: Option<&str>) -> (bool, Option<Flag>) {
+    let Some(text) = text else { return (false, None) };
+    if text == ANY {
+        return (true, None);
+    }
+    let found: Result<Flag, _> = text.parse();
     if let Err(error) = &found {
         let names: Vec<_> = Flag::ALL.iter().map(|flag| flag.as_str()).collect();
-        check.refuse(parameter("attention"), error.to_string(), format!("one of {}", names.join(", ")));
+        check.refuse(parameter("attention"), error.to_string(), format!("any, or one of {}", names.join(", ")));
     }
-    found.ok()
+    (false, found.ok())
 }
+
+const ANY: &str = "any";
 
 fn text(check: &mut Check, name: &str, text: Option<String>) -> Option<String> {
     let text = text?;

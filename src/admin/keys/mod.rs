@@ -2,7 +2,9 @@
 
 pub(super) mod cancel_rotation;
 pub(super) mod complete_rotation;
+pub mod counts;
 pub mod create;
+mod csv;
 pub(super) mod delete;
 pub mod diagnose;
 pub(super) mod disable;
@@ -11,6 +13,7 @@ pub(super) mod enable;
 pub(super) mod events;
 mod fields;
 pub mod import;
+pub mod import_file;
 mod imported_token;
 pub(super) mod list;
 pub(super) mod presented;

@@ -277,6 +277,18 @@ named! {
     Flag = hygiene::Flag
 }
 
+/// Why a key needs attention, or any reason.
+pub struct FlagOrAny;
+
+impl PartialSchema for FlagOrAny {
+    fn schema() -> RefOr<Schema> {
+        let names = hygiene::Flag::ALL.iter().map(|flag| flag.as_str()).chain(["any"]);
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).build().into()
+    }
+}
+
+impl ToSchema for FlagOrAny {}
+
 named! {
     /// Why exports are turned away, or what they are warned of.
     RefusalReason = trouble::Cause
@@ -286,7 +298,7 @@ named! {
 mod limits;
 mod queries;
 pub use limits::{LimitMode, LimitPeriod, LimitScope, LimitSource, LimitUnit};
-pub use queries::{AuditQuery, KeyQuery, RefusalQuery, UsageQuery};
+pub use queries::{AuditQuery, CountQuery, KeyQuery, RefusalQuery, UsagePageQuery, UsageQuery};
 
 /// A quarter of a year, in UTC.
 #[derive(ToSchema)]

@@ -28,6 +28,8 @@ pub(in crate::admin) async fn handler(
     if !state.catalog.end_session(&caller.key, &id).await? {
         return Err(Problem::not_found(Entity::Session));
     }
+    // It may be watching the live feed.
+    state.books.requests.access_changed();
     tracing::info!(key = %caller.key, session = %id, "a session of the console was ended");
     Ok(StatusCode::NO_CONTENT)
 }
@@ -50,6 +52,7 @@ pub(in crate::admin) async fn all(
     _: Empty,
 ) -> Result<Json<EndedSessions>, Problem> {
     let ended = state.catalog.end_sessions(&caller.key).await?;
+    state.books.requests.access_changed();
     tracing::info!(key = %caller.key, ended, "every session of the console of this key was ended");
     Ok(Json(EndedSessions { ended }))
 }

@@ -89,11 +89,11 @@ async fn would_have_refused(
         project: None,
         grid: None,
         environment: None,
-        key: None,
+        keys: Vec::new(),
         signal,
     };
     match id {
-        ScopeId::Key(key) => filter.key = Some(*key),
+        ScopeId::Key(key) => filter.keys = vec![*key],
         ScopeId::Tenant(tenant) => {
             filter.project = Some(tenant.project.clone());
             filter.grid = Some(tenant.grid.clone());

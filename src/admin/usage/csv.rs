@@ -27,6 +27,39 @@ impl UsageView {
         let _ = write!(line, ",{}\r\n", reasons.join(" "));
         line
     }
+
+    /// The row of a line without its end; `None` where it is no line of this form.
+    #[must_use]
+    pub fn of_csv_line(line: &str) -> Option<Self> {
+        let columns: Vec<_> = line.split(',').collect();
+        let [at, project, grid, environment, key, signal, outcome, counts @ .., reasons] = &*columns else {
+            return None;
+        };
+        let counts: Vec<u64> = counts.iter().map(|count| count.parse()).collect::<Result<_, _>>().ok()?;
+        let [received, accepted, gone, refused, would_refuse, items, wire_bytes, bytes] = *counts else { return None };
+        let reason =
+            |text: &str| text.split_once('=').and_then(|(name, count)| Some((name.to_owned(), count.parse().ok()?)));
+        let refused_by = reasons.split_ascii_whitespace().map(reason).collect::<Option<_>>()?;
+        let name = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Some(Self {
+            at: (*at).to_owned(),
+            project: name(project),
+            grid: name(grid),
+            environment: name(environment),
+            key: name(key),
+            signal: name(signal),
+            outcome: name(outcome),
+            received,
+            accepted,
+            gone,
+            refused,
+            refused_by,
+            would_refuse,
+            items,
+            wire_bytes,
+            bytes,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -50,5 +83,8 @@ mod tests {
             "2026-11-21T10:00:00.000000Z,,,,key_7Hq2mZxK9wPa,,,12,3,0,9,0,5,0,0,key_expired=2 rate_limited=7\r\n";
         assert_eq!(line, expected);
         assert_eq!(line.split(',').count(), CSV_HEAD.split(',').count());
+        assert_eq!(UsageView::of_csv_line(line.trim_end()), Some(view));
+        assert_eq!(UsageView::of_csv_line(CSV_HEAD.trim_end()), None);
+        assert_eq!(UsageView::of_csv_line(""), None);
     }
 }

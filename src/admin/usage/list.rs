@@ -19,7 +19,7 @@ use crate::admin::problem::Problem;
 use crate::admin::projects;
 use crate::catalog::{Catalog, CatalogError, Dimension, Page, Paging, UsageFilter, UsageRow};
 use crate::domain::usage::Step;
-use crate::domain::{Permission, Timestamp};
+use crate::domain::{KeyId, Permission, Timestamp};
 
 /// How much came in and what became of it, by minute, hour or day, oldest first.
 ///
@@ -27,7 +27,7 @@ use crate::domain::{Permission, Timestamp};
 #[utoipa::path(
     get, path = "/usage", tag = "usage", operation_id = "list_usage",
     security(("bearer" = ["usage.view"])),
-    params(schemas::UsageQuery, schemas::PageQuery),
+    params(schemas::UsageQuery, schemas::UsagePageQuery),
     responses(
         (status = 200, content((PageView<UsageView> = "application/json"), (String = "text/csv"))),
         (status = 404, description = "project_not_found"),
@@ -56,6 +56,12 @@ pub(in crate::admin) async fn handler(
 
 /// Rows that are read at once for CSV.
 const CSV_PAGE: u32 = 1_000;
+
+/// The most rows of a page: as many keys as may be asked for at once, each with the hours of a day and the one that has begun.
+const MAX_ROWS: u32 = 5_000;
+
+/// The most keys that may be asked for at once: those of a page of the list of keys.
+const MAX_KEYS: usize = 200;
 
 /// What is read for each time of the answer where the query does not say from when on: a day of hours.
 const DEFAULT_STEPS: u32 = 24;
@@ -113,19 +119,33 @@ fn read(mut parameters: Parameters, now: Timestamp, csv: bool) -> Result<(UsageF
     let grouping = grouping(&mut check, parameters.take("group_by").as_deref());
     let mut slug = |name| check.slug(parameter(name), parameters.take(name).as_deref());
     let (project, grid, environment) = (slug("project"), slug("grid"), slug("environment"));
-    let key = parsed(&mut check, &mut parameters, "key", "the id of an ingest key: key_ and 12 characters");
+    let keys = keys(&mut check, parameters.take("key").as_deref());
     let signal = parsed(&mut check, &mut parameters, "signal", "traces, metrics, logs or profiles");
     let mut known = vec!["from", "to", "step", "group_by", "project", "grid", "environment", "key", "signal"];
     let paging = if csv {
         Paging { limit: CSV_PAGE, after: None }
     } else {
         known.extend(["limit", "cursor"]);
-        parameters.paging(&mut check)
+        parameters.paging_up_to(MAX_ROWS, &mut check)
     };
     parameters.finish(&mut check, &known);
     let by = grouping.by.clone();
-    let filter = UsageFilter { step, from: step.start(from), to, by, project, grid, environment, key, signal };
+    let filter = UsageFilter { step, from: step.start(from), to, by, project, grid, environment, keys, signal };
     check.finish(Some((filter, grouping, paging)))
+}
+
+/// The ids of the parameter, which separates them by commas.
+fn keys(check: &mut Check, text: Option<&str>) -> Vec<KeyId> {
+    let Some(text) = text else { return Vec::new() };
+    let keys: Result<Vec<KeyId>, _> = text.split(',').map(str::parse).collect();
+    let refused = match keys {
+        Ok(keys) if keys.len() <= MAX_KEYS => return keys,
+        Ok(keys) => format!("there are {}", keys.len()),
+        Err(error) => format!("{error}"),
+    };
+    let fix = format!("1 to {MAX_KEYS} ids of ingest keys, key_ and 12 characters each, with commas between them");
+    check.refuse(parameter("key"), refused, fix);
+    Vec::new()
 }
 
 fn grouping(check: &mut Check, text: Option<&str>) -> Grouping {

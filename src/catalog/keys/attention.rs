@@ -7,6 +7,11 @@ use crate::domain::{KeyStatus, Timestamp, TokenKind};
 impl Build {
     /// Requires the flag of `filter`. In the order of secrets, [`due`](Self::due) does that for those whose rotation is due.
     pub(super) fn attention(&mut self, filter: &KeyFilter, now: Timestamp) {
+        if filter.needs_attention {
+            self.statuses(&[KeyStatus::Active], filter.tag.is_some(), now);
+            let any = self.any(now);
+            self.require(&any);
+        }
         let Some(flag) = filter.attention else {
             return;
         };
@@ -27,16 +32,37 @@ impl Build {
             }
             Flag::Weak => self.require("keys.weak = 1"),
             Flag::Exposed => {
-                let now = self.bind(Value::Integer(now.micros()));
-                self.require(&format!(
-                    "keys.exposed = 1 AND EXISTS (
-                         SELECT 1 FROM secrets
-                         WHERE secrets.key_id = keys.id AND secrets.created_at <= keys.exposed_at
-                             AND (secrets.retires_at IS NULL OR secrets.retires_at > {now})
-                     )"
-                ));
+                let condition = self.is_exposed(now);
+                self.require(&condition);
             }
         }
+    }
+
+    /// That one of the flags holds. Those that others imply are left out.
+    fn any(&mut self, now: Timestamp) -> String {
+        let (due, exposed) = (self.is_due(now), self.is_exposed(now));
+        let expiring = self.bind(behind(now.after(Flag::Expiring.span())));
+        let unused = self.bind(behind(now.before(Flag::Unused45.span())));
+        let never_used = self.bind(behind(now.before(Flag::NeverUsed.span())));
+        format!(
+            "(keys.expiry_order < {expiring}
+                 OR keys.idle_order < {unused}
+                 OR (keys.last_used_at IS NULL AND keys.created_at < {never_used})
+                 OR keys.weak = 1
+                 OR {due}
+                 OR ({exposed}))"
+        )
+    }
+
+    fn is_exposed(&mut self, now: Timestamp) -> String {
+        let now = self.bind(Value::Integer(now.micros()));
+        format!(
+            "keys.exposed = 1 AND EXISTS (
+                 SELECT 1 FROM secrets
+                 WHERE secrets.key_id = keys.id AND secrets.created_at <= keys.exposed_at
+                     AND (secrets.retires_at IS NULL OR secrets.retires_at > {now})
+             )"
+        )
     }
 
     /// Whose rotation is due, and of them the keys whose current secret was made before when: of each environment those from the

@@ -32,6 +32,10 @@ pub struct KeyFilter {
     pub member: Option<bool>,
     /// Only active keys that need attention for this reason.
     pub attention: Option<Flag>,
+    /// Only active keys that need attention, for whatever reason.
+    pub needs_attention: bool,
+    /// Only keys in the overlap of two secrets, or only others.
+    pub rotating: Option<bool>,
     /// Only keys that are found by this.
     pub search: Option<Search>,
     /// Only keys that were last used before this instant, or never.
@@ -58,6 +62,12 @@ pub struct Order {
     pub by: OrderBy,
     /// Whether the last comes first.
     pub descending: bool,
+}
+
+impl Order {
+    const fn way(self) -> &'static str {
+        if self.descending { "DESC" } else { "ASC" }
+    }
 }
 
 /// The newest first.
@@ -137,6 +147,59 @@ pub fn statement(
     after: Option<&Position>,
     rows: i64,
 ) -> Statement {
+    let (way, column) = (filter.order.way(), column(filter));
+    let (pages, mut values) = pages(filter, policy, now, after, rows, Vec::new(), Columns::All);
+    // A page of each part has everything that may be on the page of all.
+    let page = if let [page] = &*pages {
+        page.clone()
+    } else {
+        values.push(Value::Integer(rows));
+        let (pages, rows) = (pages.join(") AS part UNION ALL SELECT * FROM ("), values.len());
+        format!("SELECT * FROM ({pages}) AS part ORDER BY {column} {way}, id {way} LIMIT ${rows}")
+    };
+    let (columns, joins) = (select_keys!(@columns), select_keys!(@joins));
+    let sql = format!(
+        "{columns},
+             k.position
+         FROM ({page}) AS k{joins}
+         ORDER BY k.{column} {way}, k.id {way}, s.version DESC"
+    );
+    Statement { sql, values }
+}
+
+/// The statement that counts the keys that pass one of `filters` at `now`, up to `most`: of each filter so many are read in its order, so
+/// that it costs the same among any number of keys.
+#[must_use]
+pub fn count_statement(filters: &[KeyFilter], policy: &RotationPolicy, now: Timestamp, most: i64) -> Statement {
+    let (mut all, mut values) = (Vec::new(), Vec::new());
+    for filter in filters {
+        let (pages, bound) = pages(filter, policy, now, None, most, values, Columns::Id);
+        all.extend(pages);
+        values = bound;
+    }
+    values.push(Value::Integer(most));
+    let (pages, most) = (all.join(") AS part UNION SELECT id FROM ("), values.len());
+    let sql = format!("SELECT COUNT(*) AS number FROM (SELECT id FROM ({pages}) AS part LIMIT ${most}) AS counted");
+    Statement { sql, values }
+}
+
+/// What is read of each key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Columns {
+    All,
+    Id,
+}
+
+/// The first `rows` keys behind `after`, as a select or as several ones that have no key in common, and `values` with theirs.
+fn pages(
+    filter: &KeyFilter,
+    policy: &RotationPolicy,
+    now: Timestamp,
+    after: Option<&Position>,
+    rows: i64,
+    values: Vec<Value>,
+    columns: Columns,
+) -> (Vec<String>, Vec<Value>) {
     let column = column(filter);
     let tagged = filter.tag.is_some();
     let in_keys = || format!("keys.{column}");
@@ -146,16 +209,20 @@ pub fn statement(
         _ if tagged => ("key_tags CROSS JOIN keys", in_keys(), "keys.id"),
         _ => ("keys", in_keys(), "keys.id"),
     };
-    let mut build = Build { column, bounds: (None, None), conditions: Vec::new(), values: Vec::new() };
+    let mut build = Build { column, bounds: (None, None), conditions: Vec::new(), values };
     build.bound_to(filter);
     build.statuses(&filter.statuses, tagged, now);
     build.labels(filter);
     build.instants(filter);
     build.attention(filter, now);
+    build.rotating(filter.rotating, now);
     build.search(filter.search.as_ref());
-    let descending = filter.order.descending;
-    let way = if descending { "DESC" } else { "ASC" };
+    let (way, descending) = (filter.order.way(), filter.order.descending);
     let rows = build.bind(Value::Integer(rows));
+    let columns = match columns {
+        Columns::All => format!("keys.*, CAST({place} AS TEXT) AS position"),
+        Columns::Id => "keys.id".to_owned(),
+    };
     let parts = if column == SECRET { build.due(filter, policy, now) } else { vec![None] };
     let common = build.conditions.len();
     let mut pages = Vec::new();
@@ -168,7 +235,7 @@ pub fn statement(
         let conditions = build.conditions.join(" AND ");
         let filtered = if conditions.is_empty() { String::new() } else { format!("WHERE {conditions}") };
         pages.push(format!(
-            "SELECT keys.*, CAST({place} AS TEXT) AS position
+            "SELECT {columns}
              FROM {from}
              {filtered}
              ORDER BY {place} {way}, {id} {way}
@@ -176,21 +243,7 @@ pub fn statement(
         ));
         build.conditions.truncate(common);
     }
-    // A page of each part has everything that may be on the page of all.
-    let page = if let [page] = &*pages {
-        page.clone()
-    } else {
-        let pages = pages.join(") AS part UNION ALL SELECT * FROM (");
-        format!("SELECT * FROM ({pages}) AS part ORDER BY {column} {way}, id {way} LIMIT {rows}")
-    };
-    let (columns, joins) = (select_keys!(@columns), select_keys!(@joins));
-    let sql = format!(
-        "{columns},
-             k.position
-         FROM ({page}) AS k{joins}
-         ORDER BY k.{column} {way}, k.id {way}, s.version DESC"
-    );
-    Statement { sql, values: build.values }
+    (pages, build.values)
 }
 
 /// What keys are ordered by, as the indexes have it.
@@ -363,6 +416,14 @@ impl Build {
         let instant = |at: Timestamp| Value::Integer(at.micros());
         self.within(USED, None, filter.last_used_before.map(instant));
         self.within(EXPIRY, None, filter.expires_before.map(instant));
+    }
+
+    /// Secrets with an end that is still to come are few, and have an index of their own.
+    fn rotating(&mut self, wanted: Option<bool>, now: Timestamp) {
+        let Some(wanted) = wanted else { return };
+        let now = self.bind(Value::Integer(now.micros()));
+        let which = if wanted { "IN" } else { "NOT IN" };
+        self.conditions.push(format!("keys.id {which} (SELECT key_id FROM secrets WHERE retires_at > {now})"));
     }
 
     /// A range instead of `LIKE`: it has no characters to escape, and both databases read it along the index.

@@ -16,6 +16,7 @@ use sqlx::{Any, AssertSqlSafe, query};
 
 use super::audit::{self, of_key};
 use super::projects::{Projects as _, ensure_tenant, require_project};
+use super::rows::Reader;
 use super::store::Store;
 use super::{CatalogError, Page, Paging, cursor, guard, rows};
 use crate::domain::audit::{Action, Target, TargetKind};
@@ -58,6 +59,9 @@ pub trait Keys {
     /// Keys with their secrets that pass the filter at `now`, in its order. [`CatalogError::Cursor`] for a position that is none, or
     /// that is one of another filter.
     async fn keys(&self, filter: &KeyFilter, now: Timestamp, paging: &Paging) -> Result<Page<Key>, CatalogError>;
+
+    /// How many keys pass one of `filters` at `now`, counted up to `most`.
+    async fn count_keys(&self, filters: &[KeyFilter], now: Timestamp, most: u32) -> Result<u64, CatalogError>;
 
     /// Makes a change at the actor's instant, guarded against a concurrent one, and returns the key as it is then, with what the
     /// change did. `expected` is the version that the change is meant for; `None`: any. `None` without such a key;
@@ -129,16 +133,26 @@ impl Keys for Store {
 
     async fn keys(&self, filter: &KeyFilter, now: Timestamp, paging: &Paging) -> Result<Page<Key>, CatalogError> {
         let after = cursor::after_key(filter, paging)?;
-        let policy = match filter.attention {
-            Some(Flag::RotationDue) => RotationPolicy::new(&self.environments().await?),
-            _ => RotationPolicy::default(),
-        };
+        let policy = self.policy(std::slice::from_ref(filter)).await?;
         let select = list::statement(filter, &policy, now, after.as_ref(), cursor::rows_to_read(paging));
         self.bounded(async {
             let rows = bound(select).fetch_all(&self.pool).await?;
             let placed = rows::keys(&rows)?.into_iter().zip(rows::positions(&rows)?).collect();
             let page = cursor::page(placed, paging, |(key, place): &(Key, _)| cursor::of_key(filter, &key.id, place));
             Ok(Page { items: page.items.into_iter().map(|(key, _)| key).collect(), next: page.next })
+        })
+        .await
+    }
+
+    async fn count_keys(&self, filters: &[KeyFilter], now: Timestamp, most: u32) -> Result<u64, CatalogError> {
+        if filters.is_empty() {
+            return Ok(0);
+        }
+        let policy = self.policy(filters).await?;
+        let select = list::count_statement(filters, &policy, now, i64::from(most));
+        self.bounded(async {
+            let row = bound(select).fetch_one(&self.pool).await?;
+            Reader::new(&row, "keys", &[]).count("number")
         })
         .await
     }
@@ -184,6 +198,14 @@ impl Keys for Store {
 }
 
 impl Store {
+    /// When the keys of these lists are due for rotation, where one of them asks for that.
+    async fn policy(&self, filters: &[KeyFilter]) -> Result<RotationPolicy, CatalogError> {
+        if filters.iter().any(|filter| filter.attention == Some(Flag::RotationDue)) {
+            return Ok(RotationPolicy::new(&self.environments().await?));
+        }
+        Ok(RotationPolicy::default())
+    }
+
     /// The result of `work`, which keeps all other changes waiting, and is given up before they are.
     async fn importing<T>(
         &self,

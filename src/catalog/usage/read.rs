@@ -69,8 +69,8 @@ pub struct UsageFilter {
     pub grid: Option<Slug>,
     /// Only of this environment.
     pub environment: Option<Slug>,
-    /// Only of this key.
-    pub key: Option<KeyId>,
+    /// Only of these keys; empty: of all, and of nobody's.
+    pub keys: Vec<KeyId>,
     /// Only of this signal.
     pub signal: Option<Signal>,
 }
@@ -113,13 +113,16 @@ pub fn statement(filter: &UsageFilter, after: Option<&UsagePosition>, rows: i64)
         ("project", filter.project.as_ref().map(Slug::to_string)),
         ("grid", filter.grid.as_ref().map(Slug::to_string)),
         ("environment", filter.environment.as_ref().map(Slug::to_string)),
-        ("key_id", filter.key.map(|key| key.to_string())),
         ("signal", filter.signal.map(|signal| signal.to_string())),
     ];
     for (column, name) in names {
         if let Some(name) = name {
             conditions.push(format!("{column} = {}", bind(Value::Text(name))));
         }
+    }
+    let keys: Vec<_> = filter.keys.iter().map(|key| bind(Value::Text(key.to_string()))).collect();
+    if !keys.is_empty() {
+        conditions.push(format!("key_id IN ({})", keys.join(", ")));
     }
     let columns: Vec<_> = ["at"].into_iter().chain(filter.by.iter().map(|by| by.column())).collect();
     let columns = columns.join(", ");
@@ -259,7 +262,7 @@ mod tests {
             project: None,
             grid: None,
             environment: None,
-            key: None,
+            keys: Vec::new(),
             signal: None,
         }
     }

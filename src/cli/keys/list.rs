@@ -37,10 +37,13 @@ pub(super) struct List {
     /// Only keys of people, or only other keys.
     #[arg(long, value_name = "BOOL")]
     member: Option<bool>,
-    /// Only keys with this flag: `rotation_due`, `expiring`, `expiring_soon`, `expiring_now`, `unused_45`, `unused_90`, `never_used`,
+    /// Only keys that need attention: `any`, or those with this flag: `rotation_due`, `expiring`, `expiring_soon`, `expiring_now`, `unused_45`, `unused_90`, `never_used`,
     /// `weak` or `exposed`.
     #[arg(long, value_name = "FLAG")]
     attention: Option<String>,
+    /// Only keys in the overlap of two secrets, or only other keys.
+    #[arg(long, value_name = "BOOL")]
+    rotating: Option<bool>,
     /// Only keys whose name begins with this, in whichever case; or the key with this id.
     #[arg(short, long, value_name = "TEXT")]
     query: Option<String>,
@@ -64,7 +67,8 @@ pub(super) struct List {
 
 impl List {
     pub(super) async fn run(self, client: &Client, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-        let member = self.member.map(|member| member.to_string());
+        let text = |asked: Option<bool>| asked.map(|asked| asked.to_string());
+        let (member, rotating) = (text(self.member), text(self.rotating));
         let filters = [
             ("project", self.project.as_ref().map(Slug::as_str)),
             ("grid", self.grid.as_ref().map(Slug::as_str)),
@@ -76,6 +80,7 @@ impl List {
             ("owner", self.owner.as_deref()),
             ("member", member.as_deref()),
             ("attention", self.attention.as_deref()),
+            ("rotating", rotating.as_deref()),
             ("q", self.query.as_deref()),
             ("last_used_before", self.last_used_before.as_deref()),
             ("expires_before", self.expires_before.as_deref()),

@@ -1,7 +1,6 @@
 //! `gridgate keys`
 
 mod create;
-mod csv;
 mod edit;
 mod events;
 mod force;

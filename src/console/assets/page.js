@@ -46,7 +46,8 @@
   });
 
   document.addEventListener("change", (event) => {
-    if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
+    // As if by the button of that id, where it names one.
+    if (event.target.matches("[data-submit]")) event.target.form.requestSubmit(document.getElementById(event.target.dataset.submit));
   });
 
   document.addEventListener("keydown", (event) => {

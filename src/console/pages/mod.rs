@@ -13,6 +13,7 @@ mod refusals;
 mod roles;
 mod settings;
 mod usage;
+mod usage_columns;
 
 use axum::Router;
 

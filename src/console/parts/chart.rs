@@ -3,7 +3,7 @@
 
 use maud::{Markup, html};
 
-use super::number::{grouped, short};
+use super::number::grouped;
 
 /// Columns over time, stacked.
 pub(in crate::console) struct Columns<'a> {
@@ -15,12 +15,14 @@ pub(in crate::console) struct Columns<'a> {
     pub(in crate::console) series: &'a [Series<'a>],
     /// The columns, oldest first.
     pub(in crate::console) buckets: &'a [Bucket],
-    /// Texts below the columns, at equal distances: each stands where its part begins.
-    pub(in crate::console) labels: &'a [String],
-    /// Something that happened: the column before which it did, and what.
-    pub(in crate::console) event: Option<(usize, &'a str)>,
+    /// Texts below the columns: each begins where its column does.
+    pub(in crate::console) labels: &'a [(usize, String)],
+    /// What happened, oldest first: the column in which it did, and what.
+    pub(in crate::console) events: &'a [(usize, String)],
     /// How a number is shown.
     pub(in crate::console) show: fn(u64) -> String,
+    /// What it says where there is nothing.
+    pub(in crate::console) none: &'a str,
 }
 
 /// One of what is stacked.
@@ -32,11 +34,14 @@ pub(in crate::console) struct Series<'a> {
 }
 
 /// A column.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(in crate::console) struct Bucket {
     /// Its interval, such as `20 Nov, 10:15–10:30`.
     pub(in crate::console) interval: String,
     /// The value of each series.
     pub(in crate::console) values: Vec<u64>,
+    /// What else is to be said of it, such as why exports were refused: in the table and beside the column.
+    pub(in crate::console) notes: Vec<String>,
 }
 
 /// The height of a plot in its own units; the width of a column is 10.
@@ -47,6 +52,10 @@ const STEP: usize = 10;
 const FILLED: usize = 8;
 /// What is above zero is seen: 2 px of a plot of 200 px.
 const LEAST: u64 = 10;
+/// The gap between two that are stacked: 1 px of a plot of 200 px.
+const GAP: u64 = 5;
+/// What a letter of 11 px is wide, in tenths of a pixel, in the widest of the usual fonts.
+const LETTER: usize = 68;
 
 impl Columns<'_> {
     /// The chart.
@@ -54,11 +63,12 @@ impl Columns<'_> {
         let totals = self.buckets.iter().map(|bucket| bucket.values.iter().sum::<u64>());
         let top = round_up(totals.max().unwrap_or(0));
         let width = self.buckets.len().max(1) * STEP;
+        let has_notes = self.buckets.iter().any(|bucket| !bucket.notes.is_empty());
         html! {
             figure.chart #(self.id) data-chart {
                 div.chart-area {
                     div.chart-scale aria-hidden="true" {
-                        @for line in (0..=4_u64).rev() { span { ((self.show)(share(top, line, 4))) } }
+                        @if top > 0 { @for line in (0..=4_u64).rev() { span { ((self.show)(share(top, line, 4))) } } }
                     }
                     div.chart-plot {
                         svg viewBox={ "0 0 " (width) " " (HEIGHT) } preserveAspectRatio="none" role="img" aria-label=(self.summary) {
@@ -67,19 +77,11 @@ impl Columns<'_> {
                                 path class=(series.class) d=(self.path(index, top)) {}
                             }
                             path.zero d=(self.zeros()) {}
-                            @if let Some((column, _)) = self.event {
-                                path.event d={ "M" (column * STEP) " 0V" (HEIGHT) } {}
-                            }
                         }
-                        @if let Some((column, what)) = self.event {
-                            svg.event-flag viewBox={ "0 0 " (width) " 1" } preserveAspectRatio="none" aria-hidden="true" {
-                                rect x=(column * STEP) width="1" height="1" {}
-                            }
-                            p.event-name { (what) }
-                        }
-                        @if top == 0 { p.chart-none { "Nothing in this range" } }
+                        (self.flags())
+                        @if top == 0 { p.chart-none { (self.none) } }
                     }
-                    div.chart-labels aria-hidden="true" { @for label in self.labels { span { (label) } } }
+                    (self.axis())
                 }
                 figcaption.legend {
                     @for series in self.series { span { i.swatch class=(series.class) {} (series.name) } }
@@ -89,12 +91,17 @@ impl Columns<'_> {
                     summary { "Show as table" }
                     div.scroll tabindex="0" role="region" aria-label={ "Numbers of the chart: " (self.summary) } {
                         table {
-                            thead { tr { th scope="col" { "Interval" } @for series in self.series { th.end scope="col" { (series.name) } } } }
+                            thead { tr {
+                                th scope="col" { "Interval" }
+                                @for series in self.series { th.end scope="col" { (series.name) } }
+                                @if has_notes { th scope="col" { "Details" } }
+                            } }
                             tbody {
                                 @for bucket in self.buckets {
                                     tr {
                                         th scope="row" { (bucket.interval) }
                                         @for value in &bucket.values { td.end { (grouped(*value)) } }
+                                        @if has_notes { td { (bucket.notes.join("; ")) } }
                                     }
                                 }
                             }
@@ -103,6 +110,70 @@ impl Columns<'_> {
                 }
             }
         }
+    }
+
+    /// What stands below. An SVG without a box of its own takes places in percent, and scales no text.
+    fn axis(&self) -> Markup {
+        html! {
+            svg.chart-labels aria-hidden="true" {
+                @for (index, (column, label)) in self.labels.iter().enumerate() {
+                    // What begins at the very end would leave the chart.
+                    @if column * 100 < self.buckets.len() * 94 {
+                        text.second[index % 2 == 1] x=(self.place(*column)) y="14" { (label) }
+                    }
+                }
+            }
+        }
+    }
+
+    /// A dashed line for each event, with a flag where there is room for one.
+    fn flags(&self) -> Markup {
+        let flags = self.events.iter().zip(self.sides());
+        html! {
+            @if !self.events.is_empty() {
+                svg.chart-events aria-hidden="true" {
+                    @for ((column, what), side) in flags {
+                        @let wide = flag_width(what);
+                        svg x=(self.place(*column)) overflow="visible" {
+                            line.event y2="100%" {}
+                            @if let Some(side) = side {
+                                @let left = if side == Side::Right { "6".to_owned() } else { format!("-{}", wide + 6) };
+                                svg.flag x=(left) y="2" overflow="visible" {
+                                    rect width=(wide) height="18" rx="4" {}
+                                    text x="7" y="13" { (what) }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// On which side of its line each event's flag stands; `None`: another one is in its way. This is reckoned for a plot of 640 px;
+    /// on narrow screens there are no flags.
+    fn sides(&self) -> Vec<Option<Side>> {
+        let count = self.buckets.len();
+        let mut free_from = 0;
+        let side = |(column, what): &(usize, String)| {
+            let wide = flag_width(what) * count / 640 + 2;
+            if *column >= free_from && column + wide <= count {
+                free_from = column + wide;
+                Some(Side::Right)
+            } else if *column >= free_from + wide {
+                free_from = *column;
+                Some(Side::Left)
+            } else {
+                None
+            }
+        };
+        self.events.iter().map(side).collect()
+    }
+
+    /// Where a column begins, in percent of the whole.
+    fn place(&self, column: usize) -> String {
+        let thousandths = column * 100_000 / self.buckets.len().max(1);
+        format!("{}.{:03}%", thousandths / 1_000, thousandths % 1_000)
     }
 
     /// The outline of one series in all columns.
@@ -114,8 +185,9 @@ impl Columns<'_> {
                 continue;
             }
             let below: u64 = bucket.values.iter().take(series).map(|&value| height(value, top)).sum();
-            let tall = height(value, top);
-            let from = HEIGHT.saturating_sub(below + tall);
+            let lift = if below == 0 { 0 } else { GAP };
+            let tall = height(value, top).saturating_sub(lift).max(LEAST);
+            let from = HEIGHT.saturating_sub(below + lift + tall);
             path.push_str(&format!("M{} {from}h{FILLED}v{tall}h-{FILLED}z", column * STEP + 1));
         }
         path
@@ -169,9 +241,16 @@ pub(in crate::console) fn bar(part: u64, whole: u64, class: &str, words: &str) -
     }
 }
 
-/// The same with its number in words, for tables.
-pub(in crate::console) fn plain(value: u64) -> String {
-    short(value)
+/// Where a flag stands beside its line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Side {
+    Left,
+    Right,
+}
+
+/// How wide the flag with this text is, in pixels.
+fn flag_width(text: &str) -> usize {
+    text.chars().count() * LETTER / 10 + 14
 }
 
 fn gridline(width: usize, at: u64) -> Markup {
@@ -222,5 +301,58 @@ mod tests {
         assert_eq!(height(0, 1_000_000), 0);
         assert_eq!(height(1, 1_000_000), LEAST);
         assert_eq!(height(1_000_000, 1_000_000), HEIGHT);
+    }
+    fn columns<'a>(buckets: &'a [Bucket], events: &'a [(usize, String)], series: &'a [Series<'a>]) -> Columns<'a> {
+        Columns {
+            id: "usage",
+            summary: "Exports",
+            series,
+            buckets,
+            labels: &[],
+            events,
+            show: grouped,
+            none: "No exports",
+        }
+    }
+
+    fn bucket(values: &[u64]) -> Bucket {
+        Bucket { interval: "10:00–11:00".to_owned(), values: values.to_vec(), notes: Vec::new() }
+    }
+
+    const SERIES: [Series<'static>; 2] =
+        [Series { name: "Accepted", class: "ok" }, Series { name: "Refused", class: "bad" }];
+
+    #[test]
+    fn what_is_stacked_stands_apart_and_never_below_its_least() {
+        let buckets = [bucket(&[40, 1]), bucket(&[0, 0]), bucket(&[0, 20])];
+        let chart = columns(&buckets, &[], &SERIES);
+        assert_eq!(chart.path(0, 80), "M1 500h8v500h-8z");
+        // Of 12 units the gap would leave less than can be seen.
+        assert_eq!(chart.path(1, 80), "M1 485h8v10h-8zM21 750h8v250h-8z");
+        assert_eq!(chart.zeros(), "M11 998h8");
+    }
+
+    #[test]
+    fn flags_stand_where_there_is_room() {
+        let buckets = vec![bucket(&[1, 0]); 64];
+        let event = |column| (column, "v2 created".to_owned());
+        let events = [event(2), event(4), event(30), event(62)];
+        let chart = columns(&buckets, &events, &SERIES);
+        assert_eq!(chart.sides(), [Some(Side::Right), None, Some(Side::Right), Some(Side::Left)]);
+        let drawn = chart.draw().into_string();
+        assert_eq!(drawn.matches("class=\"event\"").count(), 4, "every event has its line");
+        assert_eq!(drawn.matches("class=\"flag\"").count(), 3);
+    }
+
+    #[test]
+    fn the_table_says_what_the_columns_do_and_names_are_inert() {
+        let mut one = bucket(&[12_345, 6]);
+        one.notes.push("<b>rate_limited</b> 6".to_owned());
+        let drawn = columns(&[one], &[], &SERIES).draw().into_string();
+        for text in ["<td class=\"end\">12,345</td>", "<td class=\"end\">6</td>", "&lt;b&gt;rate_limited&lt;/b&gt; 6"] {
+            assert!(drawn.contains(text), "{text}");
+        }
+        let nothing = columns(&[], &[], &SERIES).draw().into_string();
+        assert!(nothing.contains("No exports"));
     }
 }

@@ -3,6 +3,7 @@
 mod audit;
 mod authentication;
 mod commit;
+mod counts;
 mod described;
 mod diagnose;
 mod edit;

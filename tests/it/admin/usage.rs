@@ -142,6 +142,27 @@ async fn usage_is_shown_by_step_and_group() {
         ])
     );
     assert_eq!(rows(&server, "?grid=app").await, json!([]));
+
+    let of_two = rows(&server, "?key=key_000000000003,key_000000000001&group_by=key&limit=5000").await;
+    let names = |row: &Value| (row["at"].clone(), row["key"].clone(), row["accepted"].clone());
+    assert_eq!(
+        of_two.as_array().expect("a list").iter().map(names).collect::<Vec<_>>(),
+        [
+            (row("09:00")["at"].clone(), json!("key_000000000001"), json!(1)),
+            (row("10:00")["at"].clone(), json!("key_000000000001"), json!(2)),
+            (row("10:00")["at"].clone(), json!("key_000000000003"), json!(1)),
+        ]
+    );
+    let many = vec!["key_000000000001"; 201].join(",");
+    for query in
+        [format!("key={many}"), "key=".to_owned(), "key=key_1,key_000000000001".to_owned(), "limit=5001".to_owned()]
+    {
+        server.get(&format!("/usage?{query}")).await.problem(422, "invalid");
+    }
+    assert_eq!(
+        rows(&server, &format!("?limit=200&key={}", &many[..many.len() - 17])).await.as_array().map(Vec::len),
+        Some(2)
+    );
 }
 
 #[tokio::test]

@@ -291,6 +291,10 @@ impl Keys for Watched {
         self.inner()?.keys(filter, now, paging).await
     }
 
+    async fn count_keys(&self, filters: &[KeyFilter], now: Timestamp, most: u32) -> Result<u64, CatalogError> {
+        self.inner()?.count_keys(filters, now, most).await
+    }
+
     async fn change_key(
         &self,
         id: &KeyId,

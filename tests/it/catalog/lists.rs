@@ -93,6 +93,8 @@ fn any_filter(dice: &Dice) -> KeyFilter {
         owner: seldom(6).then(|| dice.one_of(&OWNERS).to_owned()),
         member: seldom(6).then(|| seldom(2)),
         attention: None,
+        needs_attention: seldom(6),
+        rotating: seldom(5).then(|| seldom(2)),
         search: seldom(5)
             .then(|| Search::Name(dice.one_of(&["w", "WEB", "a%", "\u{fc}", "z\u{10FFFF}", ""]).to_owned())),
         last_used_before: seldom(5).then(|| dice.instant()),
@@ -102,7 +104,7 @@ fn any_filter(dice: &Dice) -> KeyFilter {
 }
 
 /// Whether `key` belongs into the list, as the domain has it.
-fn passes(filter: &KeyFilter, key: &Key, now: Timestamp) -> bool {
+fn passes(filter: &KeyFilter, key: &Key, policy: &RotationPolicy, now: Timestamp) -> bool {
     fn is<T: PartialEq>(wanted: Option<&T>, found: Option<&T>) -> bool {
         wanted.is_none_or(|wanted| Some(wanted) == found)
     }
@@ -119,6 +121,8 @@ fn passes(filter: &KeyFilter, key: &Key, now: Timestamp) -> bool {
         && filter.tag.as_deref().is_none_or(|tag| key.tags.iter().any(|one| one == tag))
         && is(filter.owner.as_ref(), key.owner.as_ref())
         && is(filter.member.as_ref(), Some(&key.member))
+        && (!filter.needs_attention || !attention(key, policy, now).is_empty())
+        && is(filter.rotating.as_ref(), Some(&key.rotation(now).is_some()))
         && match &filter.search {
             None => true,
             Some(Search::Id(id)) => *id == key.id,
@@ -177,12 +181,17 @@ async fn any_filter_in_any_order_lists_what_the_domain_says(fresh: Arc<Fresh>) {
     for key in &keys {
         catalog.create_key(key, Action::KeyCreated, &by(1_000)).await.expect("a key");
     }
+    let policy = RotationPolicy::new(&catalog.environments().await.expect("environments"));
     let (mut lists, mut long) = (0, 0);
     for _ in 0..600 {
         let (filter, now) = (any_filter(&dice), dice.instant());
-        let mut expected: Vec<_> = keys.iter().filter(|key| passes(&filter, key, now)).collect();
+        let mut expected: Vec<_> = keys.iter().filter(|key| passes(&filter, key, &policy, now)).collect();
         expected.sort_by(|left, right| compare(&filter, left, right));
         let found = pages(&*catalog, &filter, now, 1 + u32::from(dice.below(9))).await;
+        for most in [7, 1_000] {
+            let counted = catalog.count_keys(std::slice::from_ref(&filter), now, most).await.expect("a number");
+            assert_eq!(counted, expected.len().min(most as usize) as u64, "{filter:?} at {now:?}");
+        }
         assert_eq!(ids(&found), ids(expected.iter().copied()), "{filter:?} at {now:?}");
         for (found, expected) in found.iter().zip(expected) {
             super::assert_same(found, expected);
@@ -242,13 +251,38 @@ async fn a_flag_lists_the_keys_that_have_it(fresh: Arc<Fresh>) {
             let all = KeyFilter { attention: Some(flag), order, ..KeyFilter::default() };
             let with_more = KeyFilter { attention: Some(flag), order, ..any_filter(&dice) };
             for filter in [all, with_more] {
-                let mut expected: Vec<_> = keys.iter().filter(has).filter(|key| passes(&filter, key, now)).collect();
+                let mut expected: Vec<_> =
+                    keys.iter().filter(has).filter(|key| passes(&filter, key, &policy, now)).collect();
                 expected.sort_by(|left, right| compare(&filter, left, right));
                 let found = pages(&*catalog, &filter, now, 7).await;
                 assert_eq!(ids(&found), ids(expected), "{filter:?}");
             }
         }
     }
+    // What needs attention, for whatever reason, and what has two secrets; and that no key counts twice.
+    let flagged = |flag: &Flag| {
+        let order = Order { by: OrderBy::Attention, descending: false };
+        KeyFilter { attention: Some(*flag), order, ..KeyFilter::default() }
+    };
+    let flags: Vec<_> = Flag::ALL.iter().map(flagged).collect();
+    let any = KeyFilter { needs_attention: true, ..KeyFilter::default() };
+    let rotating = |wanted| KeyFilter { rotating: Some(wanted), ..KeyFilter::default() };
+    for (filters, filter) in [
+        (flags, any.clone()),
+        (vec![any.clone()], any),
+        (vec![rotating(true)], rotating(true)),
+        (vec![rotating(false)], rotating(false)),
+    ] {
+        let mut expected: Vec<_> = keys.iter().filter(|key| passes(&filter, key, &policy, now)).collect();
+        assert!((10..240).contains(&expected.len()), "{} keys pass {filter:?}", expected.len());
+        expected.sort_by(|left, right| compare(&filter, left, right));
+        assert_eq!(ids(&pages(&*catalog, &filter, now, 7).await), ids(expected.iter().copied()), "{filter:?}");
+        for most in [10, 1_000] {
+            let counted = catalog.count_keys(&filters, now, most).await.expect("a number");
+            assert_eq!(counted, expected.len().min(most as usize) as u64, "{filter:?}");
+        }
+    }
+    assert_eq!(catalog.count_keys(&[], now, 10).await.expect("a number"), 0);
 }
 
 /// The keys of each environment are a part of the statement, as long as there are no more parts than SQLite takes.

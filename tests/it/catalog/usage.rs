@@ -73,7 +73,7 @@ fn filter(step: Step, by: &[Dimension]) -> UsageFilter {
         project: None,
         grid: None,
         environment: None,
-        key: None,
+        keys: Vec::new(),
         signal: None,
     }
 }
@@ -222,7 +222,8 @@ async fn usage_is_read_by_page_and_group(fresh: Arc<Fresh>) {
     for by in [&[][..], &[Dimension::Signal], &[Dimension::Project, Dimension::Key], &Dimension::ALL] {
         filters.push(filter(Step::Minute, by));
         filters.push(UsageFilter { project: Some(slug("shop")), ..filter(Step::Minute, by) });
-        filters.push(UsageFilter { key: Some(id(2)), signal: Some(Signal::Logs), ..filter(Step::Minute, by) });
+        filters.push(UsageFilter { keys: vec![id(2)], signal: Some(Signal::Logs), ..filter(Step::Minute, by) });
+        filters.push(UsageFilter { keys: vec![id(3), id(2), id(9)], ..filter(Step::Minute, by) });
         filters.push(UsageFilter { from: at(2 * MINUTE), to: at(4 * MINUTE), ..filter(Step::Minute, by) });
     }
     for filter in filters {
@@ -243,6 +244,10 @@ async fn usage_is_read_by_page_and_group(fresh: Arc<Fresh>) {
         }
         assert_eq!(paged, whole, "{filter:?}");
     }
+    // 0 to 6, two signals of one key and one of the other.
+    let of_keys = UsageFilter { keys: vec![id(3), id(2), id(9)], ..filter(Step::Minute, &[Dimension::Key]) };
+    let rows = all(&*catalog, &of_keys).await;
+    assert_eq!((rows.len(), exports(&rows, Fate::Accepted)), (14, 21));
     // 0 to 6, two keys of shop with three signals between them.
     let rows = all(&*catalog, &UsageFilter { project: Some(slug("shop")), ..filter(Step::Minute, &[]) }).await;
     assert_eq!((rows.len(), exports(&rows, Fate::Accepted)), (7, 21));
@@ -321,7 +326,8 @@ async fn no_scope_reads_what_is_not_its_own(fresh: Arc<Fresh>) {
     sqlx::raw_sql("ANALYZE").execute(&mut connection).await.expect("statistics");
     let base = || UsageFilter { from: at(30 * DAY), to: at(40 * DAY), ..filter(Step::Day, &[Dimension::Signal]) };
     let filters = [
-        UsageFilter { key: Some(id(7)), ..base() },
+        UsageFilter { keys: vec![id(7)], ..base() },
+        UsageFilter { keys: (0..200).map(id).collect(), ..filter(Step::Day, &[Dimension::Key]) },
         UsageFilter { project: Some(slug("project-7")), ..base() },
         UsageFilter {
             project: Some(slug("project-7")),

@@ -78,7 +78,7 @@ fn filter(step: Step, by: &[Dimension]) -> UsageFilter {
         project: None,
         grid: None,
         environment: None,
-        key: None,
+        keys: Vec::new(),
         signal: None,
     }
 }

@@ -31,8 +31,9 @@ async fn accepted(catalog: &dyn Catalog) -> u64 {
     let mut sums = Vec::new();
     for step in Step::ALL {
         let (from, to) = (Timestamp::from_micros(0), Timestamp::from_micros(i64::MAX));
-        let (project, grid, environment, key, signal) = (None, None, None, None, None);
-        let filter = UsageFilter { step, from, to, by: Vec::new(), project, grid, environment, key, signal };
+        let (project, grid, environment, signal) = (None, None, None, None);
+        let (by, keys) = (Vec::new(), Vec::new());
+        let filter = UsageFilter { step, from, to, by, project, grid, environment, keys, signal };
         let page = catalog.usage(&filter, &Paging { limit: 1_000, after: None }).await.expect("usage");
         let amounts = page.items.iter().flat_map(|row| &row.amounts);
         let accepted = amounts.filter(|(fate, _)| *fate == Fate::Accepted).map(|(_, amount)| amount);

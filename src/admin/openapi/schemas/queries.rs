@@ -2,7 +2,7 @@
 
 use utoipa::IntoParams;
 
-use super::{Action, Address, Flag, Instant, KeyId, KeyKind, RefusalReason, Signal, Slug, UsageStep};
+use super::{Action, Address, FlagOrAny, Instant, KeyId, KeyKind, RefusalReason, Signal, Slug, UsageStep};
 
 /// The filters of the list of keys.
 #[derive(IntoParams)]
@@ -38,9 +38,12 @@ pub struct KeyQuery {
     /// Only keys of members, or only others.
     #[param(nullable = false)]
     pub member: Option<bool>,
-    /// Only active keys that need attention for this reason.
-    #[param(value_type = Option<Flag>, nullable = false)]
+    /// Only active keys that need attention for this reason, or for any.
+    #[param(value_type = Option<FlagOrAny>, nullable = false)]
     pub attention: Option<String>,
+    /// Only keys with two secrets that are let in, or only others.
+    #[param(nullable = false)]
+    pub rotating: Option<bool>,
     /// The beginning of a name, in any case, or a whole key id.
     #[param(min_length = 1, max_length = 100, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$", nullable = false)]
     pub q: Option<String>,
@@ -54,6 +57,18 @@ pub struct KeyQuery {
     /// before every use, never expiring behind every expiry.
     #[param(pattern = "^-?(created_at|name|last_used_at|expires_at|attention)$", nullable = false)]
     pub sort: Option<String>,
+}
+
+/// What is counted of keys.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct CountQuery {
+    /// Only keys of this project.
+    #[param(value_type = Option<Slug>, nullable = false)]
+    pub project: Option<String>,
+    /// Views separated by commas; all unless told otherwise.
+    #[param(nullable = false, pattern = "^[a-z0-9_]+(,[a-z0-9_]+)*$")]
+    pub view: Option<String>,
 }
 
 /// The filters of the audit log.
@@ -132,10 +147,22 @@ pub struct UsageQuery {
     /// Only of this environment.
     #[param(value_type = Option<Slug>, nullable = false)]
     pub environment: Option<String>,
-    /// Only of this key.
-    #[param(value_type = Option<KeyId>, nullable = false)]
+    /// Only of these keys: 1 to 200 ids, separated by commas.
+    #[param(nullable = false, pattern = "^key_[0-9A-Za-z]{12}(,key_[0-9A-Za-z]{12}){0,199}$")]
     pub key: Option<String>,
     /// Only of this signal.
     #[param(value_type = Option<Signal>, nullable = false)]
     pub signal: Option<String>,
+}
+
+/// The page of usage, which may be longer than those of other lists.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct UsagePageQuery {
+    /// The most rows of the page; 50 unless told otherwise.
+    #[param(minimum = 1, maximum = 5_000)]
+    pub limit: Option<u32>,
+    /// The `next_cursor` of the page before, unchanged.
+    #[param(nullable = false)]
+    pub cursor: Option<String>,
 }

@@ -11,9 +11,11 @@ pub(super) struct Record {
 
 /// What is no comma-separated values.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub(super) enum CsvError {
+pub enum CsvError {
+    /// A quote is not closed.
     #[error("line {0}: the quote that begins here does not end")]
     Open(usize),
+    /// A quote stands where none may.
     #[error("line {0}: a quote stands inside of a cell that does not begin with one; write \"a \"\"word\"\"\"")]
     Stray(usize),
 }

@@ -1,0 +1,89 @@
+//! What there is to choose from where a key is created.
+
+use crate::admin::environments::EnvironmentView;
+use crate::admin::grids::GridView;
+use crate::admin::keys::KeyView;
+use crate::admin::page::PageView;
+use crate::admin::projects::ProjectView;
+use crate::admin::roles::RoleView;
+use crate::console::api::{Api, Query};
+use crate::console::guard::Fault;
+use crate::console::visit::Visit;
+
+/// As many as one page of the API holds.
+const MOST: u32 = 200;
+
+/// What the visitor may choose from; `None` of what they may not see, and have to type.
+pub(super) struct Choices {
+    pub(super) projects: Option<Vec<ProjectView>>,
+    /// Of the project that is chosen.
+    pub(super) grids: Option<Vec<GridView>>,
+    pub(super) environments: Option<Vec<EnvironmentView>>,
+    /// Those for ingest keys of the project.
+    pub(super) roles: Option<Vec<RoleView>>,
+    /// The project and the grid that are chosen: what was asked for, or else the first.
+    pub(super) project: String,
+    pub(super) grid: String,
+}
+
+impl Choices {
+    /// Those there are, if `project` and `grid` are asked for (empty: any).
+    pub(super) async fn of(visit: &Visit, project: &str, grid: &str) -> Result<Self, Fault> {
+        let all = || Query::default().with("limit", Some(MOST));
+        let projects = listed(visit, "/projects", &all()).await?;
+        let project = chosen(projects.as_deref(), project, |one: &ProjectView| &one.slug);
+        let of_project = format!("/projects/{}/grids", Segment(&project));
+        let grids = if project.is_empty() { Some(Vec::new()) } else { listed(visit, &of_project, &all()).await? };
+        let grid = chosen(grids.as_deref(), grid, |one: &GridView| &one.slug);
+        let environments = listed(visit, "/environments", &Query::default()).await?;
+        let roles: Option<Vec<RoleView>> = listed(visit, "/roles", &all().with("project", Some(&project))).await?;
+        let roles = roles.map(|roles| roles.into_iter().filter(|role| role.kind == "ingest").collect());
+        Ok(Self { projects, grids, environments, roles, project, grid })
+    }
+
+    /// How many keys of the chosen grid are active in each environment that has any.
+    pub(super) async fn in_use(&self, visit: &Visit) -> Result<Vec<(String, usize)>, Fault> {
+        if self.grid.is_empty() {
+            return Ok(Vec::new());
+        }
+        let query = Query::default()
+            .with("limit", Some(MOST))
+            .with("project", Some(&self.project))
+            .with("grid", Some(&self.grid))
+            .with("status", Some("active"));
+        let keys: Vec<KeyView> = listed(visit, "/keys", &query).await?.unwrap_or_default();
+        let count = |slug: &str| keys.iter().filter(|key| key.environment.as_deref() == Some(slug)).count();
+        let slugs = self.environments.iter().flatten().map(|environment| environment.slug.clone());
+        Ok(slugs.map(|slug| (slug.clone(), count(&slug))).collect())
+    }
+
+    /// How many keys of a grid and environment may be active at once, where the project says.
+    pub(super) fn most(&self) -> Option<u32> {
+        self.projects.iter().flatten().find(|one| one.slug == self.project)?.max_active_keys
+    }
+}
+
+async fn listed<T: serde::de::DeserializeOwned>(
+    visit: &Visit,
+    path: &str,
+    query: &Query,
+) -> Result<Option<Vec<T>>, Fault> {
+    let page: Option<PageView<T>> = Api::if_allowed(visit.api.list(path, query)).await?;
+    Ok(page.map(|page| page.data))
+}
+
+/// `wanted`, if it is there or nobody can say; else the first.
+fn chosen<T>(there: Option<&[T]>, wanted: &str, slug: impl Fn(&T) -> &String) -> String {
+    let Some(there) = there else { return wanted.to_owned() };
+    let found = there.iter().map(&slug).find(|slug| *slug == wanted).or_else(|| there.first().map(&slug));
+    found.cloned().unwrap_or_default()
+}
+
+/// A segment of a path that somebody typed.
+struct Segment<'a>(&'a str);
+
+impl std::fmt::Display for Segment<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        form_urlencoded::byte_serialize(self.0.as_bytes()).try_for_each(|part| f.write_str(&part.replace('+', "%20")))
+    }
+}

@@ -1,9 +1,0 @@
-//! The list of keys.
-
-use axum::Router;
-
-use crate::console::Console;
-
-pub(super) fn routes() -> Router<Console> {
-    Router::new()
-}
