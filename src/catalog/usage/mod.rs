@@ -16,8 +16,8 @@ use crate::domain::usage::{Amount, Counted, OfSecret, Step};
 use crate::domain::{KeyId, RecordId, Signal, Timestamp};
 pub use hours::{ToldUsage, UntoldUsage};
 pub use read::{Dimension, UsageFilter, UsageRow, statement};
-pub use top::{Rank, UsageTop, top_statement};
 pub use secrets::KEEP_MINUTES;
+pub use top::{Rank, UsageTop, top_statement};
 
 /// What the catalog keeps of usage. It is no change that the audit log tells of.
 #[async_trait]

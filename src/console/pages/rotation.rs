@@ -92,7 +92,11 @@ fn panel(visit: &Visit, subject: &Subject, rotation: &RotationView) -> Markup {
     let silent = is_silent(subject, visit.now);
     let moves = Moves::of(subject, rotation, visit.now);
     let (old, new) = (rotation.old_version, rotation.new_version);
-    let said = if silent { format!("v{old} is silent. You can complete the rotation.") } else { format!("v{old} is still in use.") };
+    let said = if silent {
+        format!("v{old} is silent. You can complete the rotation.")
+    } else {
+        format!("v{old} is still in use.")
+    };
     html! {
         section.panel.rotation #rotation aria-labelledby="rotation-name" data-fresh="5"
             data-fresh-from=(visit.frame.href(&format!("/keys/{}/rotation", key.id)))

@@ -58,8 +58,7 @@ const CANCEL: Plain = Plain {
     title: ("Cancel the rotation of ", "?"),
     cut: Cut::New,
     text: |key| {
-        let (old, new) =
-            key.rotation.as_ref().map_or((1, 2), |rotation| (rotation.old_version, rotation.new_version));
+        let (old, new) = key.rotation.as_ref().map_or((1, 2), |rotation| (rotation.old_version, rotation.new_version));
         html! { p { "v" (new) " stops working now, and v" (old) " goes on working as before." } }
     },
     buttons: ("Keep rotating", "Cancel rotation"),
@@ -131,11 +130,8 @@ async fn act(visit: &Visit, id: &str, form: &Form, plain: &Plain) -> Result<Resp
     let force = form.text(NAMED) == "yes" || is_silent;
     let path = format!("/keys/{}/{}", subject.key.id, plain.path);
     let body = json!({ "force": force });
-    let done: Result<IgnoredAny, Fault> = if plain.cut == Cut::Nothing {
-        visit.api.command(&path).await
-    } else {
-        visit.api.post(&path, &body).await
-    };
+    let done: Result<IgnoredAny, Fault> =
+        if plain.cut == Cut::Nothing { visit.api.command(&path).await } else { visit.api.post(&path, &body).await };
     match done {
         Ok(_) if plain.verb == PURGE.verb => Ok(Redirect::to(&visit.frame.here("/keys")).into_response()),
         Ok(_) => Ok(Redirect::to(&visit.frame.href(&format!("/keys/{}", subject.key.id))).into_response()),

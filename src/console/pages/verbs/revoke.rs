@@ -102,7 +102,8 @@ fn card(visit: &Visit, subject: &Subject, tried: &Tried<'_>) -> Response {
 fn choice(key: &KeyView, can_disable: bool, can_revoke: bool, temporary: bool) -> Markup {
     let (field, disable, revoke) = HOW;
     let refused = if key.kind == "ingest" { "Exports are refused" } else { "Whoever uses it is refused" };
-    let stops = if key.kind == "ingest" { "Applications using this key stop working." } else { "Whoever uses it is refused." };
+    let stops =
+        if key.kind == "ingest" { "Applications using this key stop working." } else { "Whoever uses it is refused." };
     html! {
         fieldset.choices {
             legend.visually-hidden { "How" }

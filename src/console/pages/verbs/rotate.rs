@@ -64,9 +64,7 @@ pub(super) async fn rotate(visit: Visit, Path(id): Path<String>, form: Form) -> 
             let until = issued.key.rotation.as_ref().map(|rotation| rotation.until.as_str());
             let happened = match until {
                 None => AT_ONCE.to_owned(),
-                Some(_) if value == "drained" => {
-                    "The old secret works until nobody has used it for 5 min.".to_owned()
-                }
+                Some(_) if value == "drained" => "The old secret works until nobody has used it for 5 min.".to_owned(),
                 Some(until) => format!("The old secret works until {}.", minute(until)),
             };
             Ok(secret_card(&visit, &issued, &happened).into_response())
