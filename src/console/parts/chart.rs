@@ -205,16 +205,18 @@ pub(in crate::console) fn sparkline(values: &[(u64, u64)], summary: &str) -> Mar
     const TALL: u64 = 24;
     const WIDE: usize = 4;
     let top = values.iter().map(|(accepted, refused)| accepted + refused).max().unwrap_or(0).max(1);
-    let tall = |value: u64| if value == 0 { 0 } else { share(TALL, value, top).max(1) };
+    let tall = |value: u64, least: u64| if value == 0 { 0 } else { share(TALL, value, top).max(least) };
     let (mut accepted_path, mut refused_path, mut zeros) = (String::new(), String::new(), String::new());
     for (column, &(accepted, refused)) in values.iter().enumerate() {
-        let (below, above) = (tall(accepted), tall(refused));
+        // A few that were refused are seen among many that were not.
+        let (above, gap) = (tall(refused, 2), u64::from(accepted > 0 && refused > 0));
+        let below = tall(accepted, 1).min(TALL.saturating_sub(above + gap));
         let left = column * WIDE;
         if below > 0 {
             accepted_path.push_str(&format!("M{left} {}h3v{below}h-3z", TALL.saturating_sub(below)));
         }
         if above > 0 {
-            refused_path.push_str(&format!("M{left} {}h3v{above}h-3z", TALL.saturating_sub(below + above)));
+            refused_path.push_str(&format!("M{left} {}h3v{above}h-3z", TALL.saturating_sub(below + gap + above)));
         }
         if below + above == 0 {
             zeros.push_str(&format!("M{left} 23.500h3"));

@@ -352,7 +352,7 @@ async fn fill(fresh: &Fresh, connection: &mut AnyConnection) {
             "PRAGMA foreign_keys = OFF; PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF; PRAGMA cache_size = -200000"
         } else {
             "SET session_replication_role = replica; SET synchronous_commit = off; SET maintenance_work_mem = '256MB';
-             ALTER TABLE key_tags SET UNLOGGED; ALTER TABLE secrets SET UNLOGGED; ALTER TABLE keys SET UNLOGGED"
+             ALTER TABLE sessions SET UNLOGGED; ALTER TABLE key_tags SET UNLOGGED; ALTER TABLE secrets SET UNLOGGED; ALTER TABLE keys SET UNLOGGED"
         },
     )
     .await;
