@@ -212,10 +212,8 @@ impl Axis {
 /// A reason, and whether senders try again.
 fn reason_words(reason: &str) -> String {
     let known = Reason::ALL.iter().find(|known| known.as_str() == reason);
-    match known.is_some_and(|known| known.retry_after().is_some()) {
-        true => format!("{reason}, retryable"),
-        false => reason.to_owned(),
-    }
+    let is_retryable = known.is_some_and(|known| known.retry_after().is_some());
+    if is_retryable { format!("{reason}, retryable") } else { reason.to_owned() }
 }
 
 /// `20 Nov`.

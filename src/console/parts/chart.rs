@@ -84,7 +84,7 @@ impl Columns<'_> {
                     (self.axis())
                 }
                 figcaption.legend {
-                    @for series in self.series { span { i.swatch class=(series.class) {} (series.name) } }
+                    @for series in self.series { span { i class={ "swatch " (series.class) } {} (series.name) } }
                     span.meta.push { "Times in UTC" }
                 }
                 details.chart-table {
@@ -195,8 +195,13 @@ impl Columns<'_> {
 
     /// A line for each column in which there is nothing.
     fn zeros(&self) -> String {
-        let empty = self.buckets.iter().enumerate().filter(|(_, bucket)| bucket.values.iter().all(|&value| value == 0));
-        empty.map(|(column, _)| format!("M{} {}h{FILLED}", column * STEP + 1, HEIGHT - 2)).collect()
+        let mut path = String::new();
+        for (column, bucket) in self.buckets.iter().enumerate() {
+            if bucket.values.iter().all(|&value| value == 0) {
+                path.push_str(&format!("M{} {}h{FILLED}", column * STEP + 1, HEIGHT - 2));
+            }
+        }
+        path
     }
 }
 

@@ -10,8 +10,9 @@ use crate::admin::terms::{EffectiveLimit, LimitsView};
 use crate::console::api::Api;
 use crate::console::guard::Fault;
 use crate::console::parts::chart::bar;
-use crate::console::parts::chip::tenant;
-use crate::console::parts::number::{percent, short};
+use crate::console::parts::chip::environment;
+use crate::console::parts::limits;
+use crate::console::parts::number::percent;
 use crate::console::parts::time::{date, relative};
 use crate::console::visit::Visit;
 use crate::domain::Timestamp;
@@ -32,11 +33,20 @@ pub(super) async fn rail(visit: &Visit, subject: &Subject) -> Result<Markup, Fau
         None
     };
     let limits = limits.map(|limits| limits.effective);
+    let environments: Option<PageView<EnvironmentView>> = match &key.environment {
+        Some(_) => Api::if_allowed(visit.api.get("/environments")).await?,
+        None => None,
+    };
+    let found = environments.into_iter().flat_map(|page| page.data);
+    let found = found.into_iter().find(|one| Some(&one.slug) == key.environment.as_ref());
     Ok(html! {
         aside.panel aria-label="About the key" {
             dl.facts {
                 @match (&key.project, &key.grid, &key.environment) {
-                    (Some(project), Some(grid), Some(environment)) => (fact("Tenant", &tenant(project, grid, environment))),
+                    (Some(project), Some(grid), Some(slug)) => {
+                        @let (code, name) = found.as_ref().map_or((slug, slug), |one| (&one.code, &one.name));
+                        (fact("Tenant", &html! { (project) span.slash { " / " } (grid) " " (environment(code, name)) }))
+                    }
                     (Some(project), ..) => (fact("Project", &html! { (project) })),
                     _ => (fact("Where", &html! { "The whole installation" })),
                 }
@@ -44,7 +54,7 @@ pub(super) async fn rail(visit: &Visit, subject: &Subject) -> Result<Markup, Fau
                 @if let Some(limits) = &limits { (standings(limits)) }
                 (fact("Allowed addresses", &addresses(key)))
                 (fact("Expires", &expiry(visit, key)))
-                (fact("Rotation policy", &policy(visit, key).await?))
+                (fact("Rotation policy", &policy(key, found.as_ref())))
                 (fact("Created", &created(visit, key).await?))
                 @if let Some(owner) = &key.owner { (fact("Owner", &html! { (owner) })) }
                 @if !key.tags.is_empty() {
@@ -92,18 +102,12 @@ fn standings(limits: &[EffectiveLimit]) -> Markup {
             @let class = if one.used.saturating_mul(5) >= whole.saturating_mul(4) { "warn" } else { "ok" };
             div {
                 dt { (name) @if one.scope != "key" { " of the " (one.scope) } @if one.limit.mode != "enforce" { " (" (one.limit.mode) " only)" } }
-                dd.standing { span { (limit_words(one)) } span.meta { (used) } }
+                dd.standing { span { (limits::words(&one.limit)) } span.meta { (used) } }
                 dd { (bar(one.used, whole, class, &format!("{name}: {used}"))) }
             }
         }
         @if limits.len() > MAX_LIMITS { (fact("More limits", &html! { (limits.len() - MAX_LIMITS) })) }
     }
-}
-
-fn limit_words(one: &EffectiveLimit) -> String {
-    let signal = one.limit.signal.as_ref().map(|signal| format!("{signal} ")).unwrap_or_default();
-    let per = if one.limit.per == "second" { "/s" } else { "" };
-    format!("{signal}{} {}{per}", short(one.limit.amount), one.limit.unit)
 }
 
 fn addresses(key: &KeyView) -> Markup {
@@ -120,24 +124,21 @@ fn expiry(visit: &Visit, key: &KeyView) -> Markup {
     html! { (date(expires)) " " span.pale.near[near] { (relative(expires, visit.now)) } }
 }
 
-/// How often it is to get a new secret.
-async fn policy(visit: &Visit, key: &KeyView) -> Result<Markup, Fault> {
-    let days = match &key.environment {
-        None => Some(u32::try_from(ADMIN_ROTATION.as_secs() / 86_400).unwrap_or(u32::MAX)),
-        Some(slug) => {
-            let all: Option<PageView<EnvironmentView>> = Api::if_allowed(visit.api.get("/environments")).await?;
-            let Some(all) = all else { return Ok(html! { span.pale { "Not visible to you" } }) };
-            all.data.into_iter().find(|one| one.slug == *slug).and_then(|one| one.rotation_days)
-        }
+/// How often it is to get a new secret. `environment` is its own, as far as the visitor may see it.
+fn policy(key: &KeyView, environment: Option<&EnvironmentView>) -> Markup {
+    let days = match (&key.environment, environment) {
+        (None, _) => Some(u32::try_from(ADMIN_ROTATION.as_secs() / 86_400).unwrap_or(u32::MAX)),
+        (Some(_), Some(environment)) => environment.rotation_days,
+        (Some(_), None) => return html! { span.pale { "Not visible to you" } },
     };
-    let Some(days) = days else { return Ok(html! { "None" }) };
+    let Some(days) = days else { return html! { "None" } };
     let current = key.secrets.iter().find(|secret| secret.state == "current");
     let made = current.and_then(|secret| secret.created_at.parse::<Timestamp>().ok());
     let next = made.map(|made| made.after(std::time::Duration::from_secs(u64::from(days) * 86_400)).to_string());
-    Ok(html! {
+    html! {
         "Every " (days) " d"
         @if let Some(next) = &next { " " span.pale { "next " (date(next)) } }
-    })
+    }
 }
 
 async fn created(visit: &Visit, key: &KeyView) -> Result<Markup, Fault> {

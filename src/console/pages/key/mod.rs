@@ -186,8 +186,9 @@ impl Subject {
                     @if self.is_ingest() { (link("snippets", "Snippets", "")) }
                     @if status == "active" && self.key.rotation.is_none() && renews { (link("rotate", "Rotate…", "")) }
                     @if status != "expired" && renews { (link("regenerate", "Regenerate…", "")) }
-                    @if status == "active" && edits { (link("disable", "Disable…", "")) }
                     @if visit.may("api.key.delete") { (link("revoke", "Revoke…", " danger-button")) }
+                    // Who may revoke chooses there between both.
+                    @else if status == "active" && edits { (link("disable", "Disable…", "")) }
                 }
             }
         }

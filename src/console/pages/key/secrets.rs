@@ -75,7 +75,7 @@ fn row(visit: &Visit, subject: &Subject, secret: &SecretView) -> Markup {
                     "current" => (chip(Tone::Green, Icon::Active, "Current")),
                     "retiring" => {
                         (chip(Tone::Amber, Icon::Rotating, "Retiring"))
-                        @if let Some(at) = retires { span.meta { "until then: " (relative(at, visit.now)) } }
+                        @if let Some(at) = retires { span.meta { "ends " (relative(at, visit.now)) } }
                     }
                     _ => {
                         (chip(Tone::Grey, Icon::Inactive, "Retired"))

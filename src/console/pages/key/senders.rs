@@ -77,7 +77,7 @@ fn table(visit: &Visit, subject: &Subject, secret: Option<u32>, at: At) -> Marku
                             th scope="col" { "Secret" }
                             th.end scope="col" { "Exports" }
                             @if !in_short { th.end scope="col" { "Refused" } th.if-room scope="col" { "First seen" } }
-                            th.end scope="col" { "Last seen" }
+                            th.end.if-room scope="col" { "Last seen" }
                         } }
                         tbody { @for one in groups.iter().take(shown) { (row(visit, &subject.key, one, in_short)) } }
                     }
@@ -118,7 +118,7 @@ fn row(visit: &Visit, key: &KeyView, group: &Group<'_>, in_short: bool) -> Marku
                 td.end { (number(group.refused)) }
                 td.if-room { (relative(&one.first_seen_at, visit.now)) }
             }
-            td.end { (relative(&one.last_seen_at, visit.now)) }
+            td.end.if-room { (relative(&one.last_seen_at, visit.now)) }
         }
     }
 }

@@ -243,10 +243,8 @@ async fn roles(visit: &Visit, key: &KeyView) -> Result<Vec<(String, String)>, Fa
     let found: Option<PageView<RoleView>> = Api::if_allowed(visit.api.list("/roles", &query)).await?;
     let found = found.map(|page| page.data).unwrap_or_default().into_iter().filter(|role| role.kind == key.kind);
     let mut options: Vec<_> = found.map(|role| (role.slug.clone(), named(&role))).collect();
-    if let Some(own) = &key.role {
-        if !options.iter().any(|(slug, _)| slug == own) {
-            options.insert(0, (own.clone(), own.clone()));
-        }
+    if let Some(own) = key.role.as_ref().filter(|own| !options.iter().any(|(slug, _)| slug == *own)) {
+        options.insert(0, (own.clone(), own.clone()));
     }
     options.push((String::new(), "Permissions of its own".to_owned()));
     Ok(options)

@@ -85,15 +85,21 @@ pub(super) async fn panel(visit: &Visit, subject: &Subject, wanted: &Wanted, jum
     let signal = wanted.signal.as_deref().and_then(|name| name.parse::<Signal>().ok());
     let axis = Axis::fine(range, visit.now);
     let query = axis.query().with("key", Some(&subject.key.id)).with("signal", signal);
-    let buckets = unit.buckets(&axis, &rows(&visit.api, &query).await?);
+    let mut buckets = unit.buckets(&axis, &rows(&visit.api, &query).await?);
     let total = unit.summary(&buckets);
+    let events = events(&axis, &subject.key);
+    for (column, what) in &events {
+        if let Some(bucket) = buckets.get_mut(*column) {
+            bucket.notes.insert(0, what.clone());
+        }
+    }
     let chart = Columns {
         id: "usage-chart",
         summary: &format!("Usage of {} {}: {total}", subject.key.name, axis.words()),
         series: unit.series(),
         buckets: &buckets,
         labels: &axis.labels(),
-        events: &events(&axis, &subject.key),
+        events: &events,
         show: if unit == Unit::Bytes { bytes } else { short },
         none: "No exports in this range",
     };
@@ -135,7 +141,7 @@ pub(super) async fn panel(visit: &Visit, subject: &Subject, wanted: &Wanted, jum
     })
 }
 
-/// What happened to the key in the range of `axis`, oldest first.
+/// What happened to the key in the range of `axis`, oldest first; what is in one column together.
 fn events(axis: &Axis, key: &KeyView) -> Vec<(usize, String)> {
     let mut events: Vec<(Timestamp, String)> = Vec::new();
     let mut add =
@@ -152,7 +158,15 @@ fn events(axis: &Axis, key: &KeyView) -> Vec<(usize, String)> {
         add(key.expires_at.as_ref(), "expired".to_owned());
     }
     events.sort();
-    events.into_iter().filter_map(|(at, what)| Some((axis.column(at)?, what))).collect()
+    let mut shown: Vec<(usize, String)> = Vec::new();
+    for (at, what) in events {
+        let Some(column) = axis.column(at) else { continue };
+        match shown.last_mut() {
+            Some((last, together)) if *last == column => together.push_str(&format!(", {what}")),
+            _ => shown.push((column, what)),
+        }
+    }
+    shown
 }
 
 /// `Traces`.
