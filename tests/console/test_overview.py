@@ -45,6 +45,7 @@ def test_numbers_are_those_of_the_api(owner, gate):
         assert tenant.send(count) == 200
     assert tenant.send(1, token=tenant.token[:-1] + ("x" if tenant.token[-1] != "x" else "y")) == 401
     usage = tenant.counted(3)
+    eventually("the use is written", lambda: api(gate, f"/keys/{tenant.id}")["last_used_at"])
     assert (usage["items"], usage["received"], usage["refused"]) == (42, 3, 0)
 
     owner.open("?project=numbers")

@@ -82,7 +82,7 @@ def receiver():
 @pytest.fixture(scope="module")
 def calling(tmp_path_factory):
     """A gate that may send messages to this machine."""
-    settings = {"GRIDGATE_WEBHOOKS__ALLOW_HTTP": "true", "GRIDGATE_WEBHOOKS__ALLOW_NETWORKS": "127.0.0.0/8"}
+    settings = {"GRIDGATE_WEBHOOKS__ALLOW_HTTP": "true", "GRIDGATE_WEBHOOKS__ALLOW_NETWORKS": '["127.0.0.0/8"]'}
     gate = Gate(tmp_path_factory.mktemp("calling"), **settings)
     yield gate
     gate.stop()

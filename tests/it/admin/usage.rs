@@ -292,3 +292,31 @@ async fn usage_is_written_once_whatever_fails() {
     keeper.flush().await.expect("there is nothing to write");
     assert!(books.usage.is_empty());
 }
+
+#[tokio::test]
+async fn the_top_is_one_row_for_each_group_of_the_whole_range() {
+    let server = with_usage().await;
+    let top = async |query: &str| server.get(&format!("/usage/top{query}")).await;
+    let by_project = top("?group_by=project&from=2026-11-21T09:00:00Z").await.expect(200);
+    let shop = json!({
+        "project": "shop", "received": 5, "accepted": 3, "refused": 2, "items": 9, "wire_bytes": 30, "bytes": 90,
+        "refused_by": {"key_expired": 1, "body_too_large": 1},
+    });
+    assert_eq!(by_project["data"][0], with(row("09:00"), &shop));
+    let names: Vec<_> = by_project["data"].as_array().expect("a list").iter().map(|row| &row["project"]).collect();
+    assert_eq!(names, [&json!("shop"), &json!("bank"), &Value::Null]);
+    assert_eq!(by_project["groups"], 2);
+    let first = top("?group_by=project&limit=1").await.expect(200);
+    assert_eq!((first["data"].as_array().map(Vec::len), &first["groups"]), (Some(1), &json!(2)));
+    let sum = top("").await.expect(200);
+    assert_eq!((&sum["data"][0]["received"], sum["data"].as_array().map(Vec::len)), (&json!(7), Some(1)));
+    let problem = top("?rank_by=x&limit=0&step=week&cursor=a").await.problem(422, "invalid");
+    let places: Vec<_> =
+        problem["errors"].as_array().expect("a list").iter().filter_map(|error| error["parameter"].as_str()).collect();
+    assert_eq!(places, ["rank_by", "limit", "step", "cursor"]);
+    let view: Permissions = [Permission::UsageView].into_iter().collect();
+    let bank = server.admin("bank", Some("bank"), view).await;
+    let own = server.call(&bank, Method::GET, "/usage/top?group_by=project", None).await.expect(200);
+    assert_eq!((own["data"].as_array().map(Vec::len), &own["data"][0]["project"]), (Some(1), &json!("bank")));
+    server.call(&bank, Method::GET, "/usage/top?project=shop", None).await.problem(404, "project_not_found");
+}

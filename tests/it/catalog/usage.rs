@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gridgate::catalog::{
-    Catalog, CatalogError, Dimension, Paging, ToldUsage, UsageFilter, UsageFlush, UsageRow, usage_statement,
+    Catalog, CatalogError, Dimension, Paging, Rank, ToldUsage, UsageFilter, UsageFlush, UsageRow, usage_statement,
 };
 use gridgate::domain::limit::ScopeId;
 use gridgate::domain::usage::{Amount, Counted, Fate, Step};
@@ -18,6 +18,7 @@ on_both!(
     nodes_add_to_the_same_rows_at_the_same_time,
     use_is_summed_by_scope_and_signal,
     usage_is_read_by_page_and_group,
+    groups_are_ranked_by_what_they_have_used,
     an_hour_is_told_once_and_what_is_late_again,
     what_is_old_is_taken_away,
     no_scope_reads_what_is_not_its_own,
@@ -390,4 +391,35 @@ async fn exports_are_counted_by_secret_while_there_are_two(fresh: Arc<Fresh>) {
     assert_eq!(read(1, Step::Hour, 0).await.len(), 2);
     catalog.sweep_secret_usage(at(30 * DAY + 2 * HOUR + 1)).await.expect("swept");
     assert_eq!(fresh.count("secret_usage").await, 0);
+}
+
+/// The groups with the most come first, whole; the sum of everything is one of them where there are no groups.
+async fn groups_are_ranked_by_what_they_have_used(fresh: Arc<Fresh>) {
+    let catalog = fresh.migrated().await;
+    let mut counted = refused(0, Reason::KeyInvalid, 100);
+    for (grid, key, hours) in [("a", 1, 3), ("b", 2, 1), ("c", 3, 2)] {
+        for hour in 0..hours {
+            counted.extend(accepted(hour * HOUR, &tenant("shop", grid), key, Signal::Logs, 10));
+            counted.extend(accepted(hour * HOUR, &tenant("shop", grid), key, Signal::Traces, 1));
+        }
+    }
+    catalog.record_usage(&flush(1, 1), &counted).await.expect("it is written");
+    let top = async |filter: &UsageFilter, rank, most| catalog.top_usage(filter, rank, most).await.expect("groups");
+    let by_grid = filter(Step::Hour, &[Dimension::Project, Dimension::Grid]);
+    let first = top(&by_grid, Rank::Items, 2).await;
+    let found: Vec<_> = first.rows.iter().map(|row| (row.names[1].as_str(), row.amounts.clone())).collect();
+    let amount = |exports| Amount { exports, items: 2 * exports, wire_bytes: 3 * exports, bytes: 4 * exports };
+    let both = |exports| vec![(Fate::Accepted, amount(exports)), (Fate::Received, amount(exports))];
+    assert_eq!(found, [("a", both(33)), ("c", both(22))]);
+    assert_eq!(first.groups, 3, "nobody is no group");
+    // What was refused came in, too.
+    let received = top(&by_grid, Rank::Received, 1).await;
+    assert_eq!((received.rows[0].names.concat(), received.groups), (String::new(), 3));
+    let later = UsageFilter { from: at(HOUR), signal: Some(Signal::Logs), ..by_grid.clone() };
+    let later = top(&later, Rank::Bytes, 10).await;
+    assert_eq!(later.rows.iter().map(|row| row.names[1].as_str()).collect::<Vec<_>>(), ["a", "c"]);
+    let whole = top(&filter(Step::Day, &[]), Rank::Items, 10).await;
+    assert_eq!((whole.rows.len(), exports(&whole.rows, Fate::Received), whole.groups), (1, 166, 1));
+    let none = top(&UsageFilter { from: at(99 * DAY), ..by_grid }, Rank::Items, 10).await;
+    assert_eq!((none.rows.len(), none.groups), (0, 0));
 }

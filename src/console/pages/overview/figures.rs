@@ -138,7 +138,7 @@ pub(super) fn tenants(visit: &Visit, top: &UsageTopView, quotas: &[Option<Effect
             @if rows.is_empty() {
                 p.panel-body { "Nobody has sent anything in this range." }
             } @else {
-                div.scroll tabindex="0" role="region" aria-label="Top tenants" {
+                div.scroll tabindex="0" role="region" aria-label="Tenants with the most items" {
                     table {
                         thead { tr {
                             th scope="col" { "Tenant" }

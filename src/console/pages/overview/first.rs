@@ -26,34 +26,36 @@ pub(super) async fn start(visit: &Visit) -> Result<Option<Markup>, Fault> {
         return Ok(None);
     }
     Ok(Some(html! {
-        div.page-head { div { h1 { "Overview" } } }
-        div.panel.start #start data-fresh="5" {
-            (picture(key))
-            div.start-words {
-                @match key {
-                    Some(key) => {
-                        h2 { "Waiting for the first export" }
-                        p { strong { (key.name) } " is ready. Give its two lines to an SDK or a Collector: what arrives shows here." }
-                        div.actions {
-                            a.button.primary href=(visit.frame.href(&format!("/keys/{}/snippets", key.id))) data-dialog { "Show snippets" }
-                            @if visit.may("api.key.create") { (create(visit, false)) }
-                        }
-                    }
-                    None => {
-                        h2 { "Create the first key" }
-                        p { "A key is all a sender needs. It alone decides the project, grid and environment its telemetry belongs to, so nothing in the data has to say so." }
-                        @if visit.may("api.key.create") {
+        div #now data-fresh="5" {
+            div.page-head { div { h1 { "Overview" } } }
+            div.panel.start {
+                (picture(key))
+                div.start-words {
+                    @match key {
+                        Some(key) => {
+                            h2 { "Waiting for the first export" }
+                            p { strong { (key.name) } " is ready. Give its two lines to an SDK or a Collector: what arrives shows here." }
                             div.actions {
-                                (create(visit, true))
-                                a.button href=(visit.frame.here("/keys/import")) data-dialog { "Import existing keys" }
+                                a.button.primary href=(visit.frame.href(&format!("/keys/{}/snippets", key.id))) data-dialog { "Show snippets" }
+                                @if visit.may("api.key.create") { (create(visit, false)) }
                             }
-                        } @else {
-                            p.meta { "Your key may not create keys. Ask an owner of this installation." }
+                        }
+                        None => {
+                            h2 { "Create the first key" }
+                            p { "A key is all a sender needs. It alone decides the project, grid and environment its telemetry belongs to, so nothing in the data has to say so." }
+                            @if visit.may("api.key.create") {
+                                div.actions {
+                                    (create(visit, true))
+                                    a.button href=(visit.frame.here("/keys/import")) data-dialog { "Import existing keys" }
+                                }
+                            } @else {
+                                p.meta { "Your key may not create keys. Ask an owner of this installation." }
+                            }
                         }
                     }
                 }
+                (steps(visit))
             }
-            (steps(visit))
         }
     }))
 }

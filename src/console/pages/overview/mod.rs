@@ -47,19 +47,22 @@ async fn page(visit: Visit, UrlQuery(wanted): UrlQuery<Wanted>) -> Result<Markup
         let query = Query::default().with("project", Some(&visit.frame.project)).with("range", Some(range.name()));
         visit.frame.href(query.as_str())
     };
+    // Once the first export is in, this takes the place of what waited for it.
     let content = html! {
-        div.page-head {
-            div { h1 { "Overview" } (health(&visit).await?) }
-            div.actions {
-                (range.choice(of_range))
-                @if visit.may("api.key.create") {
-                    a.button.primary href=(visit.frame.here("/keys/new")) data-dialog data-new { (icon(Icon::Plus)) "Create key" }
+        div #now {
+            div.page-head {
+                div { h1 { "Overview" } (health(&visit).await?) }
+                div.actions {
+                    (range.choice(of_range))
+                    @if visit.may("api.key.create") {
+                        a.button.primary href=(visit.frame.here("/keys/new")) data-dialog data-new { (icon(Icon::Plus)) "Create key" }
+                    }
                 }
             }
-        }
-        div.overview {
-            (attention::panel(&visit).await?)
-            @if visit.may("usage.view") { (usage(&visit, range).await?) }
+            div.overview {
+                (attention::panel(&visit).await?)
+                @if visit.may("usage.view") { (usage(&visit, range).await?) }
+            }
         }
     };
     visit.page(shell, &content).await

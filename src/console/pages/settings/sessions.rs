@@ -32,7 +32,7 @@ pub(super) async fn page(visit: Visit) -> Result<Markup, Fault> {
                         button.small.danger-button type="submit" { "Sign out everywhere" }
                     }
                 }
-                div.scroll tabindex="0" role="region" aria-label="Sessions" {
+                div.scroll tabindex="0" role="region" aria-label="Sessions of this key" {
                     table {
                         thead { tr {
                             th scope="col" { "Browser" }

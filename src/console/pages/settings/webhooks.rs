@@ -134,7 +134,7 @@ async fn shown(visit: &Visit, webhook: &WebhookView, tested: Option<&DeliveryVie
                 @if deliveries.data.is_empty() {
                     p.panel-body { "Nothing was sent yet." }
                 } @else {
-                    div.scroll tabindex="0" role="region" aria-label="Messages" {
+                    div.scroll tabindex="0" role="region" aria-label="Messages of this webhook" {
                         table {
                             thead { tr {
                                 th scope="col" { "Event" }

@@ -86,7 +86,7 @@ async fn signals(visit: &Visit, axis: &Axis, choice: Choice, all: &[UsageView]) 
             class,
             sum: sum(&rows),
             rows,
-            before: earlier.data.iter().find(of).cloned(),
+            before: Some(earlier.data.iter().find(of).cloned().unwrap_or_default()),
             quota: None,
         }
     };
@@ -101,6 +101,7 @@ async fn groups(visit: &Visit, axis: &Axis, choice: Choice, all: &[UsageView]) -
     let top = top.with("rank_by", Some(choice.unit.rank())).with("limit", Some(TOP + 1));
     let top: UsageTopView = visit.api.get(&format!("/usage/top{}", top.as_str())).await?;
     let earlier = earlier(visit, axis, choice).await?;
+    let every_earlier = earlier.groups < EARLIER.into();
     let mut lines = Vec::new();
     let shown = top.data.into_iter().filter(|group| group.project.is_some());
     for (group, class) in shown.zip(CLASSES) {
@@ -112,7 +113,8 @@ async fn groups(visit: &Visit, axis: &Axis, choice: Choice, all: &[UsageView]) -
             .with("environment", group.environment.as_ref())
             .with("key", group.key.as_ref());
         let rows = rows(&visit.api, &query).await?;
-        let before = earlier.data.iter().find(|one| is_same(one, &group)).cloned();
+        let found = earlier.data.iter().find(|one| is_same(one, &group)).cloned();
+        let before = found.or_else(|| every_earlier.then(UsageView::default));
         let quota = if choice.by == By::Tenant { quota(visit, &group, "month").await? } else { None };
         lines.push(Line {
             name: name(visit, choice.by, &group).await?,
