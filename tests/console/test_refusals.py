@@ -129,7 +129,7 @@ def test_every_wrong_sender_is_found_with_its_fix(owner, refused):
     expect(retired.get_by_role("link", name="Open secret-retired")).to_be_visible()
     mismatch = reason(owner, "environment_mismatch")
     expect(mismatch.locator(".got")).to_contain_text("this endpoint is for development, the key for staging")
-    expect(owner.page.locator(".totals")).to_contain_text("Dropped by the client")
+    expect(owner.page.locator(".why-totals")).to_contain_text("Dropped by the client")
 
 
 def test_filters_narrow_the_page(owner, refused):
@@ -146,7 +146,7 @@ def test_filters_narrow_the_page(owner, refused):
     owner.page.wait_for_url("**outcome=retryable**")
     expect(rows).to_have_count(1)
     expect(rows).to_contain_text("Rate limit reached")
-    expect(owner.page.locator(".totals strong.bad")).to_have_count(0)
+    expect(owner.page.locator(".why-totals strong.bad")).to_have_count(0)
     owner.page.get_by_role("link", name="7 d").click()
     expect(owner.page.get_by_role("link", name="7 d")).to_have_attribute("aria-current", "true")
     expect(owner.page.get_by_label("Outcome")).to_have_value("retryable")
@@ -249,7 +249,7 @@ def test_nothing_refused_teaches_what_to_do(visitor, tmp_path):
         console = visitor(gate=gate).sign_in()
         console.open("/refusals")
         console.page.get_by_role("heading", name="Nothing was turned away").wait_for()
-        expect(console.page.locator(".checks li")).to_have_count(3)
+        expect(console.page.locator(".three-checks li")).to_have_count(3)
         console.is_accessible()
     finally:
         gate.stop()

@@ -5,6 +5,7 @@
   const { gridgate } = window;
   const MOST = 200;
   const TRIES = 20;
+  const started = new WeakSet();
 
   const short = (number) => {
     if (number < 10000) return number.toLocaleString("en");
@@ -25,6 +26,8 @@
   };
 
   const start = (root) => {
+    if (started.has(root)) return;
+    started.add(root);
     const part = (name) => root.querySelector(`[data-live-${name}]`);
     const [rows, words, fresh, missed, pause] = ["rows", "words", "new", "missed", "pause"].map(part);
     const state = part("state");

@@ -309,6 +309,9 @@ async fn exports_are_watched_as_they_end() {
         more.push(Feed::open(&gate, &gate.owner, "").await.expect("a feed"));
     }
     assert_eq!(Feed::open(&gate, &gate.owner, "").await.err(), Some(409));
+    // The places of another key are its own.
+    let of_bank = admin_of(&gate, "bank").await;
+    more.push(Feed::open(&gate, &of_bank.token, "").await.expect("a feed"));
     more.clear();
     gate.until("gridgate_request_watchers", |watchers| watchers == 2).await;
 

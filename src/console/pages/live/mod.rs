@@ -32,7 +32,7 @@ async fn page(visit: Visit, UrlQuery(wanted): UrlQuery<Wanted>) -> Result<Markup
     let asked = wanted.query().with("limit", Some(FIRST));
     let found = filter::log(&visit, &asked).await?;
     let content = html! {
-        (head(&visit, &wanted, "Each export as it is decided, of all that your key may see."))
+        (head(&visit, &wanted, "Live", "Each export as it is decided, of all that your key may see."))
         (filter::form(&visit, &wanted, "/live", false).await?)
         @match &found {
             Ok(found) => (arrivals(&visit, &wanted, &found.data)),
@@ -51,7 +51,7 @@ fn arrivals(visit: &Visit, wanted: &Wanted, exports: &[RequestView]) -> Markup {
         div.panel data-live=(feed) data-retryable=(retryable.join(" ")) {
             div.panel-head.live-head {
                 span.live-state data-live-state="waiting" {
-                    span.dot {}
+                    span.live-dot {}
                     span data-live-words role="status" { "From the log; without script this page does not move." }
                 }
                 span.meta data-live-missed hidden {}
@@ -75,14 +75,14 @@ fn arrivals(visit: &Visit, wanted: &Wanted, exports: &[RequestView]) -> Markup {
 }
 
 /// The head of both pages.
-fn head(visit: &Visit, wanted: &Wanted, what: &str) -> Markup {
+fn head(visit: &Visit, wanted: &Wanted, title: &str, what: &str) -> Markup {
     let path = visit.frame.path.split('?').next().unwrap_or_default();
     let tab = |path_of: &str, name| {
         let href = visit.frame.href(path_of);
         Tab { is_here: href == path, href: format!("{href}{}", wanted.query().as_str()), name, count: None }
     };
     html! {
-        div.page-head { div { h1 { "Live" } p { (what) } } }
+        div.page-head { div { h1 { (title) } p { (what) } } }
         (tabs("Live and log", &[tab("/live", "Live"), tab("/requests", "Request log")]))
     }
 }

@@ -17,6 +17,7 @@ pub(super) fn table(visit: &Visit, exports: &[RequestView], label: &str) -> Mark
             table.live {
                 thead { tr {
                     th scope="col" { "Time" }
+                    th scope="col" { "Outcome" }
                     th scope="col" { "Signal" }
                     th scope="col" { "Tenant" }
                     th scope="col" { "Sender" }
@@ -24,7 +25,6 @@ pub(super) fn table(visit: &Visit, exports: &[RequestView], label: &str) -> Mark
                     th.end scope="col" { "Items" }
                     th.end scope="col" { "Size" }
                     th.end scope="col" { "Took" }
-                    th scope="col" { "Outcome" }
                 } }
                 tbody data-live-rows { @for export in exports { (row(visit, export)) } }
             }
@@ -38,6 +38,7 @@ fn row(visit: &Visit, export: &RequestView) -> Markup {
     html! {
         tr {
             td { time.mono datetime=(export.at) title=(exact(&export.at)) { (export.at.get(11..19).unwrap_or_default()) } }
+            td.live-outcome { (outcome(export)) }
             td { (export.signal.as_deref().unwrap_or("–")) }
             td {
                 @match (&export.project, &export.grid, &export.environment) {
@@ -56,7 +57,6 @@ fn row(visit: &Visit, export: &RequestView) -> Markup {
             td.end { @match export.items { Some(items) => (number(items)), None => span.zero { "–" } } }
             td.end { @match export.wire_bytes { Some(size) => (bytes(size)), None => span.zero { "–" } } }
             td.end { (took(export.duration_us)) }
-            td.live-outcome { (outcome(export)) }
         }
     }
 }
@@ -72,7 +72,7 @@ fn outcome(export: &RequestView) -> Markup {
             },
             _ => (chip(Tone::Grey, Icon::Inactive, "Client left")),
         }
-        @if let Some(reason) = reason { " " code.code title=[export.detail.as_deref().or(export.advice.as_deref())] { (reason.as_str()) } }
+        @if let Some(reason) = reason { " " code.codeword title=[export.detail.as_deref().or(export.advice.as_deref())] { (reason.as_str()) } }
     }
 }
 
@@ -81,6 +81,14 @@ pub(super) fn template(visit: &Visit) -> Markup {
     html! {
         tr {
             td { time.mono data-cell="at" {} }
+            td.live-outcome {
+                span data-of="accepted" { (chip(Tone::Quiet, Icon::Active, "Accepted")) }
+                span data-of="dropped" { (chip(Tone::Red, Icon::Revoked, "Dropped")) }
+                span data-of="retryable" { (chip(Tone::Accent, Icon::Rotating, "Retryable")) }
+                span data-of="gone" { (chip(Tone::Grey, Icon::Inactive, "Client left")) }
+                " "
+                code.codeword data-of="reason" data-cell="reason" {}
+            }
             td data-cell="signal" {}
             td {
                 span data-of="proved" { span.tenant { span data-cell="project" {} span.slash { " / " } span data-cell="grid" {} } " " abbr.tag data-cell="environment" {} }
@@ -95,14 +103,6 @@ pub(super) fn template(visit: &Visit) -> Markup {
             td.end data-cell="items" {}
             td.end data-cell="size" {}
             td.end data-cell="took" {}
-            td.live-outcome {
-                span data-of="accepted" { (chip(Tone::Quiet, Icon::Active, "Accepted")) }
-                span data-of="dropped" { (chip(Tone::Red, Icon::Revoked, "Dropped")) }
-                span data-of="retryable" { (chip(Tone::Accent, Icon::Rotating, "Retryable")) }
-                span data-of="gone" { (chip(Tone::Grey, Icon::Inactive, "Client left")) }
-                " "
-                code.code data-of="reason" data-cell="reason" {}
-            }
         }
     }
 }

@@ -25,7 +25,7 @@ async fn page(visit: Visit, UrlQuery(wanted): UrlQuery<Wanted>) -> Result<Markup
     let asked = query().with("cursor", wanted.cursor.as_deref());
     let found = filter::log(&visit, &asked).await?;
     let content = html! {
-        (head(&visit, &wanted, "Single exports: every one that was refused, and a sample of those accepted."))
+        (head(&visit, &wanted, "Request log", "Single exports: every one that was refused, and a sample of those accepted."))
         (filter::form(&visit, &wanted, "/requests", true).await?)
         @match &found {
             Err(wrong) => (wrong),

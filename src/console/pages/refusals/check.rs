@@ -7,7 +7,7 @@ use axum::routing::get;
 use http::StatusCode;
 use maud::{Markup, html};
 
-use super::row::outcome;
+use super::row::{outcome, prose};
 use super::tokens;
 use crate::admin::environments::EnvironmentView;
 use crate::admin::keys::diagnose::{Diagnosis, Finding, Forecast, Question};
@@ -95,7 +95,7 @@ async fn form(visit: &Visit, typed: &Typed, problem: Option<&ProblemView>) -> Re
                         p #token-help .help { "It is looked up and forgotten: nothing of it is stored, logged or shown again." }
                     }
                 }
-                details.advanced open[more_open] {
+                details.check-more open[more_open] {
                     summary { "What it sends, and where " span.meta { "Every signal, from an allowed address" } }
                     div.stack {
                         (Field::new("signal", "Signal").wrong(problem, "signal").select(&signals, &typed.signal))
@@ -161,7 +161,7 @@ fn remark(visit: &Visit, finding: &Finding) -> Markup {
         section.finding {
             h2 { (title) }
             p { (sentence(&finding.detail)) }
-            p { strong { "Fix: " } (words.as_ref().map_or_else(|| sentence(&finding.fix), |words| words.fix.to_owned())) }
+            p { strong { "Fix: " } (prose(&words.as_ref().map_or_else(|| sentence(&finding.fix), |words| words.fix.to_owned()))) }
             @if finding.since.is_some() || finding.by.is_some() {
                 p.meta {
                     @if let Some(since) = &finding.since { "Since " (relative(since, visit.now)) }
@@ -174,7 +174,7 @@ fn remark(visit: &Visit, finding: &Finding) -> Markup {
 
 fn forecasts(exports: &[Forecast]) -> Markup {
     html! {
-        div.scroll.inset tabindex="0" role="region" aria-label="What would happen to an export" {
+        div.scroll.why-inset tabindex="0" role="region" aria-label="What would happen to an export" {
             table {
                 thead { tr { th scope="col" { "Signal" } th scope="col" { "Outcome" } th scope="col" { "Answer" } } }
                 tbody {
@@ -199,9 +199,9 @@ fn foretold(export: &Forecast) -> Markup {
     }
 }
 
-/// Words of the API as a sentence.
+/// Words of the API as a sentence. Ids stay as they are.
 fn sentence(text: &str) -> String {
     let mut characters = text.chars();
     let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", characters.as_str())
+    if text.starts_with("key_") { format!("{text}.") } else { format!("{first}{}.", characters.as_str()) }
 }

@@ -260,9 +260,9 @@ fn filters(visit: &Visit, wanted: &Wanted) -> Markup {
                 noscript { button type="submit" { "Show" } }
                 @if wanted.is_filtered() { a href=(visit.frame.here("/refusals")) { "Clear" } }
             }
-            nav.range aria-label="Range" data-arrows {
+            nav.why-range aria-label="Range" data-arrows {
                 @for range in Range::ALL {
-                    a.range-one href={ (visit.frame.href("/refusals")) (wanted.link(range, wanted.reason.as_deref()).as_str()) }
+                    a.why-range-one href={ (visit.frame.href("/refusals")) (wanted.link(range, wanted.reason.as_deref()).as_str()) }
                         aria-current=[(range == wanted.range()).then_some("true")] { (range.facts().1) }
                 }
             }
@@ -281,7 +281,7 @@ fn totals(found: &Found, rows: &[Row<'_>]) -> Markup {
     let keys: BTreeSet<_> = shown().filter_map(|group| group.key.as_ref().or(group.claimed_key.as_ref())).collect();
     let more = if found.next_cursor.is_some() { "+" } else { "" };
     html! {
-        dl.panel.totals {
+        dl.panel.why-totals {
             div { dt { "Refused" } dd { strong title=(grouped(dropped + retryable)) { (short(dropped + retryable)) } " of " (counted(received, "export", "exports")) } }
             div { dt { "Dropped by the client" } dd { strong.bad[dropped > 0] title=(grouped(dropped)) { (short(dropped)) } } }
             div { dt { "Retryable" } dd { strong title=(grouped(retryable)) { (short(retryable)) } } }
@@ -301,7 +301,7 @@ fn nothing(visit: &Visit, wanted: &Wanted) -> Markup {
         );
     }
     let action = html! {
-        ol.checks {
+        ol.three-checks {
             li { "Is it sent? Run " code { "gridgate doctor" } " where the service runs: it finds out where exports stop." }
             li { "Does it get here? " a href=(visit.frame.here("/live")) { "Watch live arrivals" } " while the service sends." }
             li { "Is its key good? " a href=(visit.frame.here("/refusals/check")) data-dialog { "Check the key" } " exactly as the exporter has it." }

@@ -132,7 +132,7 @@ impl Row<'_> {
                         h2 { (self.words.title) }
                         span.meta { (self.who_in_short()) }
                     }
-                    span.reason-code { code.code { (self.reason.as_str()) } span.meta { "HTTP " (self.reason.http_status()) } }
+                    span.reason-code { code.codeword { (self.reason.as_str()) } span.meta { "HTTP " (self.reason.http_status()) } }
                     span.reason-outcome { (outcome(self.reason)) }
                     span.reason-spark { @if !self.columns.is_empty() { (sparkline(&self.columns, &name)) } }
                     span.end.reason-count { (number(self.exports)) span.visually-hidden { " exports" } }
@@ -151,7 +151,7 @@ impl Row<'_> {
                     section.reason-fix {
                         h3 { "Fix" }
                         (self.got_and_needs())
-                        p { (self.words.fix) }
+                        p { (prose(self.words.fix)) }
                         (self.ways())
                     }
                 }
@@ -190,7 +190,7 @@ impl Row<'_> {
     fn senders(&self) -> Markup {
         let reason = Some(self.reason.as_str());
         html! {
-            div.scroll.inset tabindex="0" role="region" aria-label={ "Who: " (self.words.title) } {
+            div.scroll.why-inset tabindex="0" role="region" aria-label={ "Who: " (self.words.title) } {
                 table.who-table {
                     thead { tr {
                         th scope="col" { "Sender" }
@@ -384,5 +384,29 @@ pub(super) fn outcome(reason: Reason) -> Markup {
     match reason.retry_after() {
         Some(_) => chip(Tone::Accent, Icon::Rotating, "Retryable"),
         None => chip(Tone::Red, Icon::Revoked, "Dropped"),
+    }
+}
+
+/// `text` with variables, fields and paths in it as code.
+pub(super) fn prose(text: &str) -> Markup {
+    html! {
+        @for word in text.split_inclusive(' ') {
+            @let bare = word.trim_end_matches([' ', '.', ',', ':', ';']);
+            @if bare.contains(['_', '=']) || bare.starts_with('/') { code { (bare) } (word.get(bare.len()..).unwrap_or_default()) }
+            @else { (word) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_stand_out_of_prose() {
+        let text = "Set OTEL_EXPORTER_OTLP_HEADERS=api-key=<token>, or ask /healthz. Done.";
+        let drawn =
+            "Set <code>OTEL_EXPORTER_OTLP_HEADERS=api-key=&lt;token&gt;</code>, or ask <code>/healthz</code>. Done.";
+        assert_eq!(prose(text).into_string(), drawn);
     }
 }
