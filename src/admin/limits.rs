@@ -20,6 +20,7 @@ use super::problem::{Code, Problem};
 use super::request::Peer;
 use crate::domain::address::origin;
 use crate::domain::clock::enough_seconds;
+use crate::domain::session::TicketDigest;
 use crate::domain::{Clock, KeyId};
 use crate::metering::buckets::{Buckets, REMEMBERED, Taken};
 
@@ -38,11 +39,20 @@ pub struct LimitSettings {
 pub struct Limits {
     keys: Limit<KeyId>,
     addresses: Limit<IpAddr>,
-    /// Keys that were let in, with the address that they came from.
-    known: Cache<(IpAddr, KeyId), ()>,
+    /// What was let in, with the address that it came from.
+    known: Cache<(IpAddr, Credentials), ()>,
 }
 
-/// For how long a key is known at an address that it no longer comes from.
+/// What a request is looked up by.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Credentials {
+    /// The token of this key.
+    Token(KeyId),
+    /// The ticket of a session.
+    Ticket(TicketDigest),
+}
+
+/// For how long credentials are known at an address that they no longer come from.
 const KNOWN: Duration = Duration::from_hours(1);
 
 impl Limits {
@@ -59,24 +69,24 @@ impl Limits {
     }
 
     /// Counts a request with `credentials`, before they are looked up; `None`: it has none that could be looked up.
-    pub(super) async fn before(&self, parts: &Parts, credentials: Option<&KeyId>) -> Result<(), Problem> {
+    pub(super) async fn before(&self, parts: &Parts, credentials: Option<Credentials>) -> Result<(), Problem> {
         let address = address(parts);
         match credentials {
-            Some(key) if self.known.get(&(address, *key)).await.is_some() => Ok(()),
+            Some(credentials) if self.known.get(&(address, credentials)).await.is_some() => Ok(()),
             _ => self.addresses.take(&address, parts).await,
         }
     }
 
-    /// Counts a request of `key`, whose credentials are good.
-    pub(super) async fn succeeded(&self, parts: &Parts, key: &KeyId) -> Result<(), Problem> {
-        self.known.insert((address(parts), *key), ()).await;
+    /// Counts a request of `key`, whose `credentials` are good.
+    pub(super) async fn succeeded(&self, parts: &Parts, credentials: Credentials, key: &KeyId) -> Result<(), Problem> {
+        self.known.insert((address(parts), credentials), ()).await;
         self.keys.take(key, parts).await
     }
 
-    /// Forgets `key` at this address, since its credentials are not good, so that the next failure counts.
-    pub(super) async fn failed(&self, parts: &Parts, key: &KeyId) -> Result<(), Problem> {
+    /// Forgets `credentials` at this address, since they are not good, so that the next failure counts.
+    pub(super) async fn failed(&self, parts: &Parts, credentials: Credentials) -> Result<(), Problem> {
         let address = address(parts);
-        match self.known.remove(&(address, *key)).await {
+        match self.known.remove(&(address, credentials)).await {
             Some(()) => self.addresses.take(&address, parts).await,
             None => Ok(()),
         }

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use http::{HeaderMap, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Limited};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -159,7 +159,9 @@ impl Api {
     }
 
     async fn send(&self, call: Call<'_>) -> Result<Response, Fault> {
-        let mut request = Request::builder().method(call.method).uri(format!("/api/v1{}", call.path));
+        // What a page names that no path can hold is not there.
+        let uri: Uri = format!("/api/v1{}", call.path).parse().map_err(|_| Fault::NotFound)?;
+        let mut request = Request::builder().method(call.method).uri(uri);
         if !call.body.is_empty() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }

@@ -9,10 +9,10 @@ use async_trait::async_trait;
 use gridgate::catalog::{
     AlertBook, AlertFilter, Answers, Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Catalog, CatalogError,
     Deliveries, EnvironmentEdit, FailedMinute, Grid, Happened, Hygiene, ImportFault, ImportedKey, KeyFilter, Keys,
-    ListedSender, Logged, NewWhat, Notice, OnceOnly, Page, Paging, Plans, Project, Projects, RaisedAlert, RefusalBook,
-    RefusalFilter, Refused, Repeat, RequestLog, Reserved, Review, Roles, Secrets, SenderBook, SenderFilter, Sessions,
-    Subscriber, TenantLimits, ToldUsage, UntoldUsage, UsageBook, UsageFilter, UsageFlush, UsageRow, Volume, Webhooks,
-    Whose,
+    ListedSender, Logged, NewWhat, Notice, OnceOnly, Page, Paging, Plans, Project, Projects, RaisedAlert, Rank,
+    RefusalBook, RefusalFilter, Refused, Repeat, RequestLog, Reserved, Review, Roles, Secrets, SenderBook,
+    SenderFilter, Sessions, Subscriber, TenantLimits, ToldUsage, UntoldUsage, UsageBook, UsageFilter, UsageFlush,
+    UsageRow, UsageTop, Volume, Webhooks, Whose,
 };
 use gridgate::domain::alert::GivenAlert;
 use gridgate::domain::audit::{Action, Actor};
@@ -500,8 +500,14 @@ impl SenderBook for Watched {
 
 #[async_trait]
 impl Sessions for Watched {
-    async fn open_session(&self, digest: &TicketDigest, session: &Session, most: u32) -> Result<(), CatalogError> {
-        self.inner()?.open_session(digest, session, most).await
+    async fn open_session(
+        &self,
+        digest: &TicketDigest,
+        session: &Session,
+        most: u32,
+        by: &Actor,
+    ) -> Result<(), CatalogError> {
+        self.inner()?.open_session(digest, session, most, by).await
     }
 
     async fn session(&self, digest: &TicketDigest) -> Result<Option<Session>, CatalogError> {
@@ -516,12 +522,12 @@ impl Sessions for Watched {
         self.inner()?.sessions_of(key).await
     }
 
-    async fn end_session(&self, key: &KeyId, id: &SessionId) -> Result<bool, CatalogError> {
-        self.inner()?.end_session(key, id).await
+    async fn end_session(&self, key: &KeyId, id: &SessionId, by: &Actor) -> Result<bool, CatalogError> {
+        self.inner()?.end_session(key, id, by).await
     }
 
-    async fn end_sessions(&self, key: &KeyId) -> Result<u64, CatalogError> {
-        self.inner()?.end_sessions(key).await
+    async fn end_sessions(&self, key: &KeyId, by: &Actor) -> Result<u64, CatalogError> {
+        self.inner()?.end_sessions(key, by).await
     }
 
     async fn sweep_sessions(&self, now: Timestamp, unused_since: Timestamp) -> Result<u64, CatalogError> {
@@ -687,6 +693,10 @@ impl UsageBook for Watched {
 
     async fn usage(&self, filter: &UsageFilter, paging: &Paging) -> Result<Page<UsageRow>, CatalogError> {
         self.inner()?.usage(filter, paging).await
+    }
+
+    async fn top_usage(&self, filter: &UsageFilter, rank: Rank, most: u32) -> Result<UsageTop, CatalogError> {
+        self.inner()?.top_usage(filter, rank, most).await
     }
 
     async fn sweep_usage(&self, step: Step, before: Timestamp, limit: u32) -> Result<u64, CatalogError> {
