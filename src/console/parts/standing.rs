@@ -14,7 +14,7 @@ use crate::domain::Timestamp;
 pub(in crate::console) fn standing(label: &str, limits: &[EffectiveLimit], now: Timestamp) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label=(label) {
-            table.standing {
+            table.limit-standing {
                 thead { tr {
                     th scope="col" { "Limit" }
                     th scope="col" { "Counted for" }
