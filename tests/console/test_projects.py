@@ -99,8 +99,9 @@ def test_an_environment_is_created_and_edited(owner, gate):
     page.get_by_role("link", name="Create environment").click()
     dialog(page).get_by_label("Slug").fill(slug)
     dialog(page).get_by_label("In tokens").fill("x")
-    dialog(page).get_by_label("New secret due after").fill("often")
+    dialog(page).get_by_label("New secret due after").fill("4000")
     submit(page, "Create environment")
+    # Both are told at once.
     expect(dialog(page).get_by_label("In tokens")).to_have_attribute("aria-invalid", "true")
     expect(dialog(page).get_by_label("New secret due after")).to_have_attribute("aria-invalid", "true")
     dialog(page).get_by_label("In tokens").fill(slug[-8:])

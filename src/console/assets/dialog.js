@@ -7,6 +7,22 @@
 
   const host = () => document.getElementById("dialog");
 
+  // What is lifted gets other ids than the page behind it has: a label would lead to a field of that page.
+  const REFERENCES = ["for", "aria-describedby", "aria-labelledby", "aria-controls", "data-copy-from", "data-reveal"];
+  const separate = (card) => {
+    for (const one of card.querySelectorAll("[id]")) {
+      const { id } = one;
+      if (!document.getElementById(id)) continue;
+      one.id = `dialog-${id}`;
+      for (const name of REFERENCES) {
+        for (const other of card.querySelectorAll(`[${name}~="${CSS.escape(id)}"]`)) {
+          const words = other.getAttribute(name).split(" ");
+          other.setAttribute(name, words.map((word) => (word === id ? one.id : word)).join(" "));
+        }
+      }
+    }
+  };
+
   const show = (page, url) => {
     const card = page.querySelector("[data-dialog-content]");
     const dialog = host();
@@ -14,6 +30,8 @@
       location.assign(url);
       return;
     }
+    dialog.replaceChildren();
+    separate(card);
     dialog.replaceChildren(...card.childNodes);
     dialog.setAttribute("data-dialog-content", "");
     dialog.classList.toggle("broad", card.classList.contains("broad"));

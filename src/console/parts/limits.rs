@@ -95,7 +95,23 @@ pub(in crate::console) fn read(name: &str, text: &str) -> Result<Vec<NewLimit>, 
 pub(in crate::console) fn words(limit: &LimitView) -> String {
     let signal = limit.signal.as_deref().map(|signal| format!("{signal} ")).unwrap_or_default();
     let per = if limit.per == "second" { "s" } else { &limit.per };
-    format!("{signal}{} {}/{per}", short(limit.amount), limit.unit)
+    let amount = amount(limit.amount, &limit.unit);
+    if limit.unit == "bytes" {
+        format!("{signal}{amount}/{per}")
+    } else {
+        format!("{signal}{amount} {}/{per}", limit.unit)
+    }
+}
+
+/// So much of a unit in short. Bytes are in decimal units, as limits are written in round decimal numbers.
+pub(in crate::console) fn amount(number: u64, unit: &str) -> String {
+    let short = short(number);
+    match (unit, short.rsplit_once(' ')) {
+        ("bytes", Some((digits, "B"))) => format!("{digits} GB"),
+        ("bytes", Some(_)) => format!("{short}B"),
+        ("bytes", None) => format!("{short} B"),
+        _ => short,
+    }
 }
 
 /// The limits of a text, each on a line of its own or, as in the text form of several, behind a comma and a space.
@@ -168,6 +184,9 @@ mod tests {
         let words_of = |text: &str| words(&LimitView::from(&text.parse::<Limit>().expect("a limit")));
         assert_eq!(words_of("2000 requests/second burst 4000"), "2,000 requests/s");
         assert_eq!(words_of("traces 10000000 items/day"), "traces 10 M items/day");
+        assert_eq!(words_of("5000000000 bytes/month"), "5 GB/month");
+        let sizes = [500, 20_000, 7_500_000, 2_000_000_000_000].map(|number| amount(number, "bytes"));
+        assert_eq!(sizes, ["500 B", "20 kB", "7.5 MB", "2 TB"]);
         let views: Vec<_> = ["10 items/second", "logs 5 bytes/day observe"]
             .map(|text| LimitView::from(&text.parse::<Limit>().expect("a limit")))
             .into();

@@ -4,8 +4,8 @@ use maud::{Markup, html};
 
 use super::chart::bar;
 use super::icon::{Icon, icon};
-use super::limits::words;
-use super::number::{bytes, percent, short};
+use super::limits::{amount, words};
+use super::number::percent;
 use super::time::relative;
 use crate::admin::terms::EffectiveLimit;
 use crate::domain::Timestamp;
@@ -14,7 +14,7 @@ use crate::domain::Timestamp;
 pub(in crate::console) fn standing(label: &str, limits: &[EffectiveLimit], now: Timestamp) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label=(label) {
-            table.standing {
+            table.limit-standing {
                 thead { tr {
                     th scope="col" { "Limit" }
                     th scope="col" { "Counted for" }
@@ -32,7 +32,7 @@ fn row(one: &EffectiveLimit, now: Timestamp) -> Markup {
     let EffectiveLimit { scope, source, limit, used, remaining, resets_at, would_have_refused } = one;
     let whole = used.saturating_add(*remaining);
     let is_near = *used > 0 && used.saturating_mul(5) >= whole.saturating_mul(4);
-    let amount = |number: u64| if limit.unit == "bytes" { bytes(number) } else { short(number) };
+    let amount = |number| amount(number, &limit.unit);
     let share = percent(*used, whole);
     html! {
         tr.two {

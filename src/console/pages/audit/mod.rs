@@ -186,7 +186,7 @@ fn target(visit: &Visit, target: &TargetView) -> Markup {
         _ => None,
     };
     html! {
-        @if let Some(page) = page { a.target href=(visit.frame.href(&page)) { code { (target.id) } } }
+        @if let Some(page) = page { a href=(visit.frame.href(&page)) { code { (target.id) } } }
         @else { code { (target.id) } }
     }
 }

@@ -162,7 +162,6 @@ fn facts(visit: &Visit, project: &ProjectView) -> Markup {
                 div { dt { "Plan" } dd { (plan(project, visit.now)) } }
                 div { dt { "Active keys of each grid and environment" } dd { (most_active_keys(project.max_active_keys)) } }
                 div { dt { "Created" } dd { (date(&project.created_at)) } }
-                div { dt { "Changes" } dd { (project.version.saturating_sub(1)) } }
             }
         }
     }

@@ -16,7 +16,6 @@ use crate::console::guard::{Fault, is_of};
 use crate::console::parts::dialog::{Dialog, answer, version_field};
 use crate::console::parts::field::Field;
 use crate::console::parts::icon::{Icon, icon};
-use crate::console::parts::tabs::{Tab, tabs};
 use crate::console::visit::Visit;
 
 /// What stands in the fields.
@@ -77,19 +76,15 @@ pub(super) async fn create(visit: Visit, form: Form) -> Result<Response, Fault> 
 }
 
 fn new_shown(visit: &Visit, typed: &Typed, problem: Option<&ProblemView>) -> Response {
-    let tab = |kind: &'static str, name| Tab {
-        href: format!(
-            "{}{}kind={kind}",
-            visit.frame.here("/roles/-/new"),
-            if visit.frame.project.is_empty() { "?" } else { "&" }
-        ),
-        name,
-        count: None,
-        is_here: typed.kind == kind,
-    };
+    let separator = if visit.frame.project.is_empty() { "?" } else { "&" };
+    let of_kind = |kind: &str| format!("{}{separator}kind={kind}", visit.frame.here("/roles/-/new"));
     let project = &visit.frame.project;
     let body = html! {
-        div.dialog-tabs { (tabs("For whom", &[tab("ingest", "For senders"), tab("admin", "For people and scripts")])) }
+        nav.tabs.dialog-tabs aria-label="For whom" data-arrows {
+            @for (kind, words) in [("ingest", "For senders"), ("admin", "For people and scripts")] {
+                a href=(of_kind(kind)) data-dialog aria-current=[(typed.kind == kind).then_some("page")] { (words) }
+            }
+        }
         input type="hidden" name="kind" value=(typed.kind);
         (Field::new("slug", "Slug").help("a-z, 0-9 and hyphens. It never changes.").wrong(problem, "slug").line(&typed.slug, true))
         (Field::new("name", "Name").help("For people. The slug, if you leave it empty.").wrong(problem, "name").line(&typed.name, false))
