@@ -206,6 +206,7 @@ fn routes() -> OpenApiRouter<AdminState> {
         .routes(routes!(alerts::handler))
         .routes(routes!(refusals::list::handler))
         .routes(routes!(usage::list::handler))
+        .routes(routes!(usage::top::handler))
 }
 
 async fn path_unknown(_: Anyone) -> Problem {

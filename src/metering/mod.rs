@@ -41,6 +41,8 @@ pub struct Identified {
     pub key: KeyId,
     /// The version of the secret.
     pub secret_version: u32,
+    /// Whether another secret of the key is good, too.
+    pub rotating: bool,
     /// Its tenant.
     pub tenant: Arc<Tenant>,
 }

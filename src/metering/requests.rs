@@ -247,7 +247,7 @@ mod tests {
         let slug = |text: &str| text.parse().expect("a slug");
         let tenant = Tenant { project: slug(project), grid: slug("web"), environment: slug("production") };
         let key = KeyId::from_bare("7Hq2mZxK9wPa").expect("an id");
-        Identified { key, secret_version: 1, tenant: Arc::new(tenant) }
+        Identified { key, secret_version: 1, rotating: false, tenant: Arc::new(tenant) }
     }
 
     fn decided<'a>(identified: Option<&'a Identified>, outcome: Outcome<'a>) -> Decided<'a> {

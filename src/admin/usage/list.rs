@@ -104,10 +104,28 @@ enum Next {
 
 fn read(mut parameters: Parameters, now: Timestamp, csv: bool) -> Result<(UsageFilter, Grouping, Paging), Problem> {
     let mut check = Check::default();
-    let step = parsed(&mut check, &mut parameters, "step", "minute, hour or day").unwrap_or(Step::Hour);
+    let (filter, grouping) = range(&mut check, &mut parameters, now);
+    let mut known = RANGE.to_vec();
+    let paging = if csv {
+        Paging { limit: CSV_PAGE, after: None }
+    } else {
+        known.extend(["limit", "cursor"]);
+        parameters.paging_up_to(MAX_ROWS, &mut check)
+    };
+    parameters.finish(&mut check, &known);
+    check.finish(Some((filter, grouping, paging)))
+}
+
+/// The parameters that [`range`] takes.
+pub(super) const RANGE: [&str; 9] =
+    ["from", "to", "step", "group_by", "project", "grid", "environment", "key", "signal"];
+
+/// Which usage is asked for, and in which groups.
+pub(super) fn range(check: &mut Check, parameters: &mut Parameters, now: Timestamp) -> (UsageFilter, Grouping) {
+    let step = parsed(check, parameters, "step", "minute, hour or day").unwrap_or(Step::Hour);
     let instant = "an RFC 3339 instant, for example 2026-11-21T10:00:00Z";
-    let from = parsed::<Timestamp>(&mut check, &mut parameters, "from", instant);
-    let to = parsed::<Timestamp>(&mut check, &mut parameters, "to", instant).unwrap_or(now);
+    let from = parsed::<Timestamp>(check, parameters, "from", instant);
+    let to = parsed::<Timestamp>(check, parameters, "to", instant).unwrap_or(now);
     let from = from.unwrap_or_else(|| to.before(step.length() * DEFAULT_STEPS));
     if from >= to {
         check.refuse(
@@ -116,22 +134,14 @@ fn read(mut parameters: Parameters, now: Timestamp, csv: bool) -> Result<(UsageF
             "an instant before that of to, which is now where it is left out",
         );
     }
-    let grouping = grouping(&mut check, parameters.take("group_by").as_deref());
+    let grouping = grouping(check, parameters.take("group_by").as_deref());
     let mut slug = |name| check.slug(parameter(name), parameters.take(name).as_deref());
     let (project, grid, environment) = (slug("project"), slug("grid"), slug("environment"));
-    let keys = keys(&mut check, parameters.take("key").as_deref());
-    let signal = parsed(&mut check, &mut parameters, "signal", "traces, metrics, logs or profiles");
-    let mut known = vec!["from", "to", "step", "group_by", "project", "grid", "environment", "key", "signal"];
-    let paging = if csv {
-        Paging { limit: CSV_PAGE, after: None }
-    } else {
-        known.extend(["limit", "cursor"]);
-        parameters.paging_up_to(MAX_ROWS, &mut check)
-    };
-    parameters.finish(&mut check, &known);
+    let keys = keys(check, parameters.take("key").as_deref());
+    let signal = parsed(check, parameters, "signal", "traces, metrics, logs or profiles");
     let by = grouping.by.clone();
     let filter = UsageFilter { step, from: step.start(from), to, by, project, grid, environment, keys, signal };
-    check.finish(Some((filter, grouping, paging)))
+    (filter, grouping)
 }
 
 /// The ids of the parameter, which separates them by commas.

@@ -2,6 +2,7 @@
 
 mod csv;
 pub(super) mod list;
+pub(super) mod top;
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,7 @@ use super::openapi::schemas;
 use crate::catalog::{Dimension, UsageRow};
 use crate::domain::usage::{Amount, Fate};
 pub use csv::CSV_HEAD;
+pub use top::UsageTopView;
 
 /// Usage of one step in answers. What it is not grouped by is null, and so are the names of what nobody proved to be anybody's.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize, ToSchema)]

@@ -2,6 +2,8 @@
 
 mod hours;
 mod read;
+mod secrets;
+mod top;
 mod write;
 
 use async_trait::async_trait;
@@ -10,10 +12,12 @@ use sqlx::query;
 use super::store::Store;
 use super::{CatalogError, Page, Paging};
 use crate::domain::limit::ScopeId;
-use crate::domain::usage::{Amount, Counted, Step};
-use crate::domain::{RecordId, Signal, Timestamp};
+use crate::domain::usage::{Amount, Counted, OfSecret, Step};
+use crate::domain::{KeyId, RecordId, Signal, Timestamp};
 pub use hours::{ToldUsage, UntoldUsage};
 pub use read::{Dimension, UsageFilter, UsageRow, statement};
+pub use top::{Rank, UsageTop, top_statement};
+pub use secrets::KEEP_MINUTES;
 
 /// What the catalog keeps of usage. It is no change that the audit log tells of.
 #[async_trait]
@@ -34,6 +38,15 @@ pub trait UsageBook {
     /// Usage in the order of time, one row for each step and each of what it is grouped by. [`CatalogError::Cursor`] for a bad
     /// position.
     async fn usage(&self, filter: &UsageFilter, paging: &Paging) -> Result<Page<UsageRow>, CatalogError>;
+
+    /// The `most` groups with the most in the whole range of `filter`, that with the most first.
+    async fn top_usage(&self, filter: &UsageFilter, rank: Rank, most: u32) -> Result<UsageTop, CatalogError>;
+
+    /// How many exports came with each secret of `key` while it had two good ones, by `step`, from `from` on.
+    async fn secret_usage(&self, key: &KeyId, step: Step, from: Timestamp) -> Result<Vec<OfSecret>, CatalogError>;
+
+    /// Takes away what nothing of a rotation shows any more at `now`.
+    async fn sweep_secret_usage(&self, now: Timestamp) -> Result<(), CatalogError>;
 
     /// Takes away at most `limit` rows of `step` from before `before`, and returns how many it were.
     async fn sweep_usage(&self, step: Step, before: Timestamp, limit: u32) -> Result<u64, CatalogError>;
@@ -78,6 +91,18 @@ impl UsageBook for Store {
 
     async fn usage(&self, filter: &UsageFilter, paging: &Paging) -> Result<Page<UsageRow>, CatalogError> {
         self.bounded(read::page(self, filter, paging)).await
+    }
+
+    async fn top_usage(&self, filter: &UsageFilter, rank: Rank, most: u32) -> Result<UsageTop, CatalogError> {
+        self.bounded(top::top(self, filter, rank, most)).await
+    }
+
+    async fn secret_usage(&self, key: &KeyId, step: Step, from: Timestamp) -> Result<Vec<OfSecret>, CatalogError> {
+        self.bounded(secrets::read(self, key, step, from)).await
+    }
+
+    async fn sweep_secret_usage(&self, now: Timestamp) -> Result<(), CatalogError> {
+        self.bounded(secrets::sweep(self, now)).await
     }
 
     async fn sweep_usage(&self, step: Step, before: Timestamp, limit: u32) -> Result<u64, CatalogError> {

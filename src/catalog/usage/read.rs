@@ -44,7 +44,7 @@ impl Dimension {
         }
     }
 
-    const fn column(self) -> &'static str {
+    pub(super) const fn column(self) -> &'static str {
         match self {
             Self::Key => "key_id",
             other => other.as_str(),
@@ -95,6 +95,7 @@ macro_rules! sums {
          CAST(SUM(bytes) AS BIGINT) AS bytes"
     };
 }
+pub(super) use sums;
 
 /// The statement that reads the usage behind `after` of what passes `filter`: `rows` rows of one fate each. It is public so that its
 /// plans can be read.
@@ -234,7 +235,7 @@ fn group(row: &AnyRow, filter: &UsageFilter) -> Result<UsageRow, CatalogError> {
     Ok(UsageRow { at: row.time("at")?, names, amounts: vec![(row.parsed("outcome")?, amount(&row)?)] })
 }
 
-fn amount(row: &Reader<'_>) -> Result<Amount, CatalogError> {
+pub(super) fn amount(row: &Reader<'_>) -> Result<Amount, CatalogError> {
     Ok(Amount {
         exports: row.count("exports")?,
         items: row.count("items")?,

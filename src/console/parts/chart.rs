@@ -230,6 +230,30 @@ pub(in crate::console) fn sparkline(values: &[(u64, u64)], summary: &str) -> Mar
     }
 }
 
+/// A small chart of one series without axes, oldest first, on a scale up to `top`, with the colour `class`. `summary` says it in words.
+pub(in crate::console) fn trend(values: &[u64], top: u64, class: &str, summary: &str) -> Markup {
+    const TALL: u64 = 28;
+    const WIDE: usize = 4;
+    let (mut path, mut zeros) = (String::new(), String::new());
+    for (column, &value) in values.iter().enumerate() {
+        let left = column * WIDE;
+        if value == 0 {
+            zeros.push_str(&format!("M{left} 27.5h3"));
+        } else {
+            let tall = share(TALL, value, top).max(1);
+            path.push_str(&format!("M{left} {}h3v{tall}h-3z", TALL.saturating_sub(tall)));
+        }
+    }
+    // As wide as that of many values, so that the columns of a young one are no walls.
+    let width = values.len().max(24) * WIDE;
+    html! {
+        svg.trend viewBox={ "0 0 " (width) " " (TALL) } preserveAspectRatio="none" role="img" aria-label=(summary) {
+            @if !path.is_empty() { path class=(class) d=(path) {} }
+            @if !zeros.is_empty() { path.zero d=(zeros) {} }
+        }
+    }
+}
+
 /// A bar of which `part` of `whole` is filled, with the colour `class`. `words` say it.
 pub(in crate::console) fn bar(part: u64, whole: u64, class: &str, words: &str) -> Markup {
     let filled = if part == 0 { 0 } else { share(1_000, part.min(whole), whole).max(5) };

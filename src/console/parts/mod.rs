@@ -12,5 +12,6 @@ pub(super) mod list;
 pub(super) mod note;
 pub(super) mod number;
 pub(super) mod standing;
+pub(super) mod reason;
 pub(super) mod tabs;
 pub(super) mod time;

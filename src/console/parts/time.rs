@@ -29,6 +29,13 @@ pub(in crate::console) fn exact(instant: &str) -> String {
     format!("{}, {clock} UTC", day(instant))
 }
 
+/// `11 Apr, 14:48 UTC`.
+pub(in crate::console) fn minute(instant: &str) -> String {
+    let day = day(instant);
+    let day = day.rsplit_once(' ').map_or(day.as_str(), |(day, _)| day);
+    format!("{day}, {} UTC", clock(instant))
+}
+
 /// `14:48`.
 pub(in crate::console) fn clock(instant: &str) -> &str {
     instant.get(11..16).unwrap_or_default()
@@ -91,6 +98,7 @@ mod tests {
         }
         assert_eq!(day("2027-04-01T00:00:00Z"), "1 Apr 2027");
         assert_eq!(exact("2027-04-11T14:48:07.123Z"), "11 Apr 2027, 14:48:07 UTC");
+        assert_eq!(minute("2027-04-11T14:48:07.123Z"), "11 Apr, 14:48 UTC");
         assert_eq!(day("?"), "?");
     }
 

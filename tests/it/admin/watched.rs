@@ -9,10 +9,10 @@ use async_trait::async_trait;
 use gridgate::catalog::{
     AlertBook, AlertFilter, Answers, Audit, AuditEntry, AuditFilter, AuditHead, AuditReport, Catalog, CatalogError,
     Deliveries, EnvironmentEdit, FailedMinute, Grid, Happened, Hygiene, ImportFault, ImportedKey, KeyFilter, Keys,
-    ListedSender, Logged, NewWhat, Notice, OnceOnly, Page, Paging, Plans, Project, Projects, RaisedAlert, RefusalBook,
-    RefusalFilter, Refused, Repeat, RequestLog, Reserved, Review, Roles, Secrets, SenderBook, SenderFilter, Sessions,
-    Subscriber, TenantLimits, ToldUsage, UntoldUsage, UsageBook, UsageFilter, UsageFlush, UsageRow, Volume, Webhooks,
-    Whose,
+    ListedSender, Logged, NewWhat, Notice, OnceOnly, Page, Paging, Plans, Project, Projects, RaisedAlert, Rank,
+    RefusalBook, RefusalFilter, Refused, Repeat, RequestLog, Reserved, Review, Roles, Secrets, SenderBook,
+    SenderFilter, Sessions, Subscriber, TenantLimits, ToldUsage, UntoldUsage, UsageBook, UsageFilter, UsageFlush,
+    UsageRow, UsageTop, Volume, Webhooks, Whose,
 };
 use gridgate::domain::alert::GivenAlert;
 use gridgate::domain::audit::{Action, Actor};
@@ -693,6 +693,10 @@ impl UsageBook for Watched {
 
     async fn usage(&self, filter: &UsageFilter, paging: &Paging) -> Result<Page<UsageRow>, CatalogError> {
         self.inner()?.usage(filter, paging).await
+    }
+
+    async fn top_usage(&self, filter: &UsageFilter, rank: Rank, most: u32) -> Result<UsageTop, CatalogError> {
+        self.inner()?.top_usage(filter, rank, most).await
     }
 
     async fn sweep_usage(&self, step: Step, before: Timestamp, limit: u32) -> Result<u64, CatalogError> {

@@ -100,6 +100,8 @@ async fn card(visit: &Visit, typed: &Typed, problem: Option<&ProblemView>, moved
                 (goes_to(typed, &choices, &in_use))
                 a.button href=(frame.here("/keys")) data-close { "Cancel" }
                 button.primary type="submit" { "Create key" }
+                // Behind the other: Enter takes the first.
+                button #show-grids type="submit" name="show" value="grids" formnovalidate { "Show grids of the project" }
             }
         }
     };
@@ -136,7 +138,6 @@ fn whose(typed: &Typed, choices: &Choices, problem: Option<&ProblemView>, moved:
                         }
                     }
                     @if let Some(wrong) = project.wrong { p.field-error { (icon(Icon::Danger)) (wrong.detail) ". Allowed: " (wrong.fix) } }
-                    button #show-grids .small type="submit" name="show" value="grids" formnovalidate { "Show its grids" }
                 },
                 None => (project.help("Its slug.").line(&typed.project, true)),
             }

@@ -3,7 +3,7 @@
 mod choices;
 mod dialog;
 pub(in crate::console) mod secret;
-mod snippets;
+pub(in crate::console) mod snippets;
 mod typed;
 mod waiting;
 

@@ -126,7 +126,7 @@ fn snippet(id: &'static str, tab: &'static str, text: String, hint: &'static str
 }
 
 /// The URL that SDKs append their paths to.
-pub(super) fn base(endpoint: &Endpoint, host: &str) -> String {
+pub(in crate::console) fn base(endpoint: &Endpoint, host: &str) -> String {
     match endpoint {
         Endpoint::At(url) => url.clone(),
         Endpoint::Here { scheme, port, prefix } => format!("{scheme}://{}:{port}{prefix}", name_of(host)),

@@ -127,6 +127,11 @@ impl Wanted {
         [&self.q, &self.reason, &self.cursor].into_iter().flatten().any(|text| !text.is_empty())
     }
 
+    /// Whether usage is that of a project or key, which has nothing of what proved nothing.
+    fn is_narrowed(&self) -> bool {
+        [&self.project, &self.key].into_iter().flatten().any(|text| !text.is_empty())
+    }
+
     fn is_filtered(&self) -> bool {
         self.is_searched()
             || [&self.key, &self.signal, &self.outcome].into_iter().flatten().any(|text| !text.is_empty())

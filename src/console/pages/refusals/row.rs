@@ -93,7 +93,7 @@ fn exports(found: &Found, wanted: &Wanted, reason: Reason, groups: &[&RefusalVie
     if wanted.is_searched() {
         return sum(&mut groups.iter());
     }
-    let narrowed = found.is_narrowed(wanted);
+    let narrowed = wanted.is_narrowed();
     let counted: u64 = found.usage.iter().filter_map(|row| row.refused_by.get(reason.as_str())).sum();
     let began_before = |group: &RefusalView| group.first_seen.parse::<Timestamp>().is_ok_and(|at| at < found.from);
     let is_counted = |group: &RefusalView| !narrowed || group.key.is_some();
@@ -115,13 +115,6 @@ fn columns(found: &Found, reason: Reason) -> Vec<(u64, u64)> {
         columns[column].1 += row.refused_by.get(reason.as_str()).copied().unwrap_or_default();
     }
     columns
-}
-
-impl Found {
-    /// Whether usage is that of a project or key, which has nothing of what proved nothing.
-    fn is_narrowed(&self, wanted: &Wanted) -> bool {
-        [&wanted.project, &wanted.key].into_iter().flatten().any(|text| !text.is_empty())
-    }
 }
 
 impl Row<'_> {
