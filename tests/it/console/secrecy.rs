@@ -35,13 +35,13 @@ async fn what_opens_a_session_is_in_no_log_page_or_table() {
     let owner = console.owner().await;
     let form_token = owner.form_token().await;
     let key = console.server.owner.token.clone();
-    let mut told = String::new();
+    let mut told = Vec::new();
     for path in ["/console", "/console/audit", "/console/nowhere", "/console/sign-in"] {
         let answer = owner.get(path).await;
-        told.push_str(&format!("{:?}", answer.headers));
+        told.push(format!("{:?}", answer.headers));
         // The pages' forms hold what proves where they come from; they are never kept.
         assert_eq!(answer.header("cache-control"), Some("no-store"));
-        told.push_str(&answer.text.replace(&form_token, ""));
+        told.push(answer.text.replace(&form_token, ""));
     }
     // Typed, pasted or sent into a wrong place.
     let answers = [
@@ -55,9 +55,10 @@ async fn what_opens_a_session_is_in_no_log_page_or_table() {
         owner.submit("/console/sign-out").await,
     ];
     for answer in &answers {
-        told.push_str(&format!("{:?}", answer.headers));
-        told.push_str(&answer.text.replace(&form_token, ""));
+        told.push(format!("{:?}", answer.headers));
+        told.push(answer.text.replace(&form_token, ""));
     }
+    let told = told.join("\n");
     let log = String::from_utf8(log.0.lock().expect("a log").clone()).expect("text");
     assert!(
         log.contains("a session of the console began") && log.contains("a session of the console was ended"),

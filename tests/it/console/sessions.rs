@@ -178,7 +178,7 @@ async fn a_key_sees_and_ends_its_own_sessions_by_the_api() {
     }
     assert!(first.is_in().await && second.is_in().await);
     assert_eq!(call(&console.server.owner, Method::DELETE, &path).await.status, 204);
-    assert!(first.is_in().await != second.is_in().await, "one of them");
+    assert_ne!(first.is_in().await, second.is_in().await, "one of them");
     assert_eq!(call(&console.server.owner, Method::DELETE, "/sessions").await.expect(200), json!({"ended": 1}));
     assert!(!first.is_in().await && !second.is_in().await && theirs.is_in().await);
     assert_eq!(sessions(&console, &other).await.len(), 1, "whatever the key may do besides");
