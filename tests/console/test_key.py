@@ -230,6 +230,24 @@ def test_a_revoked_key_keeps_its_history(owner, gate):
     expect(page.get_by_role("row", name=re.compile("key.revoked"))).to_be_visible()
 
 
+def test_a_rotation_stands_first(owner, gate):
+    token = gate.create_key("rotated")
+    key = key_id(token)
+    assert export(gate, token) == 200
+    gate.run("keys", "rotate", key)
+    page = owner.page
+    owner.open(f"/keys/{key}")
+    expect(page.locator("main h2").first).to_have_text("Rotation")
+    expect(page.locator(".page-head")).to_contain_text("Rotating")
+    expect(page.locator(".page-head").get_by_role("link", name="Rotate…")).to_have_count(0)
+    expect(page.locator("#senders")).to_contain_text("v1 old")
+    expect(page.get_by_role("navigation", name="Parts of the key").get_by_role("link", name="Secrets 2")).to_be_visible()
+    # Both secrets are marked in the chart, and said in its table.
+    expect(page.locator("#usage-chart .event")).not_to_have_count(0)
+    expect(page.locator("#usage-chart tbody")).to_contain_text("v2 created")
+    owner.is_accessible()
+
+
 def test_an_admin_key_has_permissions_and_no_usage(visitor, owner, gate):
     made = gate.show("keys", "create", "--name", "on-call", "--kind", "admin", "--role", "viewer")
     page = owner.page

@@ -34,8 +34,8 @@ pub(super) async fn page(
     let rotation = rotation_panel(&visit, &subject.key).await?;
     let has_something_above = !notes.0.is_empty() || rotation.is_some();
     let main = html! {
-        (notes)
         @if let Some(rotation) = &rotation { (rotation) }
+        (notes)
         @if subject.day.is_some() { (usage::panel(&visit, &subject, &wanted, has_something_above).await?) }
         (senders::panel(&visit, &subject, wanted.secret))
         @if !subject.is_ingest() {
