@@ -255,6 +255,25 @@ impl FromRequestParts<AdminState> for PlanPath {
     }
 }
 
+/// The grid that a path names, with its project.
+pub(super) struct GridPath {
+    pub(super) project: Slug,
+    pub(super) grid: Slug,
+}
+
+impl FromRequestParts<AdminState> for GridPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, Problem> {
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
+        let Path((project, grid)) = path.map_err(|_| Problem::not_found(Entity::Project))?;
+        Ok(Self {
+            project: project.parse().map_err(|_| Problem::not_found(Entity::Project))?,
+            grid: grid.parse().map_err(|_| Problem::not_found(Entity::Grid))?,
+        })
+    }
+}
+
 /// The tenant that a path names by project, grid and environment.
 pub(super) struct TenantPath(pub(super) Tenant);
 

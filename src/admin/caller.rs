@@ -8,6 +8,7 @@ use http::{HeaderMap, StatusCode, header};
 
 use super::AdminState;
 use super::check::Check;
+use super::limits::Credentials;
 use super::openapi;
 use super::page::Parameters;
 use super::problem::{Code, Problem};
@@ -105,13 +106,14 @@ impl Caller {
     /// Who presents a token. It is counted, whether it is good or not.
     pub(super) async fn of_token(parts: &Parts, state: &AdminState) -> Result<Self, Problem> {
         let token = token(&parts.headers);
-        state.limits.before(parts, token.as_ref().ok().map(|token| &token.id)).await?;
+        state.limits.before(parts, token.as_ref().ok().map(|token| Credentials::Token(token.id))).await?;
         let token = token?;
+        let credentials = Credentials::Token(token.id);
         let now = state.clock.now();
         let (key, secret) = match authenticate(state, &token, now).await {
             Ok(found) => found,
             Err(problem) if problem.code.status() == StatusCode::UNAUTHORIZED => {
-                state.limits.failed(parts, &token.id).await?;
+                state.limits.failed(parts, credentials).await?;
                 return Err(problem);
             }
             Err(problem) => return Err(problem),
@@ -119,11 +121,11 @@ impl Caller {
         let address = match allowed_address(&key, parts) {
             Ok(address) => address,
             Err(problem) => {
-                state.limits.failed(parts, &key.id).await?;
+                state.limits.failed(parts, credentials).await?;
                 return Err(problem);
             }
         };
-        state.limits.succeeded(parts, &key.id).await?;
+        state.limits.succeeded(parts, credentials, &key.id).await?;
         remember(state, parts, &key, &secret, now, || credential::renewal(&secret, token.text, &state.peppers));
         Ok(Self::new(key, &secret, parts, address, now, Via::Api))
     }

@@ -19,6 +19,8 @@ use super::AdminState;
 use super::problem::{Code, Problem};
 use super::request::Peer;
 use crate::domain::address::origin;
+use crate::domain::clock::enough_seconds;
+use crate::domain::session::TicketDigest;
 use crate::domain::{Clock, KeyId};
 use crate::metering::buckets::{Buckets, REMEMBERED, Taken};
 
@@ -37,11 +39,20 @@ pub struct LimitSettings {
 pub struct Limits {
     keys: Limit<KeyId>,
     addresses: Limit<IpAddr>,
-    /// Keys that were let in, with the address that they came from.
-    known: Cache<(IpAddr, KeyId), ()>,
+    /// What was let in, with the address that it came from.
+    known: Cache<(IpAddr, Credentials), ()>,
 }
 
-/// For how long a key is known at an address that it no longer comes from.
+/// What a request is looked up by.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Credentials {
+    /// The token of this key.
+    Token(KeyId),
+    /// The ticket of a session.
+    Ticket(TicketDigest),
+}
+
+/// For how long credentials are known at an address that they no longer come from.
 const KNOWN: Duration = Duration::from_hours(1);
 
 impl Limits {
@@ -58,24 +69,24 @@ impl Limits {
     }
 
     /// Counts a request with `credentials`, before they are looked up; `None`: it has none that could be looked up.
-    pub(super) async fn before(&self, parts: &Parts, credentials: Option<&KeyId>) -> Result<(), Problem> {
+    pub(super) async fn before(&self, parts: &Parts, credentials: Option<Credentials>) -> Result<(), Problem> {
         let address = address(parts);
         match credentials {
-            Some(key) if self.known.get(&(address, *key)).await.is_some() => Ok(()),
+            Some(credentials) if self.known.get(&(address, credentials)).await.is_some() => Ok(()),
             _ => self.addresses.take(&address, parts).await,
         }
     }
 
-    /// Counts a request of `key`, whose credentials are good.
-    pub(super) async fn succeeded(&self, parts: &Parts, key: &KeyId) -> Result<(), Problem> {
-        self.known.insert((address(parts), *key), ()).await;
+    /// Counts a request of `key`, whose `credentials` are good.
+    pub(super) async fn succeeded(&self, parts: &Parts, credentials: Credentials, key: &KeyId) -> Result<(), Problem> {
+        self.known.insert((address(parts), credentials), ()).await;
         self.keys.take(key, parts).await
     }
 
-    /// Forgets `key` at this address, since its credentials are not good, so that the next failure counts.
-    pub(super) async fn failed(&self, parts: &Parts, key: &KeyId) -> Result<(), Problem> {
+    /// Forgets `credentials` at this address, since they are not good, so that the next failure counts.
+    pub(super) async fn failed(&self, parts: &Parts, credentials: Credentials) -> Result<(), Problem> {
         let address = address(parts);
-        match self.known.remove(&(address, *key)).await {
+        match self.known.remove(&(address, credentials)).await {
             Some(()) => self.addresses.take(&address, parts).await,
             None => Ok(()),
         }
@@ -133,7 +144,7 @@ struct Limit<K> {
 impl<K: Hash + Eq + Clone + Send + Sync + 'static> Limit<K> {
     fn new(name: &'static str, each: Duration, burst: NonZeroU32, clock: &Arc<dyn Clock>) -> Self {
         let buckets = Buckets::new(each, burst, clock);
-        let policy = format!("\"{name}\";q={burst};w={}", seconds(buckets.refill(burst.get())));
+        let policy = format!("\"{name}\";q={burst};w={}", enough_seconds(buckets.refill(burst.get())));
         // Names and numbers are visible ASCII.
         let policy = HeaderValue::try_from(policy).unwrap_or_else(|_| HeaderValue::from_static(""));
         Self { name, policy, buckets }
@@ -142,13 +153,13 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Limit<K> {
     /// Takes one request from what `key` has left, and tells what is left then.
     async fn take(&self, key: &K, parts: &Parts) -> Result<(), Problem> {
         let Taken { left, wait } = self.buckets.take(key).await;
-        let retry_after = wait.map(seconds);
+        let retry_after = wait.map(enough_seconds);
         self.tell(parts, left, retry_after);
         match retry_after {
             None => Ok(()),
             Some(after) => {
                 let burst = self.buckets.burst();
-                let window = seconds(self.buckets.refill(burst.get()));
+                let window = enough_seconds(self.buckets.refill(burst.get()));
                 let detail = format!("more than {burst} requests in {window} s; try again in {after} s");
                 Err(Problem::new(Code::RateLimited, detail))
             }
@@ -157,16 +168,11 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Limit<K> {
 
     fn tell(&self, parts: &Parts, left: u32, retry_after: Option<u64>) {
         let Some(Standing(standing)) = parts.extensions.get::<Standing>() else { return };
-        let whole = seconds(self.buckets.refill(self.buckets.burst().get().saturating_sub(left)));
+        let whole = enough_seconds(self.buckets.refill(self.buckets.burst().get().saturating_sub(left)));
         let limit = HeaderValue::try_from(format!("\"{}\";r={left};t={whole}", self.name)).ok();
         let told = Told { policy: self.policy.clone(), limit, retry_after };
         *standing.lock().unwrap_or_else(PoisonError::into_inner) = Some(told);
     }
-}
-
-/// Whole seconds that are enough, at least one.
-fn seconds(time: Duration) -> u64 {
-    (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
 }
 
 /// The address that pays. Without one, which no server leaves out, all share.

@@ -122,6 +122,7 @@ const SQLITE: Files = &[
     (11, "alerts", include_str!("migrations/sqlite/0011_alerts.sql")),
     (12, "sessions", include_str!("migrations/sqlite/0012_sessions.sql")),
     (13, "rotating", include_str!("migrations/sqlite/0013_rotating.sql")),
+    (14, "secret_usage", include_str!("migrations/sqlite/0014_secret_usage.sql")),
 ];
 const POSTGRES: Files = &[
     (1, "first", include_str!("migrations/postgres/0001_first.sql")),
@@ -137,6 +138,7 @@ const POSTGRES: Files = &[
     (11, "alerts", include_str!("migrations/postgres/0011_alerts.sql")),
     (12, "sessions", include_str!("migrations/postgres/0012_sessions.sql")),
     (13, "rotating", include_str!("migrations/postgres/0013_rotating.sql")),
+    (14, "secret_usage", include_str!("migrations/postgres/0014_secret_usage.sql")),
 ];
 
 #[cfg(test)]

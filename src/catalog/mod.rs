@@ -43,7 +43,7 @@ pub use secrets::{KEY_OF_DIGEST, Secrets};
 pub use senders::{ListedSender, SenderBook, SenderFilter};
 pub use sessions::Sessions;
 pub use usage::{
-    Dimension, Rank, ToldUsage, UntoldUsage, UsageBook, UsageFilter, UsageFlush, UsageRow, UsageTop,
+    Dimension, KEEP_MINUTES, Rank, ToldUsage, UntoldUsage, UsageBook, UsageFilter, UsageFlush, UsageRow, UsageTop,
     statement as usage_statement, top_statement as top_usage_statement,
 };
 pub use webhooks::{Deliveries, Happened, MAX_WEBHOOKS, Subscriber, Webhooks};

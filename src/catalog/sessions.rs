@@ -1,20 +1,29 @@
 //! Sessions of the console at rest.
 
 use async_trait::async_trait;
+use serde_json::json;
 use sqlx::any::AnyRow;
-use sqlx::query;
+use sqlx::{AnyConnection, query};
 
 use super::CatalogError;
+use super::audit::{Writing, fields};
 use super::rows::Reader;
 use super::store::{Store, collect, wrote_one};
+use crate::domain::audit::{Action, Target, TargetKind};
 use crate::domain::session::{Session, SessionId, TicketDigest};
-use crate::domain::{KeyId, Timestamp};
+use crate::domain::{Actor, KeyId, Slug, Timestamp};
 
 /// What the catalog keeps of sessions of the console. Whether one goes on is decided by who asks: here it is as it was written.
 #[async_trait]
 pub trait Sessions {
-    /// Keeps a session. Of its key's others the oldest go, so that `most` are left.
-    async fn open_session(&self, digest: &TicketDigest, session: &Session, most: u32) -> Result<(), CatalogError>;
+    /// Keeps a session of the actor's key. Of its others the oldest end, so that `most` are left.
+    async fn open_session(
+        &self,
+        digest: &TicketDigest,
+        session: &Session,
+        most: u32,
+        by: &Actor,
+    ) -> Result<(), CatalogError>;
 
     /// The session that is found by `digest`.
     async fn session(&self, digest: &TicketDigest) -> Result<Option<Session>, CatalogError>;
@@ -25,13 +34,13 @@ pub trait Sessions {
     /// Every session of `key`, newest first.
     async fn sessions_of(&self, key: &KeyId) -> Result<Vec<Session>, CatalogError>;
 
-    /// Forgets the session `id` of `key`, and says whether there was one.
-    async fn end_session(&self, key: &KeyId, id: &SessionId) -> Result<bool, CatalogError>;
+    /// Ends the session `id` of `key`, and says whether there was one.
+    async fn end_session(&self, key: &KeyId, id: &SessionId, by: &Actor) -> Result<bool, CatalogError>;
 
-    /// Forgets every session of `key`, and says how many there were.
-    async fn end_sessions(&self, key: &KeyId) -> Result<u64, CatalogError>;
+    /// Ends every session of `key`, and says how many there were.
+    async fn end_sessions(&self, key: &KeyId, by: &Actor) -> Result<u64, CatalogError>;
 
-    /// Forgets sessions that ended before `now` or were last used before `unused_since`, and says how many it were.
+    /// Forgets sessions whose end was at `now` or before, or that were last used at `unused_since` or before, and says how many it were.
     async fn sweep_sessions(&self, now: Timestamp, unused_since: Timestamp) -> Result<u64, CatalogError>;
 }
 
@@ -46,7 +55,13 @@ macro_rules! select {
 
 #[async_trait]
 impl Sessions for Store {
-    async fn open_session(&self, digest: &TicketDigest, session: &Session, most: u32) -> Result<(), CatalogError> {
+    async fn open_session(
+        &self,
+        digest: &TicketDigest,
+        session: &Session,
+        most: u32,
+        by: &Actor,
+    ) -> Result<(), CatalogError> {
         let insert = query(
             "INSERT INTO sessions
                  (digest, id, key_id, secret_version, created_at, seen_at, expires_at, address, user_agent)
@@ -61,18 +76,29 @@ impl Sessions for Store {
         .bind(session.expires_at.micros())
         .bind(session.address.map(|address| address.to_string()))
         .bind(session.user_agent.clone());
-        let shorten = query(
+        let surplus = query(
             "DELETE FROM sessions
              WHERE key_id = $1 AND id NOT IN (
                  SELECT id FROM sessions WHERE key_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2
-             )",
+             )
+             RETURNING id",
         )
         .bind(session.key.to_string())
         .bind(i64::from(most));
         self.bounded(async {
-            wrote_one(insert.execute(&self.pool).await?.rows_affected())?;
-            shorten.execute(&self.pool).await?;
-            Ok(())
+            let mut writing = self.write(by).await?;
+            wrote_one(insert.execute(writing.connection()).await?.rows_affected())?;
+            let project = project_of(writing.connection(), &session.key).await?;
+            let after = fields(json!({
+                "key": session.key.to_string(),
+                "secret_version": session.secret_version,
+                "expires_at": session.expires_at.to_string(),
+            }));
+            let target = Target { kind: TargetKind::Session, id: session.id.to_string(), project };
+            writing.append(Action::SessionBegan, &target, None, Some(after)).await?;
+            let gone = surplus.fetch_all(writing.connection()).await?;
+            ended(&mut writing, &session.key, &gone).await?;
+            writing.commit().await
         })
         .await
     }
@@ -99,23 +125,60 @@ impl Sessions for Store {
         self.bounded(async { collect(&select.fetch_all(&self.pool).await?, session) }).await
     }
 
-    async fn end_session(&self, key: &KeyId, id: &SessionId) -> Result<bool, CatalogError> {
-        let delete =
-            query("DELETE FROM sessions WHERE key_id = $1 AND id = $2").bind(key.to_string()).bind(id.as_str());
-        self.bounded(async { Ok(delete.execute(&self.pool).await?.rows_affected() > 0) }).await
+    async fn end_session(&self, key: &KeyId, id: &SessionId, by: &Actor) -> Result<bool, CatalogError> {
+        let delete = query("DELETE FROM sessions WHERE key_id = $1 AND id = $2 RETURNING id")
+            .bind(key.to_string())
+            .bind(id.as_str());
+        self.bounded(async {
+            let mut writing = self.write(by).await?;
+            let gone = delete.fetch_all(writing.connection()).await?;
+            ended(&mut writing, key, &gone).await?;
+            writing.commit().await?;
+            Ok(!gone.is_empty())
+        })
+        .await
     }
 
-    async fn end_sessions(&self, key: &KeyId) -> Result<u64, CatalogError> {
-        let delete = query("DELETE FROM sessions WHERE key_id = $1").bind(key.to_string());
-        self.bounded(async { Ok(delete.execute(&self.pool).await?.rows_affected()) }).await
+    async fn end_sessions(&self, key: &KeyId, by: &Actor) -> Result<u64, CatalogError> {
+        let delete = query("DELETE FROM sessions WHERE key_id = $1 RETURNING id").bind(key.to_string());
+        self.bounded(async {
+            let mut writing = self.write(by).await?;
+            let gone = delete.fetch_all(writing.connection()).await?;
+            ended(&mut writing, key, &gone).await?;
+            writing.commit().await?;
+            Ok(gone.len() as u64)
+        })
+        .await
     }
 
     async fn sweep_sessions(&self, now: Timestamp, unused_since: Timestamp) -> Result<u64, CatalogError> {
-        let delete = query("DELETE FROM sessions WHERE expires_at <= $1 OR seen_at < $2")
+        let delete = query("DELETE FROM sessions WHERE expires_at <= $1 OR seen_at <= $2")
             .bind(now.micros())
             .bind(unused_since.micros());
         self.bounded(async { Ok(delete.execute(&self.pool).await?.rows_affected()) }).await
     }
+}
+
+/// Writes down that these sessions of `key` were ended.
+async fn ended(writing: &mut Writing<'_>, key: &KeyId, rows: &[AnyRow]) -> Result<(), CatalogError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let project = project_of(writing.connection(), key).await?;
+    let one = |row: &AnyRow| {
+        let id: SessionId = Reader::new(row, "sessions", &["id"]).parsed("id")?;
+        let target = Target { kind: TargetKind::Session, id: id.to_string(), project: project.clone() };
+        Ok((target, Some(fields(json!({ "key": key.to_string() }))), None))
+    };
+    let done = rows.iter().map(one).collect::<Result<_, CatalogError>>()?;
+    writing.append_all(Action::SessionEnded, done).await
+}
+
+/// The project of a key; `None`: it is one of the installation.
+async fn project_of(connection: &mut AnyConnection, key: &KeyId) -> Result<Option<Slug>, CatalogError> {
+    let select = query("SELECT id, project FROM keys WHERE id = $1").bind(key.to_string());
+    let row = select.fetch_one(connection).await?;
+    Reader::new(&row, "keys", &["id"]).optional("project")
 }
 
 fn session(row: &AnyRow) -> Result<Session, CatalogError> {

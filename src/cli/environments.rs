@@ -11,7 +11,7 @@ use crate::admin::environments::EnvironmentView;
 use crate::admin::environments::create::NewEnvironment;
 use crate::domain::Slug;
 
-/// List, create and change environments.
+/// List, show, create and change environments.
 #[derive(Debug, Args)]
 pub struct Environments {
     #[command(flatten)]
@@ -27,6 +27,11 @@ pub struct Environments {
 enum Verb {
     /// List the environments.
     List,
+    /// Show one environment.
+    Show {
+        /// Its slug.
+        slug: Slug,
+    },
     /// Create an environment.
     Create {
         /// Its slug: 1 to 40 characters of a-z, 0-9 and single '-' between them. It never changes.
@@ -67,6 +72,10 @@ impl Environments {
             Verb::List => {
                 let environments: Data<EnvironmentView> = client.get("/environments").await?;
                 output::rows(terminal, self.output, &environments.data)
+            }
+            Verb::Show { slug } => {
+                let environment: EnvironmentView = client.get(&format!("/environments/{slug}")).await?;
+                output::one(terminal, self.output, &environment)
             }
             Verb::Create { slug, code, name, rotation_days, no_rotation } => {
                 let rotation_days = if no_rotation { Some(None) } else { rotation_days.map(Some) };

@@ -9,7 +9,7 @@ use crate::admin::grids::GridView;
 use crate::admin::grids::create::NewGrid;
 use crate::domain::Slug;
 
-/// Create and list grids, the applications of a project.
+/// Create, list and show grids, the applications of a project.
 #[derive(Debug, Args)]
 pub struct Grids {
     #[command(flatten)]
@@ -40,6 +40,14 @@ enum Verb {
         #[arg(long)]
         project: Slug,
     },
+    /// Show one grid.
+    Show {
+        /// Its slug.
+        slug: Slug,
+        /// The project it belongs to.
+        #[arg(long)]
+        project: Slug,
+    },
 }
 
 impl Grids {
@@ -54,6 +62,10 @@ impl Grids {
             Verb::List { project } => {
                 let grids: Vec<GridView> = client.list(&format!("/projects/{project}/grids"), &[]).await?;
                 output::rows(terminal, self.output, &grids)
+            }
+            Verb::Show { slug, project } => {
+                let grid: GridView = client.get(&format!("/projects/{project}/grids/{slug}")).await?;
+                output::one(terminal, self.output, &grid)
             }
         }
     }

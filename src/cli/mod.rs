@@ -31,6 +31,7 @@ mod requests;
 mod roles;
 mod senders;
 mod serve;
+mod sessions;
 mod terminal;
 mod usage;
 mod webhooks;
@@ -87,6 +88,8 @@ pub enum Command {
     Members(members::Members),
     /// Show the admin key that the command line uses.
     Me(me::Me),
+    /// List and end the sessions of the web console that were begun with the admin key.
+    Sessions(sessions::Sessions),
     /// Show how much came in and what became of it.
     Usage(usage::Usage),
     /// List and verify the audit log: who did what.
@@ -124,6 +127,7 @@ pub async fn run(command: Command, terminal: &mut Terminal<'_>) -> Exit {
         Command::Roles(roles) => roles.run(terminal).await,
         Command::Members(members) => members.run(terminal).await,
         Command::Me(me) => me.run(terminal).await,
+        Command::Sessions(sessions) => sessions.run(terminal).await,
         Command::Usage(usage) => usage.run(terminal).await,
         Command::Audit(audit) => audit.run(terminal).await,
         Command::Webhooks(webhooks) => webhooks.run(terminal).await,

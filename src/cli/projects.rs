@@ -35,6 +35,9 @@ enum Verb {
         /// Its name for people; the slug unless told otherwise.
         #[arg(long)]
         name: Option<String>,
+        /// The plan that it has from the beginning.
+        #[arg(long, value_name = "PLAN")]
+        plan: Option<Slug>,
     },
     /// List the projects that the admin key may see.
     List,
@@ -98,8 +101,9 @@ impl Projects {
     pub(super) async fn run(self, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
         let client = Client::new(&self.target, terminal)?;
         match self.verb {
-            Verb::Create { slug, name } => {
-                let new = NewProject { slug: Some(slug.to_string()), name };
+            Verb::Create { slug, name, plan } => {
+                let plan = plan.map(|plan| plan.to_string());
+                let new = NewProject { slug: Some(slug.to_string()), name, plan };
                 let project: ProjectView = client.post("/projects", &new).await?;
                 output::one(terminal, self.output, &project)
             }

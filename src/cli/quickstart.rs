@@ -22,10 +22,12 @@ pub(super) async fn run(installation: &Installation, terminal: &mut Terminal<'_>
     let opened = bootstrap::open(&config, &*world.random).await?;
     let first = !bootstrap::has_keys(&*opened.catalog).await?;
     let (data, lake) = (config.data.folder.display().to_string(), config.lake_folder().display().to_string());
+    let has_console = config.console.enabled;
     // The listeners are bound before the keys are made: a token that is shown once must not be lost to a port in use.
     let server = Server::start(config, lock, world.clone(), stop).await?;
     let (admin, grpc) = (server.admin_url()?, server.ingest_endpoint(Transport::Grpc)?);
     let http = server.ingest_endpoint(Transport::Http)?;
+    let console = if has_console { format!("console     {admin}/console\n") } else { String::new() };
     let keys = if first { Some(demo(&opened, &world).await?) } else { None };
     drop(opened);
 
@@ -44,10 +46,12 @@ pub(super) async fn run(installation: &Installation, terminal: &mut Terminal<'_>
          OTLP/gRPC   {grpc}\n\
          OTLP/HTTP   {http}   (OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf)\n\
          admin API   {admin}\n\
+         {console}\
          your data   {lake}/{DEMO}/{DEMO}/{DEVELOPMENT}/   (Parquet, a few seconds after each export)\n"
     ));
     terminal.say(if keys.is_some() {
-        "The two keys above are shown this once. Paste the OTEL_ lines where your service starts; Ctrl-C stops the gate.\n"
+        "The two keys above are shown this once. Paste the OTEL_ lines where your service starts; the admin key signs you in to the\n\
+         console. Ctrl-C stops the gate.\n"
     } else {
         "The keys were shown at the first start. `gridgate keys create` makes another; where the admin key is lost, too,\n\
          `gridgate bootstrap --another` makes one. Ctrl-C stops the gate.\n"

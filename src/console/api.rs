@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use http::{HeaderMap, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Limited};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -74,6 +74,18 @@ impl Api {
         self.call(Call::new(Method::GET, path)).await
     }
 
+    /// `GET`s one thing whose version is in its `ETag` alone.
+    pub(super) async fn get_versioned<T: DeserializeOwned>(&self, path: &str) -> Result<(T, u64), Fault> {
+        let answer = self.send(Call::new(Method::GET, path)).await?;
+        if !answer.status().is_success() {
+            return Err(refusal(answer).await);
+        }
+        let tag = answer.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok());
+        let version = tag.and_then(|tag| tag.trim_matches('"').parse().ok());
+        let version = version.ok_or_else(|| Fault::internal("an answer of the API has no version"))?;
+        Ok((serde_json::from_slice(&whole(answer).await?).map_err(Fault::internal)?, version))
+    }
+
     /// `GET`s one page of a list.
     pub(super) async fn list<T: DeserializeOwned>(&self, path: &str, query: &Query) -> Result<PageView<T>, Fault> {
         self.get(&format!("{path}{}", query.as_str())).await
@@ -120,6 +132,11 @@ impl Api {
         self.call(Call { body: json(body)?, version: Some(version), ..Call::new(Method::PATCH, path) }).await
     }
 
+    /// `PATCH`es the fields of `body` of what has no version.
+    pub(super) async fn patch_any<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Fault> {
+        self.call(Call { body: json(body)?, ..Call::new(Method::PATCH, path) }).await
+    }
+
     /// `DELETE`s one thing; where it has a version, only if it still has this one.
     pub(super) async fn delete<T: DeserializeOwned>(&self, path: &str, version: Option<u64>) -> Result<T, Fault> {
         self.call(Call { version, ..Call::new(Method::DELETE, path) }).await
@@ -142,7 +159,9 @@ impl Api {
     }
 
     async fn send(&self, call: Call<'_>) -> Result<Response, Fault> {
-        let mut request = Request::builder().method(call.method).uri(format!("/api/v1{}", call.path));
+        // What a page names that no path can hold is not there.
+        let uri: Uri = format!("/api/v1{}", call.path).parse().map_err(|_| Fault::NotFound)?;
+        let mut request = Request::builder().method(call.method).uri(uri);
         if !call.body.is_empty() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }

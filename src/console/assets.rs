@@ -16,6 +16,7 @@ const STYLE: &str = concat!(
     include_str!("assets/layout.css"),
     include_str!("assets/parts.css"),
     include_str!("assets/chart.css"),
+    include_str!("assets/key.css"),
     include_str!("assets/pages.css"),
     include_str!("assets/limits.css"),
     include_str!("assets/overview.css"),
@@ -23,7 +24,12 @@ const STYLE: &str = concat!(
     include_str!("assets/settings.css"),
     include_str!("assets/keys.css"),
     include_str!("assets/create.css"),
+    include_str!("assets/admin.css"),
     include_str!("assets/secret.css"),
+    include_str!("assets/keys.css"),
+    include_str!("assets/refusals.css"),
+    include_str!("assets/live.css"),
+    include_str!("assets/verbs.css"),
 );
 
 /// Every script; each is a function of its own.
@@ -37,6 +43,7 @@ const SCRIPT: &str = concat!(
     include_str!("assets/keys.js"),
     include_str!("assets/create.js"),
     include_str!("assets/secret.js"),
+    include_str!("assets/verbs.js"),
 );
 
 const LOGO: &str = include_str!("assets/logo.svg");

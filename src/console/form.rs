@@ -87,8 +87,9 @@ fn is_from_here(headers: &HeaderMap) -> bool {
         return site == "same-origin" || site == "none";
     }
     let Some(origin) = headers.get(header::ORIGIN) else { return true };
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    origin.to_str().ok().and_then(|origin| origin.split_once("://")).is_some_and(|(_, of)| of == host)
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).filter(|host| !host.is_empty());
+    let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+    origin.zip(host).is_some_and(|((_, of), host)| of == host)
 }
 
 async fn read(request: Request, console: &Console) -> Result<Vec<(String, String)>, Fault> {
@@ -130,6 +131,8 @@ mod tests {
             &[("sec-fetch-site", "same-site")],
             &[("origin", "http://evil"), ("host", "gate")],
             &[("origin", "null"), ("host", "gate")],
+            &[("origin", "http://evil")],
+            &[("origin", "http://"), ("host", "")],
             &[("origin", "http://gate:1"), ("host", "gate")],
         ] {
             assert!(!is_from_here(&headers(bad)), "{bad:?}");

@@ -148,7 +148,9 @@ const HEADERS: [(HeaderName, &str); 8] = [
 /// Gives every answer its headers, and makes a page of a fault.
 pub(super) async fn guard(State(console): State<Console>, request: Request, next: Next) -> Response {
     let frame = Frame::of_stranger(&console, &request);
-    let mut response = next.run(request).await;
+    // No path of the console has anything to escape. Nothing that a path names can then lead a call of the API elsewhere.
+    let mut response =
+        if request.uri().path().contains('%') { Fault::NotFound.into_response() } else { next.run(request).await };
     if let Some(fault) = response.extensions_mut().remove::<Fault>() {
         if let Fault::Internal(cause) = &fault {
             tracing::error!(cause, "a page of the console failed");

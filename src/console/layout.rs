@@ -1,6 +1,7 @@
 //! What stands around the content of every page.
 
 use http::request::Parts;
+use http::uri::Authority;
 use http::{HeaderMap, Uri, header};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -75,15 +76,14 @@ impl Frame {
     pub(super) fn of_parts(console: &Console, headers: &HeaderMap, uri: &Uri) -> Self {
         let theme = cookies(headers, THEME).next();
         let inner = &console.0;
-        // Inside of the nest the prefix is gone.
+        // Inside of the nest what stands before the pages is gone.
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
-        let path = path.split_once("/console").map_or(path, |(_, rest)| rest);
         let query = uri.query().unwrap_or_default();
         let project = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "project");
         Self {
             base: inner.base.clone(),
             path: format!("{}{}", inner.base, if path == "/" { "" } else { path }),
-            host: headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default().to_owned(),
+            host: host(headers, uri),
             project: project.map(|(_, slug)| slug.into_owned()).unwrap_or_default(),
             form_token: String::new(),
             theme: ["light", "dark"].into_iter().find(|one| theme == Some(one)),
@@ -113,6 +113,12 @@ impl Frame {
     pub(super) fn form_fields(&self) -> Markup {
         html! { input type="hidden" name=(TOKEN) value=(self.form_token); }
     }
+}
+
+/// The host that was asked: in HTTP/2 it is a part of what was asked for.
+fn host(headers: &HeaderMap, uri: &Uri) -> String {
+    let named = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    named.or_else(|| uri.authority().map(Authority::as_str)).unwrap_or_default().to_owned()
 }
 
 /// A whole page, for who is signed in as `me`.

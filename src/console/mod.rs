@@ -86,16 +86,17 @@ pub fn router(api: Router, admin: AdminState, settings: ConsoleSettings) -> Rout
     let prefix = settings.prefix.clone();
     let assets = Assets::new(&base);
     let console = Console(Arc::new(Inner { api, admin, settings, base: base.clone(), assets }));
+    let guard = middleware::from_fn_with_state(console.clone(), guard::guard);
     let pages = pages::routes()
         .merge(sign_in::routes())
         .route("/assets/{file}", get(assets::handler))
         .fallback(async || Fault::NotFound)
         .method_not_allowed_fallback(async || Fault::NotFound)
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
-        .layer(middleware::from_fn_with_state(console.clone(), guard::guard))
+        .layer(guard.clone())
         .with_state(console);
-    let home = Redirect::to(&base);
-    let here = Router::new().route("/", get(home.clone())).route("/console/", get(home)).nest("/console", pages);
+    let home = |path: &str| Router::new().route(path, get(Redirect::to(&base))).layer(guard.clone());
+    let here = home("/").merge(home("/console/")).nest("/console", pages);
     // A proxy may take the prefix off, or leave it.
-    if prefix.is_empty() { here } else { here.clone().nest(&prefix, here) }
+    if prefix.is_empty() { here } else { here.clone().merge(home(&format!("{prefix}/"))).nest(&prefix, here) }
 }

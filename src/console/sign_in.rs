@@ -1,7 +1,7 @@
 //! Signing in and out: an admin key is traded for a session, which the browser holds as a cookie.
 
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use http::request::Parts;
@@ -25,7 +25,12 @@ pub(super) fn routes() -> Router<Console> {
         .route("/sign-out", post(leave))
         .route("/sign-out-everywhere", post(leave_everywhere))
         .route("/theme", post(theme))
+        // Who is nobody yet sends little.
+        .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
 }
+
+/// The largest form here, in bytes: a key, and where to go then.
+const MAX_FORM_BYTES: usize = 16 << 10;
 
 #[derive(Deserialize)]
 struct Wanted {
@@ -67,7 +72,7 @@ async fn enter(
             "This is an ingest key, which exports telemetry. Use an admin key, which starts with gga_.",
         ));
     }
-    let Ok(credential) = HeaderValue::try_from(token) else {
+    let Ok(mut credential) = HeaderValue::try_from(token) else {
         return Err(refused(StatusCode::UNAUTHORIZED, "An admin key has letters, digits and underscores only."));
     };
     // In the place where the API looks for it, and nowhere else.
@@ -75,6 +80,7 @@ async fn enter(
         parts.headers.remove(name);
     }
     if !token.is_empty() {
+        credential.set_sensitive(true);
         parts.headers.insert("x-api-key", credential);
     }
     let (ticket, _) = sessions::begin(&console.0.admin, &parts).await.map_err(|problem| {

@@ -26,6 +26,9 @@ use crate::domain::session::Ticket;
 /// The cookie of a session. The prefix makes browsers take it over TLS or on loopback alone, and for this very host.
 pub(super) const COOKIE: &str = "__Host-gridgate";
 
+/// What script says with what a page asks for by itself: nobody need be there.
+const BY_ITSELF: &str = "x-gridgate-fresh";
+
 /// Since how long refusals are counted beside their link.
 const REFUSALS_OF: Duration = Duration::from_hours(1);
 
@@ -116,7 +119,8 @@ impl FromRequestParts<Console> for Visit {
     async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Response> {
         let Some(ticket) = ticket(&parts.headers) else { return Err(stranger(parts, console)) };
         let admin = &console.0.admin;
-        let resumed = match sessions::resume(admin, parts, &ticket).await {
+        let used = !parts.headers.contains_key(BY_ITSELF);
+        let resumed = match sessions::resume(admin, parts, &ticket, used).await {
             Ok(resumed) => resumed,
             // The session's key is no longer let in.
             Err(problem) if problem.code.status().as_u16() == 401 => None,
@@ -140,8 +144,9 @@ pub(super) fn ticket(headers: &HeaderMap) -> Option<Ticket> {
 
 /// The values of the cookie `name` (RFC 6265 section 5.4).
 pub(super) fn cookies<'h>(headers: &'h HeaderMap, name: &'h str) -> impl Iterator<Item = &'h str> {
-    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let pairs = all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    // Other sites of the host may have cookies that are no text.
+    let all = headers.get_all(header::COOKIE).iter().flat_map(|value| value.as_bytes().split(|&byte| byte == b';'));
+    let pairs = all.filter_map(|pair| std::str::from_utf8(pair).ok()?.trim().split_once('='));
     pairs.filter(move |(found, _)| *found == name).map(|(_, value)| value)
 }
 

@@ -110,7 +110,6 @@ impl fmt::Display for AllowedAddresses {
     }
 }
 
-/// An address, or a range whose address ends with its prefix.
 /// What counts as one client. Of IPv6 it is the /64, which is the least that a single network is given (RFC 6177).
 #[must_use]
 pub fn origin(peer: IpAddr) -> IpAddr {
@@ -120,6 +119,7 @@ pub fn origin(peer: IpAddr) -> IpAddr {
     }
 }
 
+/// An address, or a range whose address ends with its prefix.
 fn range(entry: &str) -> Result<IpNet, AddressFault> {
     if let Ok(address) = entry.parse::<IpAddr>() {
         return Ok(address.to_canonical().into());

@@ -193,6 +193,10 @@ names! {
     WebhookDisabled = "webhook.disabled",
     /// A webhook was deleted.
     WebhookDeleted = "webhook.deleted",
+    /// Somebody signed in at the console.
+    SessionBegan = "session.began",
+    /// A session of the console was ended, by whom it belongs to or by one session too many. Where its time ran out nothing is written.
+    SessionEnded = "session.ended",
 }
 
 names! {
@@ -214,6 +218,8 @@ names! {
     Environment = "environment",
     /// A webhook, by its id.
     Webhook = "webhook",
+    /// A session of the console, by its id.
+    Session = "session",
 }
 
 impl Via {
@@ -247,14 +253,15 @@ pub struct Target {
 }
 
 impl Target {
-    /// The kind and the id that a text names: ids of keys and webhooks say what they are, other things are named by their kind, a
-    /// colon, and id or slug.
+    /// The kind and the id that a text names: ids of keys, webhooks and sessions say what they are, other things are named by their
+    /// kind, a colon, and id or slug.
     #[must_use]
     pub fn parse(text: &str) -> Option<(TargetKind, String)> {
         let (kind, id) = match text.split_once(':') {
             Some((kind, id)) => (kind.parse().ok()?, id),
             None if text.starts_with("key_") => (TargetKind::Key, text),
             None if text.starts_with("whk_") => (TargetKind::Webhook, text),
+            None if text.starts_with("ses_") => (TargetKind::Session, text),
             None => return None,
         };
         Some((kind, id.to_owned()))
@@ -270,6 +277,7 @@ mod tests {
         let named = |kind, id: &str| Some((kind, id.to_owned()));
         assert_eq!(Target::parse("key_7Hq2mZxK9wPa"), named(TargetKind::Key, "key_7Hq2mZxK9wPa"));
         assert_eq!(Target::parse("whk_7Hq2mZxK9wPa"), named(TargetKind::Webhook, "whk_7Hq2mZxK9wPa"));
+        assert_eq!(Target::parse("ses_7Hq2mZxK9wPa"), named(TargetKind::Session, "ses_7Hq2mZxK9wPa"));
         assert_eq!(Target::parse("grid:shop/web"), named(TargetKind::Grid, "shop/web"));
         for other in ["", "shop", "keys:x", "gga_7Hq2mZxK9wPa_x"] {
             assert_eq!(Target::parse(other), None, "{other}");

@@ -41,6 +41,12 @@ impl Timestamp {
     }
 }
 
+/// Whole seconds in which `time` is over, at least one: what is told to who has to wait so long.
+#[must_use]
+pub fn enough_seconds(time: Duration) -> u64 {
+    (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
+}
+
 /// RFC 3339 in UTC with microseconds, `2026-11-21T10:22:00.000000Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

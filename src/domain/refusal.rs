@@ -8,6 +8,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use super::clock::enough_seconds;
 use super::{BudgetExceeded, KeyId, Over};
 
 /// Status codes of gRPC (`google.rpc.Code`) that an export can get.
@@ -262,8 +263,7 @@ impl Refusal {
     /// The same refusal of an export that can succeed in `wait`. The hint is in whole seconds, from 1 to 5.
     #[must_use]
     pub fn retry_in(mut self, wait: Duration) -> Self {
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        self.retry = u32::try_from(seconds.clamp(1, MAX_RETRY)).ok().and_then(NonZeroU32::new);
+        self.retry = u32::try_from(enough_seconds(wait).min(MAX_RETRY)).ok().and_then(NonZeroU32::new);
         self
     }
 

@@ -165,12 +165,25 @@ pub struct Counted {
     pub tenant: Option<Arc<Tenant>>,
     /// By which key; `None` where nobody proved anything, or where there was no room to count each key for itself.
     pub key: Option<KeyId>,
+    /// With which version of its secret, where the key had two good ones.
+    pub secret: Option<u32>,
     /// Of which signal; `None` where the path was none of OTLP's.
     pub signal: Option<Signal>,
     /// What became of it.
     pub fate: Fate,
     /// How much it was.
     pub amount: Amount,
+}
+
+/// How many exports came with one secret of a key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OfSecret {
+    /// The secret's version.
+    pub version: u32,
+    /// The beginning of the minute or hour.
+    pub at: Timestamp,
+    /// Exports, whatever became of them.
+    pub exports: u64,
 }
 
 #[cfg(test)]

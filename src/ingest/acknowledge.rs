@@ -21,6 +21,7 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 use super::accept::Format;
 use super::append::Stored;
+use crate::domain::clock::enough_seconds;
 use crate::domain::limit::{Limit, Scope, Unit};
 use crate::domain::{Encoding, Over, Reason, Refusal, Reopens};
 use crate::metering::limiter::Standing;
@@ -125,7 +126,7 @@ fn tell_rate(headers: &mut HeaderMap, scope: Scope, limit: &Limit, left: u64, ti
     // Requests are what is counted where nothing else is said.
     let unit = if limit.unit == Unit::Requests { String::new() } else { format!(";qu=\"{}\"", limit.unit) };
     let policy = format!("{name};q={burst};w={window}{unit}");
-    let standing = format!("{name};r={left};t={}", seconds(time));
+    let standing = format!("{name};r={left};t={}", enough_seconds(time));
     for (field, value) in [(RATELIMIT_POLICY, policy), (RATELIMIT, standing)] {
         if let Ok(value) = HeaderValue::try_from(value) {
             headers.insert(field, value);
@@ -136,16 +137,11 @@ fn tell_rate(headers: &mut HeaderMap, scope: Scope, limit: &Limit, left: u64, ti
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// Whole seconds that are enough, at least one.
-fn seconds(time: Duration) -> u64 {
-    (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
-}
-
 /// What a sender is warned of.
 fn warning(over: &Over) -> String {
     match over.reopens {
         Reopens::In(wait) => {
-            format!("accepted, but over a limit: {over}; it has something left in {} s", seconds(wait))
+            format!("accepted, but over a limit: {over}; it has something left in {} s", enough_seconds(wait))
         }
         Reopens::At(_) => format!("accepted, but over a limit: {over}"),
     }

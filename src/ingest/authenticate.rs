@@ -41,7 +41,8 @@ pub async fn authenticate<'a>(
     let claimed = |key| tally.claims(key);
     let Proved { cached, secret_version, presented } = prove(gate, arrival.headers, arrival.peer, claimed).await?;
     let Some(tenant) = cached.tenant.clone() else { return Err(Reason::KeyInvalid.into()) };
-    tally.identified(Identified { key: cached.key.id, secret_version, tenant: Arc::clone(&tenant) });
+    let (key, rotating) = (cached.key.id, cached.key.rotation(arrival.at).is_some());
+    tally.identified(Identified { key, secret_version, rotating, tenant: Arc::clone(&tenant) });
     let authenticated = Authenticated { arrival, tenant, cached, secret_version };
     let used = used(&authenticated, arrival.at);
     used.judge_export(arrival.signal)?;

@@ -75,9 +75,6 @@ impl Tally {
     /// Its sender has proved possession of a secret.
     pub fn identified(&mut self, identified: Identified) {
         if let Some(open) = &mut self.open {
-            if let Some(signal) = open.signal {
-                open.books.identified(open.at, signal, &identified);
-            }
             open.claimed = Some(identified.key);
             open.identified = Some(identified);
         }

@@ -136,7 +136,8 @@ async fn tell(
     }
     let Proved { cached, secret_version, presented } = prove(gate, &parts.headers, peer, |_| ()).await?;
     let (key, terms) = (&cached.key, &cached.terms);
-    asking.identified = cached.tenant.clone().map(|tenant| Identified { key: key.id, secret_version, tenant });
+    let identified = |tenant| Identified { key: key.id, secret_version, rotating: false, tenant };
+    asking.identified = cached.tenant.clone().map(identified);
     let environment = entrance.environment.as_ref();
     let used = Use { key, terms, secret_version, environment, address: peer, at: gate.clock.now() };
     let tenant = used.judge()?;

@@ -4,6 +4,7 @@
 //! export has exactly one of the second. Nothing here waits for anything.
 
 pub mod buckets;
+pub mod feed;
 pub mod limiter;
 pub mod refusals;
 pub mod requests;
@@ -16,7 +17,7 @@ use std::time::Duration;
 
 use crate::domain::{KeyId, Origin, Refusal, Signal, Tenant, Timestamp, Transport};
 use refusals::Refusals;
-use requests::{Requests, Watch};
+use requests::Requests;
 use senders::Senders;
 use usage::Usage;
 
@@ -40,6 +41,8 @@ pub struct Identified {
     pub key: KeyId,
     /// The version of the secret.
     pub secret_version: u32,
+    /// Whether another secret of the key is good, too.
+    pub rotating: bool,
     /// Its tenant.
     pub tenant: Arc<Tenant>,
 }
@@ -96,21 +99,12 @@ pub struct Decided<'a> {
 }
 
 impl Books {
-    /// An export of `signal` that arrived at `at` is known to be of a key.
-    pub fn identified(&self, _at: Timestamp, _signal: Signal, _identified: &Identified) {}
-
     /// An export has ended.
     pub fn decided(&self, decided: &Decided<'_>) {
         self.refusals.decided(decided);
         self.senders.record(decided);
         self.usage.decided(decided);
         self.requests.decided(decided);
-    }
-
-    /// Shows exports as they end; `None` where too many watch already.
-    #[must_use]
-    pub fn watch(&self) -> Option<Watch> {
-        self.requests.watch()
     }
 
     /// A question of whoami was refused: no export, but asked in place of one.

@@ -1,14 +1,12 @@
-//! The request log in memory: single exports until somebody writes them down, and a live feed for who watches.
+//! The request log in memory: single exports until somebody writes them down, and shown to who watches.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{broadcast, watch};
-
+use super::feed::{Feed, NoPlace, Watch, Watcher};
 use super::{Decided, Outcome};
-use crate::domain::request::{Ended, Ending};
+use crate::domain::request::{Ended, Ending, RequestFilter};
 use crate::domain::token::without_tokens;
 use crate::domain::uses::UserAgent;
 use crate::domain::{Slug, Timestamp};
@@ -36,10 +34,7 @@ pub struct Requests {
     accepted: AtomicU64,
     held: Mutex<Held>,
     not_logged: AtomicU64,
-    feed: broadcast::Sender<Arc<Ended>>,
-    watchers: Arc<AtomicUsize>,
-    /// Told where a key was changed: a watcher's may have been.
-    changes: watch::Sender<()>,
+    feed: Arc<Feed>,
 }
 
 /// What was remembered and not taken yet.
@@ -63,12 +58,6 @@ pub struct Taken {
     pub not_logged: NotLogged,
 }
 
-/// Exports that a watcher can be behind; who is slower loses the oldest.
-const FEED: usize = 256;
-
-/// The most watchers at the same time.
-pub const MAX_WATCHERS: usize = 16;
-
 /// Minutes and projects for which lost exports are counted apart; beyond it they count for no project.
 const MOST_COUNTS: usize = 1_000;
 
@@ -89,9 +78,7 @@ impl Requests {
             accepted: AtomicU64::new(0),
             held: Mutex::default(),
             not_logged: AtomicU64::new(0),
-            feed: broadcast::Sender::new(FEED),
-            watchers: Arc::default(),
-            changes: watch::Sender::new(()),
+            feed: Arc::new(Feed::new()),
         }
     }
 
@@ -103,14 +90,13 @@ impl Requests {
         };
         // A flood does not even make the rows that there is no room for.
         let logged = wanted && self.has_room(decided);
-        let watched = self.watchers.load(Ordering::Relaxed) > 0;
+        let watched = self.watchers() > 0;
         if !logged && !watched {
             return;
         }
         let ended = Arc::new(ended(decided));
         if watched {
-            // The last watcher may be gone by now.
-            let _ = self.feed.send(Arc::clone(&ended));
+            self.feed.show(&ended);
         }
         if logged && !self.held().push(ended, self.settings.entries) {
             self.not_logged.fetch_add(1, Ordering::Relaxed);
@@ -152,25 +138,23 @@ impl Requests {
         self.not_logged.load(Ordering::Relaxed)
     }
 
-    /// Shows every export that ends from now on, the accepted ones that are not in the sample included; `None` where there are
-    /// [`MAX_WATCHERS`] already.
-    #[must_use]
-    pub fn watch(&self) -> Option<Watch> {
-        let more = |watchers: usize| (watchers < MAX_WATCHERS).then_some(watchers + 1);
-        self.watchers.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
-        let place = Place(Arc::clone(&self.watchers));
-        Some(Watch { feed: self.feed.subscribe(), changes: self.changes.subscribe(), _place: place })
+    /// Shows `watcher` every export that `filter` lets through, from now on, the accepted ones that are not in the sample included.
+    ///
+    /// # Errors
+    /// Where too many watch already.
+    pub fn watch(&self, watcher: Watcher, filter: RequestFilter) -> Result<Watch, NoPlace> {
+        self.feed.watch(watcher, filter)
     }
 
     /// How many watch.
     #[must_use]
     pub fn watchers(&self) -> usize {
-        self.watchers.load(Ordering::Relaxed)
+        self.feed.watching()
     }
 
-    /// A key was changed: who watches has to find out whether they still may.
-    pub fn key_changed(&self) {
-        self.changes.send_replace(());
+    /// A key or a session was changed: who watches has to find out whether they still may.
+    pub fn access_changed(&self) {
+        self.feed.access_changed();
     }
 
     /// Whether the next accepted export is remembered. Numbers are spread evenly, so that no rhythm of a client can hide in it.
@@ -214,49 +198,6 @@ impl Held {
     }
 }
 
-/// A view of every export that ends. It takes a place among the watchers until it is dropped.
-#[derive(Debug)]
-pub struct Watch {
-    feed: broadcast::Receiver<Arc<Ended>>,
-    changes: watch::Receiver<()>,
-    _place: Place,
-}
-
-/// What a watcher is shown next.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Shown {
-    /// An export has ended.
-    Export(Arc<Ended>),
-    /// So many exports were missed, because the watcher was too slow.
-    Missed(u64),
-    /// A key was changed.
-    KeyChanged,
-}
-
-impl Watch {
-    /// Waits for the next; `None` where nothing more can come.
-    pub async fn next(&mut self) -> Option<Shown> {
-        let next = tokio::select! {
-            Ok(()) = self.changes.changed() => return Some(Shown::KeyChanged),
-            next = self.feed.recv() => next,
-        };
-        match next {
-            Ok(ended) => Some(Shown::Export(ended)),
-            Err(RecvError::Lagged(missed)) => Some(Shown::Missed(missed)),
-            Err(RecvError::Closed) => None,
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Place(Arc<AtomicUsize>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 fn ended(decided: &Decided<'_>) -> Ended {
     Ended {
         at: decided.at,
@@ -297,6 +238,7 @@ mod tests {
     use crate::domain::Origin;
     use crate::domain::{KeyId, Reason, Refusal, Signal, Tenant, Transport};
     use crate::metering::Identified;
+    use crate::metering::feed::Shown;
     use std::time::Duration;
 
     const REFUSED: Refusal = Refusal::new(Reason::KeyRevoked);
@@ -305,7 +247,7 @@ mod tests {
         let slug = |text: &str| text.parse().expect("a slug");
         let tenant = Tenant { project: slug(project), grid: slug("web"), environment: slug("production") };
         let key = KeyId::from_bare("7Hq2mZxK9wPa").expect("an id");
-        Identified { key, secret_version: 1, tenant: Arc::new(tenant) }
+        Identified { key, secret_version: 1, rotating: false, tenant: Arc::new(tenant) }
     }
 
     fn decided<'a>(identified: Option<&'a Identified>, outcome: Outcome<'a>) -> Decided<'a> {
@@ -394,26 +336,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_slow_watcher_loses_the_oldest_and_is_told_how_many() {
+    async fn what_is_not_in_the_sample_is_shown_and_not_remembered() {
         let log = requests(0, 10);
         let shop = identified("shop");
-        let mut watch = log.watch().expect("a place");
-        for number in 0..FEED as u64 + 5 {
-            let at = Timestamp::from_micros(number.cast_signed());
-            log.decided(&Decided { at, ..decided(Some(&shop), Outcome::Accepted) });
-        }
-        assert_eq!(watch.next().await, Some(Shown::Missed(5)));
-        let next = watch.next().await;
-        assert!(matches!(&next, Some(Shown::Export(ended)) if ended.at == Timestamp::from_micros(5)), "{next:?}");
-        assert!(log.is_empty(), "what is not in the sample is shown and not remembered");
-    }
-
-    #[test]
-    fn places_of_watchers_are_bounded_and_come_back() {
-        let log = requests(0, 10);
-        let mut watches: Vec<_> = (0..MAX_WATCHERS).map(|_| log.watch().expect("a place")).collect();
-        assert!(log.watch().is_none());
-        watches.pop();
-        assert!(log.watch().is_some());
+        let watcher = Watcher { key: shop.key, session: None };
+        let mut watch = log.watch(watcher, RequestFilter::default()).expect("a place");
+        log.decided(&decided(Some(&shop), Outcome::Accepted));
+        let shown = watch.next().await;
+        assert!(matches!(&shown, Some(Shown::Export(ended)) if ended.ending == Ending::Accepted), "{shown:?}");
+        assert!(log.is_empty());
     }
 }

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Decided, Outcome};
-use crate::domain::usage::{Amount, Counted, Fate, Step};
+use crate::domain::usage::{Amount, Counted, Fate, OfSecret, Step};
 use crate::domain::{KeyId, Signal, Tenant, Timestamp};
 
 /// Counts exports once they have ended, so that what is counted is always whole: each counts as received, and at the same time
@@ -29,7 +29,8 @@ const DEFAULT_CAPACITY: usize = 100_000;
 /// Whom exports count for.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Who {
-    Key(KeyId),
+    /// A key, and the version of its secret while two are good.
+    Key(KeyId, Option<u32>),
     Tenant(Arc<Tenant>),
     Nobody,
 }
@@ -86,7 +87,10 @@ impl Usage {
         let tenant = decided.identified.map(|identified| &identified.tenant);
         let minute = Step::Minute.start(decided.at);
         let mut shard = lock(&shards[index(key)]);
-        let amounts = shard.amounts(key, tenant, decided.signal, minute, self.capacity);
+        let secret = decided.identified.filter(|identified| identified.rotating);
+        let secret = secret.map(|identified| identified.secret_version);
+        let who = key.map_or(Who::Nobody, |key| Who::Key(key, secret));
+        let amounts = shard.amounts(who, tenant, decided.signal, minute, self.capacity);
         for fate in [Fate::Received, fate].into_iter().chain(watched) {
             add(amounts, fate, &amount);
         }
@@ -99,14 +103,33 @@ impl Usage {
         for shard in self.shards.iter().flatten() {
             let Shard { accounts, .. } = std::mem::take(&mut *lock(shard));
             for ((who, signal), Account { tenant, minutes }) in accounts {
-                let key = if let Who::Key(key) = who { Some(key) } else { None };
+                let (key, secret) = if let Who::Key(key, secret) = who { (Some(key), secret) } else { (None, None) };
                 for Minute { at, amounts } in minutes {
-                    let of = |(fate, amount)| Counted { at, tenant: tenant.clone(), key, signal, fate, amount };
+                    let of = |(fate, amount)| Counted { at, tenant: tenant.clone(), key, secret, signal, fate, amount };
                     counted.extend(amounts.into_iter().map(of));
                 }
             }
         }
         counted
+    }
+
+    /// What was counted by secret of `key`, which has two good ones, and is not taken yet.
+    #[must_use]
+    pub fn of_secrets(&self, key: KeyId, versions: [u32; 2]) -> Vec<OfSecret> {
+        let Some(shards) = &self.shards else { return Vec::new() };
+        let shard = lock(&shards[index(Some(key))]);
+        let mut found = Vec::new();
+        for version in versions {
+            for signal in Signal::ALL.map(Some).into_iter().chain([None]) {
+                let account = shard.accounts.get(&(Who::Key(key, Some(version)), signal));
+                for Minute { at, amounts } in account.into_iter().flat_map(|account| &account.minutes) {
+                    let received = amounts.iter().find(|(fate, _)| *fate == Fate::Received);
+                    let exports = received.map_or(0, |(_, amount)| amount.exports);
+                    found.push(OfSecret { version, at: *at, exports });
+                }
+            }
+        }
+        found
     }
 
     /// How many minutes of keys and signals wait to be written down.
@@ -126,14 +149,13 @@ impl Shard {
     /// Where exports of these count; where there are `capacity` minutes, none is added that need not be.
     fn amounts(
         &mut self,
-        key: Option<KeyId>,
+        mut who: Who,
         tenant: Option<&Arc<Tenant>>,
         signal: Option<Signal>,
         at: Timestamp,
         capacity: usize,
     ) -> &mut Vec<(Fate, Amount)> {
         let full = self.minutes >= capacity;
-        let mut who = key.map_or(Who::Nobody, Who::Key);
         if let Some(tenant) = tenant
             && full
             && !self.accounts.contains_key(&(who.clone(), signal))
@@ -193,7 +215,7 @@ mod tests {
         let slug = |text: &str| text.parse().expect("a slug");
         let tenant = Tenant { project: slug("shop"), grid: slug("web"), environment: slug("production") };
         let key = KeyId::from_bare(&format!("{number:012}")).expect("an id");
-        Identified { key, secret_version: 1, tenant: Arc::new(tenant) }
+        Identified { key, secret_version: 1, rotating: false, tenant: Arc::new(tenant) }
     }
 
     /// An export of one item in the given minute.
@@ -244,6 +266,32 @@ mod tests {
         assert_eq!(of(1, None, Fate::Refused(Reason::KeyRevoked)), (1, 1, 2, 3));
         assert_eq!(counted.len(), 7);
         assert!(usage.is_empty() && usage.take().is_empty());
+    }
+
+    #[test]
+    fn secrets_are_counted_apart_while_there_are_two() {
+        let usage = Usage::default();
+        let with = |secret_version, rotating| Identified { secret_version, rotating, ..identified(1) };
+        let refusal = Refusal::new(Reason::RateLimited);
+        usage.decided(&decided(0, Some(&with(1, false)), Outcome::Accepted));
+        usage.decided(&decided(0, Some(&with(1, true)), Outcome::Accepted));
+        usage.decided(&decided(0, Some(&with(1, true)), Outcome::Refused(&refusal)));
+        usage.decided(&Decided { signal: None, ..decided(1, Some(&with(2, true)), Outcome::Gone) });
+        let key = identified(1).key;
+        let of = |version, minute: i64, exports| OfSecret {
+            version,
+            at: Timestamp::from_micros(minute * 60_000_000),
+            exports,
+        };
+        assert_eq!(usage.of_secrets(key, [1, 2]), [of(1, 0, 2), of(2, 1, 1)]);
+        assert_eq!(usage.of_secrets(identified(2).key, [1, 2]), []);
+        let counted = usage.take();
+        let received = |secret| {
+            let of = counted.iter().filter(|one| one.secret == secret && one.fate == Fate::Received);
+            of.map(|one| one.amount.exports).sum::<u64>()
+        };
+        assert_eq!((received(None), received(Some(1)), received(Some(2))), (1, 2, 1));
+        assert_eq!(usage.of_secrets(key, [1, 2]), []);
     }
 
     #[test]

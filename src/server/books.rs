@@ -133,11 +133,11 @@ pub(super) fn told_of_changes(
     let (one, all, project) = (of(), of(), of());
     let key_changed = move |id| {
         one.keys.forget(&id);
-        one.books.requests.key_changed();
+        one.books.requests.access_changed();
     };
     let all_keys_changed = move || {
         all.keys.forget_all();
-        all.books.requests.key_changed();
+        all.books.requests.access_changed();
     };
     (Arc::new(key_changed), Arc::new(all_keys_changed), Arc::new(move |slug| project.keys.forget_project(slug)))
 }

@@ -305,7 +305,8 @@ impl Server {
             forwarding.spawn(essential("forwarding", failed, async move { forwarder.run(&told, &job).await }));
         }
 
-        let sweeper = Sweeper { catalog: Arc::clone(&catalog), clock: Arc::clone(&gate.clock) };
+        let session_idle = config.console.session_idle.0;
+        let sweeper = Sweeper { catalog: Arc::clone(&catalog), clock: Arc::clone(&gate.clock), session_idle };
         let refusals = refusal_keeper(&config, &gate, &catalog);
         let senders = sender_keeper(&config, &gate, &catalog);
         let teller = usage_teller(&config.usage, &catalog, &gate.clock);

@@ -1,5 +1,5 @@
 //! Work over the catalog that nobody waits for: usage, uses of keys and what was turned away are written down, keys are looked
-//! through, ends of plans are told, alerts are given, webhooks are sent, and kept answers are forgotten.
+//! through, ends of plans are told, alerts are given, webhooks are sent, and kept answers and sessions are forgotten.
 
 pub mod alerts;
 pub mod hygiene;

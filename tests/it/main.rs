@@ -14,6 +14,8 @@ mod checks;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod console;
+#[cfg(test)]
 mod fuzz;
 #[cfg(test)]
 mod ingest;

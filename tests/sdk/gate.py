@@ -117,6 +117,10 @@ class Gate:
         except urllib.error.HTTPError as error:
             return error.code, error.read()
 
+    def logged(self):
+        """What it has written to stderr."""
+        return self._stderr.read_text()
+
     def metrics(self):
         """What the admin listener says to Prometheus."""
         with _direct.open(f"http://{self.admin}/metrics", timeout=DEADLINE_SECONDS) as answer:

@@ -3,6 +3,7 @@
 pub mod create;
 pub mod edit;
 pub(super) mod list;
+pub(super) mod show;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -2,6 +2,7 @@
 
 pub mod create;
 pub(super) mod list;
+pub(super) mod show;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

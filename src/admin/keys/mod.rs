@@ -25,6 +25,7 @@ pub(super) mod revoke;
 pub mod rotate;
 pub(super) mod secrets;
 pub(super) mod show;
+mod traffic;
 pub mod verify;
 mod view;
 
@@ -41,6 +42,7 @@ use crate::catalog::{CatalogError, Entity};
 use crate::domain::key::NewSecret;
 use crate::domain::{Actor, Environment, Key, KeyChange, KeyId, Permission, Timestamp, Token};
 use create::IssuedKey;
+pub use traffic::{SecretTrafficView, TrafficView};
 pub use view::{KeyView, RotationView, SecretView, SecretsView};
 
 /// An answer about one key: its version, and what is shown.

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 
-use super::{Answer, KeyView, answer, visible};
+use super::{Answer, KeyView, answer, traffic, visible};
 use crate::admin::AdminState;
 use crate::admin::body::KeyPath;
 use crate::admin::caller::Caller;
@@ -30,6 +30,7 @@ pub(in crate::admin) async fn handler(
         && caller.permissions.contains(Permission::UsageView)
     {
         rotation.old_senders = Some(on_secret(&state, &key, rotation.old_version).await?);
+        rotation.traffic = traffic::of(&state, &key, caller.actor.at).await?;
     }
     Ok(answer)
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::traffic::TrafficView;
 use crate::admin::openapi::schemas;
 use crate::admin::senders::SenderView;
 use crate::admin::terms::{self, LimitView};
@@ -112,6 +113,8 @@ pub struct RotationView {
     pub old_last_used_at: Option<String>,
     /// Who was seen with the old one, the last first: in the answer to `GET /keys/{id}`, for callers with `usage.view`.
     pub old_senders: Option<Vec<SenderView>>,
+    /// How many exports come with each of the two: there and then, too.
+    pub traffic: Option<TrafficView>,
 }
 
 /// A secret in answers.
@@ -213,6 +216,7 @@ impl RotationView {
             drained_after_seconds: old.drained_after.map(|after| after.as_secs()),
             old_last_used_at: old.used.as_ref().map(|used| used.last_at.to_string()),
             old_senders: None,
+            traffic: None,
         })
     }
 }

@@ -105,16 +105,19 @@ pub(super) async fn change(
     })
     .await?;
     let changed = changed.map_err(|error| match error {
-        CatalogError::Missing(Entity::Plan) => {
-            let fix = "the slug of a plan that exists; create it first, or list those there are";
-            Problem::from(error).at(Place::field("plan"), fix)
-        }
+        CatalogError::Missing(Entity::Plan) => no_such_plan(error),
         CatalogError::ProjectRefused(ProjectRefused::NoPlan) => {
             Problem::from(error).at(Place::field("plan_ends_at"), "send a plan with it, or leave it out")
         }
         _ => error.into(),
     })?;
     changed.map(|(project, _)| project).ok_or_else(|| Problem::not_found(Entity::Project))
+}
+
+/// What is said of a plan in a body that does not exist.
+fn no_such_plan(error: CatalogError) -> Problem {
+    let fix = "the slug of a plan that exists; create it first, or list those there are";
+    Problem::from(error).at(Place::field("plan"), fix)
 }
 
 /// The project `slug`, if it exists and the caller may see it.

@@ -19,15 +19,15 @@ use crate::admin::check::Check;
 use crate::admin::page::Parameters;
 use crate::admin::problem::{Code, Problem};
 use crate::domain::Permission;
-use crate::domain::request::RequestFilter;
-use crate::metering::requests::{MAX_WATCHERS, Shown, Watch};
+use crate::metering::feed::{NoPlace, Shown, Watch, Watcher};
 
 /// How often it is asked whether the caller still may watch, besides after every change of a key on this node.
 const ASK_AGAIN: Duration = Duration::from_secs(30);
 
 /// Exports as they end, all of the accepted ones included, as server-sent events: `export` with a row of the request log; `missed` with
 /// the `count` of those that came too fast for the client; and at last `end` with the `reason`: `stopping`, where the process stops; `key`,
-/// where the caller's key may no longer watch; `catalog`, where that cannot be found out.
+/// where the caller's key may no longer watch; `session`, where that of the console is over; `elsewhere`, where it watches
+/// elsewhere by now; `catalog`, where that cannot be found out.
 #[utoipa::path(
     get, path = "/requests/live", tag = "requests", operation_id = "watch_requests",
     security(("bearer" = ["usage.view"])),
@@ -49,13 +49,12 @@ pub(in crate::admin) async fn handler(
     parameters.finish(&mut check, &query::NAMES);
     let mut filter = check.finish(Some(filter))?;
     query::narrow(&state, &caller, &mut filter).await?;
-    let watch = state.books.watch().ok_or_else(|| {
-        let detail = format!("{MAX_WATCHERS} watch already, and no more may at the same time");
-        Problem::new(Code::WatchLimitReached, detail)
-    })?;
+    let watcher = Watcher { key: caller.key, session: caller.session.clone() };
+    let no_place = |why: NoPlace| Problem::new(Code::WatchLimitReached, why.to_string());
+    let watch = state.books.requests.watch(watcher, filter).map_err(no_place)?;
     let mut ask_again = tokio::time::interval_at(Instant::now() + ASK_AGAIN, ASK_AGAIN);
     ask_again.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let live = Live { state, caller, filter, watch, ask_again };
+    let live = Live { state, caller, watch, ask_again };
     let events = stream::unfold(Some(live), |live| async move {
         let mut live = live?;
         match live.next().await {
@@ -69,7 +68,6 @@ pub(in crate::admin) async fn handler(
 struct Live {
     state: AdminState,
     caller: Caller,
-    filter: RequestFilter,
     watch: Watch,
     ask_again: Interval,
 }
@@ -86,21 +84,20 @@ impl Live {
                 biased;
                 () = self.state.stopping.cancelled() => return Next::End("stopping"),
                 // However much is shown meanwhile.
-                _ = self.ask_again.tick() => Some(Shown::KeyChanged),
+                _ = self.ask_again.tick() => Some(Shown::AccessChanged),
                 shown = self.watch.next() => shown,
             };
             match shown {
-                Some(Shown::Export(ended)) if self.filter.matches(&ended) => {
+                Some(Shown::Export(ended)) => {
                     return Next::Event(event("export", &json!(RequestView::new(None, &ended))));
                 }
-                Some(Shown::Export(_)) => {}
                 Some(Shown::Missed(count)) => return Next::Event(event("missed", &json!({"count": count}))),
-                Some(Shown::KeyChanged) => {
+                Some(Shown::AccessChanged) => {
                     if let Err(why) = self.caller.still_may(&self.state, Permission::UsageView).await {
                         return Next::End(why);
                     }
                 }
-                None => return Next::End("stopping"),
+                None => return Next::End("elsewhere"),
             }
         }
     }

@@ -25,9 +25,11 @@ pub(in crate::admin) async fn handler(
     SessionPath(id): SessionPath,
     _: Empty,
 ) -> Result<StatusCode, Problem> {
-    if !state.catalog.end_session(&caller.key, &id).await? {
+    if !state.catalog.end_session(&caller.key, &id, &caller.actor).await? {
         return Err(Problem::not_found(Entity::Session));
     }
+    // It may be watching the live feed.
+    state.books.requests.access_changed();
     tracing::info!(key = %caller.key, session = %id, "a session of the console was ended");
     Ok(StatusCode::NO_CONTENT)
 }
@@ -49,7 +51,8 @@ pub(in crate::admin) async fn all(
     caller: Caller,
     _: Empty,
 ) -> Result<Json<EndedSessions>, Problem> {
-    let ended = state.catalog.end_sessions(&caller.key).await?;
+    let ended = state.catalog.end_sessions(&caller.key, &caller.actor).await?;
+    state.books.requests.access_changed();
     tracing::info!(key = %caller.key, ended, "every session of the console of this key was ended");
     Ok(Json(EndedSessions { ended }))
 }

@@ -17,9 +17,11 @@ pub use list::SessionsView;
 
 use super::AdminState;
 use super::caller::Caller;
+use super::limits::Credentials;
 use super::openapi::schemas;
 use super::problem::Problem;
 use crate::domain::KeyId;
+use crate::domain::audit::{Actor, Via};
 use crate::domain::session::{SEEN_STEP, Session, SessionId, Ticket};
 
 /// How long sessions last.
@@ -73,36 +75,59 @@ pub struct SessionView {
 /// # Errors
 /// As any request with these credentials: they are counted and refused in the same way.
 pub async fn begin(state: &AdminState, parts: &Parts) -> Result<(Ticket, SignedIn), Problem> {
-    let caller = Caller::of_token(parts, state).await?;
+    let Caller { key, actor, .. } = Caller::of_token(parts, state).await?;
+    let actor = Actor { via: Via::Console, ..actor };
     let ticket = Ticket::mint(&*state.random).map_err(Problem::internal)?;
     let session = Session {
         id: SessionId::generate(&*state.random).map_err(Problem::internal)?,
-        key: caller.key,
-        secret_version: caller.actor.secret.unwrap_or_default(),
-        created_at: caller.actor.at,
-        seen_at: caller.actor.at,
-        expires_at: caller.actor.at.after(state.sessions.most),
-        address: caller.actor.address,
-        user_agent: caller.actor.user_agent,
+        key,
+        secret_version: actor.secret.unwrap_or_default(),
+        created_at: actor.at,
+        seen_at: actor.at,
+        expires_at: actor.at.after(state.sessions.most),
+        address: actor.address,
+        user_agent: actor.user_agent.clone(),
     };
-    state.catalog.open_session(&ticket.digest(), &session, MOST_SESSIONS).await?;
+    state.catalog.open_session(&ticket.digest(), &session, MOST_SESSIONS, &actor).await?;
     tracing::info!(key = %session.key, session = %session.id, "a session of the console began");
     Ok((ticket, SignedIn::of(&session)))
 }
 
 /// The session of `ticket`, where it goes on, is of a key that is still let in, and `parts` come from where that may be used. It is
-/// counted as one request of its key.
+/// counted as one request of its key; a ticket that leads to no session, as one of the address. `used`: somebody is there, so that the
+/// session is not idle; what a page asks for by itself is no use.
 ///
 /// # Errors
-/// Where the key is not let in, has asked too much, or the catalog fails. `Ok(None)`: there is no such session, or it is over.
-pub async fn resume(state: &AdminState, parts: &Parts, ticket: &Ticket) -> Result<Option<SignedIn>, Problem> {
+/// Where the key is not let in, key or address has asked too much, or the catalog fails. `Ok(None)`: there is no such session, or it is
+/// over.
+pub async fn resume(
+    state: &AdminState,
+    parts: &Parts,
+    ticket: &Ticket,
+    used: bool,
+) -> Result<Option<SignedIn>, Problem> {
+    let digest = ticket.digest();
+    let credentials = Credentials::Ticket(digest);
+    state.limits.before(parts, Some(credentials)).await?;
     let now = state.clock.now();
-    let found = state.catalog.session(&ticket.digest()).await?;
-    let Some(session) = found.filter(|session| session.is_alive(now, state.sessions.idle)) else { return Ok(None) };
+    let found = state.catalog.session(&digest).await?;
+    let Some(session) = found.filter(|session| session.is_alive(now, state.sessions.idle)) else {
+        state.limits.failed(parts, credentials).await?;
+        return Ok(None);
+    };
     let signed_in = SignedIn::of(&session);
-    let caller = Caller::of_session(parts, state, &signed_in).await?;
-    state.limits.succeeded(parts, &caller.key).await?;
-    if session.seen_at.after(SEEN_STEP) <= now {
+    let caller = match Caller::of_session(parts, state, &signed_in).await {
+        Ok(caller) => caller,
+        Err(problem) if problem.code.status().is_client_error() => {
+            state.limits.failed(parts, credentials).await?;
+            return Err(problem);
+        }
+        Err(problem) => return Err(problem),
+    };
+    state.limits.succeeded(parts, credentials, &caller.key).await?;
+    // Not each use is written down, but often enough that no session in use looks idle.
+    let step = SEEN_STEP.min(state.sessions.idle / 4);
+    if used && session.seen_at.after(step) <= now {
         state.catalog.session_seen(&session.key, &session.id, now).await?;
     }
     Ok(Some(signed_in))

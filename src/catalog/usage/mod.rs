@@ -2,6 +2,7 @@
 
 mod hours;
 mod read;
+mod secrets;
 mod top;
 mod write;
 
@@ -11,10 +12,11 @@ use sqlx::query;
 use super::store::Store;
 use super::{CatalogError, Page, Paging};
 use crate::domain::limit::ScopeId;
-use crate::domain::usage::{Amount, Counted, Step};
-use crate::domain::{RecordId, Signal, Timestamp};
+use crate::domain::usage::{Amount, Counted, OfSecret, Step};
+use crate::domain::{KeyId, RecordId, Signal, Timestamp};
 pub use hours::{ToldUsage, UntoldUsage};
 pub use read::{Dimension, UsageFilter, UsageRow, statement};
+pub use secrets::KEEP_MINUTES;
 pub use top::{Rank, UsageTop, top_statement};
 
 /// What the catalog keeps of usage. It is no change that the audit log tells of.
@@ -39,6 +41,12 @@ pub trait UsageBook {
 
     /// The `most` groups with the most in the whole range of `filter`, that with the most first.
     async fn top_usage(&self, filter: &UsageFilter, rank: Rank, most: u32) -> Result<UsageTop, CatalogError>;
+
+    /// How many exports came with each secret of `key` while it had two good ones, by `step`, from `from` on.
+    async fn secret_usage(&self, key: &KeyId, step: Step, from: Timestamp) -> Result<Vec<OfSecret>, CatalogError>;
+
+    /// Takes away what nothing of a rotation shows any more at `now`.
+    async fn sweep_secret_usage(&self, now: Timestamp) -> Result<(), CatalogError>;
 
     /// Takes away at most `limit` rows of `step` from before `before`, and returns how many it were.
     async fn sweep_usage(&self, step: Step, before: Timestamp, limit: u32) -> Result<u64, CatalogError>;
@@ -87,6 +95,14 @@ impl UsageBook for Store {
 
     async fn top_usage(&self, filter: &UsageFilter, rank: Rank, most: u32) -> Result<UsageTop, CatalogError> {
         self.bounded(top::top(self, filter, rank, most)).await
+    }
+
+    async fn secret_usage(&self, key: &KeyId, step: Step, from: Timestamp) -> Result<Vec<OfSecret>, CatalogError> {
+        self.bounded(secrets::read(self, key, step, from)).await
+    }
+
+    async fn sweep_secret_usage(&self, now: Timestamp) -> Result<(), CatalogError> {
+        self.bounded(secrets::sweep(self, now)).await
     }
 
     async fn sweep_usage(&self, step: Step, before: Timestamp, limit: u32) -> Result<u64, CatalogError> {

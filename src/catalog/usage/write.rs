@@ -6,14 +6,14 @@ use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AssertSqlSafe, query};
 
-use super::UsageFlush;
+use super::{UsageFlush, secrets};
 use crate::catalog::CatalogError;
 use crate::catalog::store::{Store, wrote_one};
 use crate::domain::usage::{Amount, Counted, Fate, Step};
 use crate::domain::{KeyId, Signal, Slug};
 
 /// Rows that one statement writes.
-const ROWS: usize = 50;
+pub(super) const ROWS: usize = 50;
 
 /// Project, grid, environment, key and signal, empty where there is none.
 type Whose<'a> = (&'a str, &'a str, &'a str, String, &'static str);
@@ -73,14 +73,15 @@ pub(super) async fn record(store: &Store, flush: &UsageFlush, counted: &[Counted
         let bind = |insert: Bound, (at, whose): &(i64, &Whose<'_>)| bind_whose(insert.bind(*at), whose);
         write(&mut transaction, sql, hours, bind).await?;
     }
+    secrets::add(&mut transaction, counted).await?;
     transaction.commit().await?;
     Ok(true)
 }
 
-type Bound = Query<'static, Any, AnyArguments>;
+pub(super) type Bound = Query<'static, Any, AnyArguments>;
 
 /// Runs the statement `sql` on `rows`, each of which `bind` binds.
-async fn write<T>(
+pub(super) async fn write<T>(
     connection: &mut AnyConnection,
     sql: String,
     rows: &[T],
@@ -91,7 +92,7 @@ async fn write<T>(
 }
 
 /// The places of the values of `rows` rows: `($1, $2), ($3, $4)`.
-fn places(rows: usize, columns: usize) -> String {
+pub(super) fn places(rows: usize, columns: usize) -> String {
     let row = |row: usize| {
         let places: Vec<_> = (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
         format!("({})", places.join(", "))

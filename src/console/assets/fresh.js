@@ -7,7 +7,13 @@
 
   const refresh = async (old) => {
     if (document.hidden) return;
-    const answer = await fetch(old.dataset.freshFrom || location.href, { credentials: "same-origin" });
+    const answer = await fetch(old.dataset.freshFrom || location.href, {
+      credentials: "same-origin",
+      // Nobody need be there: this does not keep a session from being idle.
+      headers: { "x-gridgate-fresh": "1" },
+    });
+    // The session is over: what is shown is for nobody's eyes any more.
+    if (answer.redirected) location.reload();
     if (!answer.ok || answer.redirected) return;
     const found = gridgate.parse(await answer.text()).getElementById(old.id);
     if (!found || !old.isConnected || old.contains(document.activeElement)) return;

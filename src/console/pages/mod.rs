@@ -11,9 +11,11 @@ mod overview;
 mod projects;
 mod refusals;
 mod roles;
+mod rotation;
 mod settings;
 mod usage;
 mod usage_columns;
+mod verbs;
 
 use axum::Router;
 
@@ -26,6 +28,8 @@ pub(super) fn routes() -> Router<Console> {
         .merge(keys::routes())
         .merge(create::routes())
         .merge(key::routes())
+        .merge(verbs::routes())
+        .merge(rotation::routes())
         .merge(refusals::routes())
         .merge(live::routes())
         .merge(usage::routes())

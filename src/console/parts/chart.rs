@@ -84,7 +84,7 @@ impl Columns<'_> {
                     (self.axis())
                 }
                 figcaption.legend {
-                    @for series in self.series { span { i.swatch class=(series.class) {} (series.name) } }
+                    @for series in self.series { span { i class={ "swatch " (series.class) } {} (series.name) } }
                     span.meta.push { "Times in UTC" }
                 }
                 details.chart-table {
@@ -222,9 +222,33 @@ pub(in crate::console) fn sparkline(values: &[(u64, u64)], summary: &str) -> Mar
     }
     let width = values.len() * WIDE;
     html! {
-        svg.spark viewBox={ "0 0 " (width) " " (TALL) } width=(width) height=(TALL) role="img" aria-label=(summary) {
+        svg.spark viewBox={ "0 0 " (width) " " (TALL) } width=(width) height=(TALL) preserveAspectRatio="none" role="img" aria-label=(summary) {
             @if !accepted_path.is_empty() { path.ok d=(accepted_path) {} }
             @if !refused_path.is_empty() { path.bad d=(refused_path) {} }
+            @if !zeros.is_empty() { path.zero d=(zeros) {} }
+        }
+    }
+}
+
+/// A small chart of one series without axes, oldest first, on a scale up to `top`, with the colour `class`. `summary` says it in words.
+pub(in crate::console) fn trend(values: &[u64], top: u64, class: &str, summary: &str) -> Markup {
+    const TALL: u64 = 28;
+    const WIDE: usize = 4;
+    let (mut path, mut zeros) = (String::new(), String::new());
+    for (column, &value) in values.iter().enumerate() {
+        let left = column * WIDE;
+        if value == 0 {
+            zeros.push_str(&format!("M{left} 27.5h3"));
+        } else {
+            let tall = share(TALL, value, top).max(1);
+            path.push_str(&format!("M{left} {}h3v{tall}h-3z", TALL.saturating_sub(tall)));
+        }
+    }
+    // As wide as that of many values, so that the columns of a young one are no walls.
+    let width = values.len().max(24) * WIDE;
+    html! {
+        svg.trend viewBox={ "0 0 " (width) " " (TALL) } preserveAspectRatio="none" role="img" aria-label=(summary) {
+            @if !path.is_empty() { path class=(class) d=(path) {} }
             @if !zeros.is_empty() { path.zero d=(zeros) {} }
         }
     }

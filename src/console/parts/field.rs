@@ -87,11 +87,11 @@ impl<'a> Field<'a> {
         }
     }
 
-    fn described(self) -> Option<String> {
+    pub(in crate::console) fn described(self) -> Option<String> {
         (self.wrong.is_some() || !self.help.is_empty()).then(|| format!("{}-help", self.name))
     }
 
-    fn around(self, control: &Markup) -> Markup {
+    pub(in crate::console) fn around(self, control: &Markup) -> Markup {
         html! {
             div.field {
                 label for=(self.name) { (self.label) }

@@ -3,6 +3,7 @@
 pub(super) mod chart;
 pub(super) mod chip;
 pub(super) mod copy;
+pub(super) mod dialog;
 pub(super) mod empty;
 pub(super) mod field;
 pub(super) mod icon;
@@ -11,5 +12,6 @@ pub(super) mod list;
 pub(super) mod note;
 pub(super) mod number;
 pub(super) mod reason;
+pub(super) mod standing;
 pub(super) mod tabs;
 pub(super) mod time;

@@ -29,6 +29,13 @@ pub(in crate::console) fn exact(instant: &str) -> String {
     format!("{}, {clock} UTC", day(instant))
 }
 
+/// `11 Apr, 14:48 UTC`.
+pub(in crate::console) fn minute(instant: &str) -> String {
+    let day = day(instant);
+    let day = day.rsplit_once(' ').map_or(day.as_str(), |(day, _)| day);
+    format!("{day}, {} UTC", clock(instant))
+}
+
 /// `14:48`.
 pub(in crate::console) fn clock(instant: &str) -> &str {
     instant.get(11..16).unwrap_or_default()
@@ -41,6 +48,18 @@ pub(in crate::console) fn day(instant: &str) -> String {
     let month = part(5..7).parse::<usize>().ok().and_then(|month| MONTHS.get(month.wrapping_sub(1)));
     let Some(month) = month else { return instant.to_owned() };
     format!("{} {month} {}", part(8..10).trim_start_matches('0'), part(0..4))
+}
+
+/// An instant as it is typed into a form: a day alone begins it, in UTC. The API reads it.
+pub(in crate::console) fn from_typed(text: &str) -> String {
+    let is_day = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    if is_day { format!("{text}T00:00:00Z") } else { text.to_owned() }
+}
+
+/// An instant of the API as a form shows it: without what is zero.
+pub(in crate::console) fn to_type(instant: &str) -> String {
+    let short = instant.replace(".000000Z", "Z");
+    short.strip_suffix("T00:00:00Z").map_or(short.clone(), str::to_owned)
 }
 
 /// How far `at` is from `now`, in the largest unit of which there are two, or one.
@@ -79,6 +98,15 @@ mod tests {
         }
         assert_eq!(day("2027-04-01T00:00:00Z"), "1 Apr 2027");
         assert_eq!(exact("2027-04-11T14:48:07.123Z"), "11 Apr 2027, 14:48:07 UTC");
+        assert_eq!(minute("2027-04-11T14:48:07.123Z"), "11 Apr, 14:48 UTC");
         assert_eq!(day("?"), "?");
+    }
+
+    #[test]
+    fn a_day_is_typed_without_a_time() {
+        assert_eq!(from_typed("2027-04-11"), "2027-04-11T00:00:00Z");
+        assert_eq!(from_typed("2027-04-11T10:00:00Z"), "2027-04-11T10:00:00Z");
+        assert_eq!(to_type("2027-04-11T00:00:00.000000Z"), "2027-04-11");
+        assert_eq!(to_type("2027-04-11T10:00:00.500000Z"), "2027-04-11T10:00:00.500000Z");
     }
 }

@@ -12,7 +12,7 @@ fn id(number: usize) -> KeyId {
 fn identified(project: &str, key: usize) -> Identified {
     let slug = |text: &str| text.parse().expect("a slug");
     let tenant = Tenant { project: slug(project), grid: slug("web"), environment: slug("production") };
-    Identified { key: id(key), secret_version: 1, tenant: Arc::new(tenant) }
+    Identified { key: id(key), secret_version: 1, rotating: false, tenant: Arc::new(tenant) }
 }
 
 /// The end of an export from 192.0.2.1 at `second`.

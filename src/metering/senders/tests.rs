@@ -11,7 +11,7 @@ fn id(number: u32) -> KeyId {
 fn identified(key: u32, secret_version: u32) -> Identified {
     let slug = |text: &str| text.parse().expect("a slug");
     let tenant = Tenant { project: slug("shop"), grid: slug("web"), environment: slug("production") };
-    Identified { key: id(key), secret_version, tenant: Arc::new(tenant) }
+    Identified { key: id(key), secret_version, rotating: false, tenant: Arc::new(tenant) }
 }
 
 fn origin(service: &str) -> Origin {

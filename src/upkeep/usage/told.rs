@@ -91,6 +91,7 @@ impl UsageTeller {
         for (step, keep) in Step::ALL.into_iter().zip(self.keep) {
             while self.catalog.sweep_usage(step, now.before(keep), SWEPT).await? == u64::from(SWEPT) {}
         }
+        self.catalog.sweep_secret_usage(now).await?;
         let [_, hours, _] = self.keep;
         self.catalog.sweep_usage_notes(now.before(KEEP_WRITERS), now.before(hours)).await
     }

@@ -24,7 +24,11 @@ fn operations() -> Vec<Operation> {
     let mut found = Vec::new();
     for (path, item) in document["paths"].as_object().expect("paths") {
         for (method, operation) in item.as_object().expect("operations") {
-            let prefix = if path.starts_with("/webhooks") { "whk" } else { "key" };
+            let prefix = match path.split('/').nth(1) {
+                Some("webhooks") => "whk",
+                Some("sessions") => "ses",
+                _ => "key",
+            };
             let texts = |value: &Value| value.as_array().into_iter().flatten().map(text).collect::<Vec<_>>();
             let in_query = |parameter: &&Value| parameter["in"] == "query";
             let parameters = operation["parameters"].as_array().into_iter().flatten();

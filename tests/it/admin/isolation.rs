@@ -31,6 +31,7 @@ async fn the_other_project_looks_as_if_it_did_not_exist() {
         [
             (Method::GET, format!("/projects/{project}"), None),
             (Method::GET, format!("/projects/{project}/grids"), None),
+            (Method::GET, format!("/projects/{project}/grids/web"), None),
             (Method::POST, format!("/projects/{project}/grids"), Some(json!({"slug": "web"}))),
             (Method::GET, format!("/keys?project={project}"), None),
             (Method::POST, "/keys".to_owned(), Some(ingest(project, "spy"))),

@@ -230,6 +230,11 @@ impl Server {
         self.fresh.count(table).await
     }
 
+    /// A connection past the catalog.
+    pub(crate) async fn raw(&self) -> sqlx::AnyConnection {
+        self.fresh.raw().await
+    }
+
     /// From now on every call of the catalog fails.
     pub(crate) fn take_database_away(&self) {
         self.watched.down.store(true, Ordering::SeqCst);

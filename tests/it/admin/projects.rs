@@ -1,5 +1,7 @@
 //! Projects, grids and environments.
 
+use gridgate::domain::Permission;
+use http::Method;
 use serde_json::{Value, json};
 
 use super::{START_TEXT, Server};
@@ -74,6 +76,44 @@ async fn a_grid_is_created_and_listed() {
     assert_eq!(answer.header("location"), Some("/api/v1/projects/shop/grids/app"));
     let list = json!({"data": [grid("shop", "app", "App"), grid("shop", "web", "web")], "next_cursor": null, "has_more": false});
     assert_eq!(server.get("/projects/shop/grids").await.expect(200), list);
+}
+
+#[tokio::test]
+async fn one_grid_and_one_environment_are_shown_where_their_location_points() {
+    let server = Server::with_two_projects().await;
+    let made = server.post("/projects/shop/grids", &json!({"slug": "app", "name": "App"})).await;
+    let location = made.header("location").and_then(|location| location.strip_prefix("/api/v1")).expect("a location");
+    assert_eq!(server.get(location).await.expect(200), grid("shop", "app", "App"));
+    let made = server.post("/environments", &json!({"slug": "load-test", "code": "load"})).await;
+    let location = made.header("location").and_then(|location| location.strip_prefix("/api/v1")).expect("a location");
+    assert_eq!(server.get(location).await.expect(200), made.expect(201));
+    for (path, code) in [
+        ("/projects/shop/grids/none", "grid_not_found"),
+        ("/projects/shop/grids/No%20slug", "grid_not_found"),
+        ("/projects/none/grids/web", "project_not_found"),
+        ("/environments/none", "environment_not_found"),
+    ] {
+        server.get(path).await.problem(404, code);
+    }
+}
+
+#[tokio::test]
+async fn a_project_is_created_with_its_plan_by_who_may_change_plans() {
+    let server = Server::start().await;
+    server.post("/plans", &json!({"slug": "trial"})).await.expect(201);
+    let made = server.post("/projects", &json!({"slug": "shop", "plan": "trial"})).await.expect(201);
+    assert_eq!((&made["plan"], &made["version"]), (&json!("trial"), &json!(1)));
+    assert_eq!(server.get("/projects/shop").await.expect(200), made);
+
+    let problem =
+        server.post("/projects", &json!({"slug": "bank", "plan": "gone"})).await.problem(404, "plan_not_found");
+    assert_eq!(problem["errors"][0]["pointer"], "/plan");
+    server.get("/projects/bank").await.problem(404, "project_not_found");
+
+    let only_create = server.admin("creator", None, [Permission::ProjectCreate].into_iter().collect()).await;
+    let body = json!({"slug": "bank", "plan": "trial"});
+    let answer = server.call(&only_create, Method::POST, "/projects", Some(&body)).await;
+    answer.problem(403, "permission_denied");
 }
 
 #[tokio::test]

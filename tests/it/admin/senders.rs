@@ -16,7 +16,7 @@ use crate::catalog::slug;
 pub(crate) fn sends(server: &Server, id: &str, project: &str, service: &str) {
     let key: KeyId = id.parse().expect("an id");
     let tenant = Tenant { project: slug(project), grid: slug("web"), environment: slug("production") };
-    let identified = Identified { key, secret_version: 1, tenant: Arc::new(tenant) };
+    let identified = Identified { key, secret_version: 1, rotating: false, tenant: Arc::new(tenant) };
     let origin = Origin { service: Some(Origin::text(service)), ..Origin::default() };
     let (at, address, agent) = (server.now(), [192, 0, 2, 7].into(), &b"agent/1.0"[..]);
     server.state().uses.record(&Used { key, version: 1, at, address, agent }, || None);
@@ -81,6 +81,13 @@ async fn senders_are_shown_to_who_may_see_them() {
     let blind = server.admin("blind", None, [Permission::KeyView].into_iter().collect()).await;
     for path in ["/senders".to_owned(), format!("/keys/{shop}/senders")] {
         server.call(&blind, Method::GET, &path, None).await.problem(403, "permission_denied");
+    }
+    server.post(&format!("/keys/{shop}/rotate"), &json!({})).await.expect(200);
+    for (who, is_shown) in [(&blind, false), (&server.owner, true)] {
+        let shown = server.call(who, Method::GET, &format!("/keys/{shop}"), None).await.expect(200);
+        for field in ["old_senders", "traffic"] {
+            assert_eq!(shown["rotation"][field].is_null(), !is_shown, "{field}");
+        }
     }
 }
 

@@ -30,6 +30,7 @@ pub(crate) fn count(books: &Books, sent: Sent) {
     let identified = sent.key.map(|(project, number)| Identified {
         key: KeyId::from_bare(&format!("{number:012}")).expect("an id"),
         secret_version: 1,
+        rotating: false,
         tenant: Arc::new(Tenant { project: slug(project), grid: slug("web"), environment: slug("production") }),
     });
     let refusal = sent.refused.map(Refusal::new);

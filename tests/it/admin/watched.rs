@@ -500,8 +500,14 @@ impl SenderBook for Watched {
 
 #[async_trait]
 impl Sessions for Watched {
-    async fn open_session(&self, digest: &TicketDigest, session: &Session, most: u32) -> Result<(), CatalogError> {
-        self.inner()?.open_session(digest, session, most).await
+    async fn open_session(
+        &self,
+        digest: &TicketDigest,
+        session: &Session,
+        most: u32,
+        by: &Actor,
+    ) -> Result<(), CatalogError> {
+        self.inner()?.open_session(digest, session, most, by).await
     }
 
     async fn session(&self, digest: &TicketDigest) -> Result<Option<Session>, CatalogError> {
@@ -516,12 +522,12 @@ impl Sessions for Watched {
         self.inner()?.sessions_of(key).await
     }
 
-    async fn end_session(&self, key: &KeyId, id: &SessionId) -> Result<bool, CatalogError> {
-        self.inner()?.end_session(key, id).await
+    async fn end_session(&self, key: &KeyId, id: &SessionId, by: &Actor) -> Result<bool, CatalogError> {
+        self.inner()?.end_session(key, id, by).await
     }
 
-    async fn end_sessions(&self, key: &KeyId) -> Result<u64, CatalogError> {
-        self.inner()?.end_sessions(key).await
+    async fn end_sessions(&self, key: &KeyId, by: &Actor) -> Result<u64, CatalogError> {
+        self.inner()?.end_sessions(key, by).await
     }
 
     async fn sweep_sessions(&self, now: Timestamp, unused_since: Timestamp) -> Result<u64, CatalogError> {

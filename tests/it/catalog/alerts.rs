@@ -235,6 +235,7 @@ fn counted(key: Option<&Key>, micros: i64, fate: Fate, exports: u64) -> Counted 
         at: Step::Minute.start(at(micros)),
         tenant: key.map(|_| Arc::new(tenant)),
         key: key.map(|key| key.id),
+        secret: None,
         signal: Some(Signal::Logs),
         fate,
         amount: Amount { exports, items: 10 * exports, wire_bytes: 1, bytes: 1 },

@@ -111,7 +111,8 @@ async fn what_has_expired_is_swept(fresh: Arc<Fresh>) {
 async fn the_sweeper_sweeps_by_itself(fresh: Arc<Fresh>) {
     let catalog = fresh.migrated().await;
     assert_eq!(catalog.reserve_answer(&asked(1, 1, 1), MOST).await.expect("an answer"), Reserved::Now);
-    let sweeper = Sweeper { catalog, clock: Arc::new(ManualClock::new(at(200))) };
+    let session_idle = Duration::from_mins(30);
+    let sweeper = Sweeper { catalog, clock: Arc::new(ManualClock::new(at(200))), session_idle };
     let stop = CancellationToken::new();
     let told = stop.clone();
     let sweeping = tokio::spawn(async move { sweeper.run(&told, &crate::storage::job()).await });

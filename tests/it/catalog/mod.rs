@@ -18,6 +18,7 @@ mod requests;
 mod roles;
 mod secrets;
 mod senders;
+mod sessions;
 mod terms;
 mod usage;
 mod webhooks;

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use gridgate::catalog::KEY_OF_DIGEST;
-use gridgate::catalog::keys::list::{KeyFilter, Order, OrderBy, Position, Search, Statement, Value, statement};
+use gridgate::catalog::keys::list::{
+    KeyFilter, Order, OrderBy, Position, Search, Statement, Value, count_statement, statement,
+};
 use gridgate::catalog::keys::{KEY_BY_ID, KEYS_OF_NAME, KEYS_OF_NAMES};
 use gridgate::domain::hygiene::{Flag, RotationPolicy};
 use gridgate::domain::{Environment, KeyId, KeyStatus, Timestamp, TokenKind};
@@ -54,6 +56,10 @@ async fn pages_of_a_million_keys_cost_what_pages_of_few_do(fresh: Arc<Fresh>) {
                 }
             }
         }
+    }
+    for (name, filters, now) in counts() {
+        let count = count_statement(&filters, &policy(), now, MOST);
+        expensive.extend(inspect_count(&fresh, &mut connection, &name, &count).await.err());
     }
     let text = |text: &str| Value::Text(text.to_owned());
     let one_name = ["Key 777", "large", "web", "staging"].map(text).into_iter();
@@ -154,6 +160,52 @@ fn attention_lists() -> Vec<(String, KeyFilter, Timestamp)> {
         }
     }
     lists
+}
+
+/// So far lists are counted.
+const MOST: i64 = 1_001;
+
+/// What is counted of everything and of projects, by a name.
+fn counts() -> Vec<(String, Vec<KeyFilter>, Timestamp)> {
+    let mut counts = Vec::new();
+    for project in [None, Some("large"), Some("small")] {
+        let of = |filter: KeyFilter| KeyFilter { project: project.map(slug), ..filter };
+        let with = |statuses: &[KeyStatus]| of(KeyFilter { statuses: statuses.to_vec(), ..KeyFilter::default() });
+        let living = [KeyStatus::Expired, KeyStatus::Disabled, KeyStatus::Active];
+        let order = Order { by: OrderBy::Attention, descending: false };
+        let flagged = |flag: &Flag| of(KeyFilter { attention: Some(*flag), order, ..KeyFilter::default() });
+        let rotating = KeyFilter { rotating: Some(true), ..with(&living) };
+        for (name, filters) in [
+            ("living", vec![with(&living)]),
+            ("revoked", vec![with(&[KeyStatus::Revoked])]),
+            ("rotating", vec![rotating]),
+            ("needing attention", Flag::ALL.iter().map(flagged).collect()),
+        ] {
+            counts.push((format!("number {name} of {project:?}"), filters, at(NOW)));
+        }
+    }
+    counts
+}
+
+/// What a count does, where that is more than reading so many keys of each of its lists.
+async fn inspect_count(
+    fresh: &Fresh,
+    connection: &mut AnyConnection,
+    name: &str,
+    count: &Statement,
+) -> Result<(), String> {
+    if fresh.is_sqlite() {
+        let steps = sqlite_steps(fresh, count).await;
+        return if steps <= 10 * STEPS { Ok(()) } else { Err(format!("{name}: {steps} steps\n{}", count.sql)) };
+    }
+    let plan = explained(connection, "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ", count).await;
+    let touched = postgres_touched(&plan);
+    let whole = plan.iter().any(|line| line.contains("Seq Scan on keys"));
+    if !whole && touched <= 20.0 * TOUCHED {
+        Ok(())
+    } else {
+        Err(format!("{name}: {touched} rows\n{}", plan.join("\n")))
+    }
 }
 
 /// When secrets of production are due. Those of staging are a day later: none of them is while half of production's are.

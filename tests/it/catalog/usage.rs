@@ -22,6 +22,7 @@ on_both!(
     an_hour_is_told_once_and_what_is_late_again,
     what_is_old_is_taken_away,
     no_scope_reads_what_is_not_its_own,
+    exports_are_counted_by_secret_while_there_are_two,
 );
 
 const MINUTE: i64 = 60_000_000;
@@ -46,6 +47,7 @@ fn accepted(micros: i64, tenant: &Tenant, key: u32, signal: Signal, exports: u64
         at: Step::Minute.start(at(micros)),
         tenant: Some(Arc::new(tenant.clone())),
         key: Some(id(key)),
+        secret: None,
         signal: Some(signal),
         fate,
         amount: Amount { exports, items: 2 * exports, wire_bytes: 3 * exports, bytes: 4 * exports },
@@ -58,6 +60,7 @@ fn refused(micros: i64, reason: Reason, exports: u64) -> Vec<Counted> {
         at: Step::Minute.start(at(micros)),
         tenant: None,
         key: None,
+        secret: None,
         signal: None,
         fate,
         amount: Amount { exports, ..Amount::default() },
@@ -381,4 +384,42 @@ async fn groups_are_ranked_by_what_they_have_used(fresh: Arc<Fresh>) {
     assert_eq!((whole.rows.len(), exports(&whole.rows, Fate::Received), whole.groups), (1, 166, 1));
     let none = top(&UsageFilter { from: at(99 * DAY), ..by_grid }, Rank::Items, 10).await;
     assert_eq!((none.rows.len(), none.groups), (0, 0));
+}
+
+async fn exports_are_counted_by_secret_while_there_are_two(fresh: Arc<Fresh>) {
+    let catalog = fresh.migrated().await;
+    let shop = tenant("shop", "web");
+    let with =
+        |secret: Option<u32>, counted: Vec<Counted>| counted.into_iter().map(move |one| Counted { secret, ..one });
+    let mut counted: Vec<_> = with(Some(1), accepted(HOUR, &shop, 1, Signal::Logs, 5)).collect();
+    counted.extend(with(Some(1), accepted(HOUR, &shop, 1, Signal::Traces, 2)));
+    counted.extend(with(Some(2), accepted(HOUR, &shop, 1, Signal::Logs, 1)));
+    counted.extend(with(Some(1), accepted(HOUR + MINUTE, &shop, 1, Signal::Logs, 3)));
+    counted.extend(with(Some(7), accepted(HOUR, &shop, 2, Signal::Logs, 9)));
+    counted.extend(accepted(HOUR, &shop, 1, Signal::Logs, 100));
+    assert!(catalog.record_usage(&flush(1, 1), &counted).await.expect("it is written"));
+    // The same once more adds nothing; the next adds to what is there.
+    assert!(!catalog.record_usage(&flush(1, 1), &counted).await.expect("it is known"));
+    let more: Vec<_> = with(Some(1), accepted(HOUR, &shop, 1, Signal::Logs, 10)).collect();
+    assert!(catalog.record_usage(&flush(1, 2), &more).await.expect("it is written"));
+
+    let read = async |key, step, from| {
+        let read = catalog.secret_usage(&id(key), step, at(from)).await.expect("an answer");
+        read.into_iter().map(|one| (one.version, one.at.micros(), one.exports)).collect::<Vec<_>>()
+    };
+    assert_eq!(read(1, Step::Minute, 0).await, [(1, HOUR, 17), (2, HOUR, 1), (1, HOUR + MINUTE, 3)]);
+    assert_eq!(read(1, Step::Minute, HOUR + MINUTE).await, [(1, HOUR + MINUTE, 3)]);
+    assert_eq!(read(1, Step::Hour, 0).await, [(1, HOUR, 20), (2, HOUR, 1)]);
+    assert_eq!(read(2, Step::Hour, 0).await, [(7, HOUR, 9)]);
+    assert_eq!(read(3, Step::Hour, 0).await, []);
+    // Each counts for its key all the same.
+    assert_eq!(exports(&all(&*catalog, &filter(Step::Day, &[])).await, Fate::Received), 5 + 2 + 1 + 3 + 9 + 100 + 10);
+
+    catalog.sweep_secret_usage(at(6 * HOUR)).await.expect("swept");
+    assert_eq!(read(1, Step::Minute, 0).await.len(), 3, "5 hours are kept");
+    catalog.sweep_secret_usage(at(6 * HOUR + 1)).await.expect("swept");
+    assert_eq!(read(1, Step::Minute, 0).await, [(1, HOUR + MINUTE, 3)]);
+    assert_eq!(read(1, Step::Hour, 0).await.len(), 2);
+    catalog.sweep_secret_usage(at(30 * DAY + 2 * HOUR + 1)).await.expect("swept");
+    assert_eq!(fresh.count("secret_usage").await, 0);
 }

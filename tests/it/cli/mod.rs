@@ -10,7 +10,9 @@ mod lost;
 mod people;
 mod plans;
 mod presented;
+mod runbook;
 mod senders;
+mod sessions;
 mod usage;
 mod webhooks;
 

@@ -293,3 +293,47 @@ async fn a_rotation_shows_who_is_left_behind() {
     of("moves", &new).send(&gate).await.assert_success(Form::Json);
     gate.stop().await;
 }
+
+/// How much comes with each of two secrets is seen at once, and by the minute.
+#[tokio::test]
+async fn a_rotation_shows_how_much_comes_with_each_secret() {
+    let gate = Gate::with(|config| config.usage.flush_interval = Span(Duration::from_millis(5))).await;
+    let key = gate.key("shop").await;
+    let path = format!("/keys/{}", key.id);
+    let send = async |token: &str| {
+        let export = Export::new(Form::Json, Signal::Logs, "checkout").key(token);
+        export.send(&gate).await.assert_success(Form::Json);
+    };
+    send(&key.token).await;
+    let rotated = json_of(&ask(&gate, Method::POST, &format!("{path}/rotate"), &json!({})).await, 200);
+    let new = rotated["token"].as_str().expect("a token").to_owned();
+    let begin = gate.clock.now();
+    let from = begin.before(Duration::from_micros(begin.micros().rem_euclid(60_000_000).unsigned_abs()));
+    send(&key.token).await;
+    send(&key.token).await;
+    send(&new).await;
+    let mut refused = Export::new(Form::Json, Signal::Logs, "checkout").key(&key.token);
+    refused.body = "{".into();
+    assert_eq!(refused.send(&gate).await.status, 400);
+    let traffic = |old: &[u64], new: &[u64], now: [u64; 2]| {
+        json!({
+            "from": from.to_string(), "step_seconds": 60,
+            "old": {"per_minute": now[0], "exports": old}, "new": {"per_minute": now[1], "exports": new},
+        })
+    };
+    let shown = async |expected: Value| {
+        let what = format!("{expected}");
+        eventually(&what, async || {
+            let view = json_of(&ask(&gate, Method::GET, &path, &Value::Null).await, 200);
+            view["rotation"]["traffic"] == expected
+        })
+        .await;
+    };
+    shown(traffic(&[3], &[1], [3, 1])).await;
+    gate.clock.advance(2 * MINUTE);
+    send(&new).await;
+    shown(traffic(&[3, 0, 0], &[1, 0, 1], [0, 1])).await;
+    let done = ask(&gate, Method::POST, &format!("{path}/rotation/complete"), &json!({"force": true})).await;
+    assert_eq!(json_of(&done, 200)["rotation"], Value::Null);
+    gate.stop().await;
+}

@@ -111,6 +111,7 @@ async fn a_jump_in_volume_is_told_of_and_what_is_usual_is_not() {
         at: Step::Minute.start(hour(hours)),
         tenant: Some(Arc::new(shop())),
         key: Some(key),
+        secret: None,
         signal: Some(Signal::Logs),
         fate: Fate::Received,
         amount: Amount { exports, items: exports, wire_bytes: 1, bytes: 1 },

@@ -33,6 +33,7 @@ async fn used(server: &Server, number: u64, at: Timestamp, project: &str, key: u
         at: Step::Minute.start(at),
         tenant: Some(Arc::new(tenant.clone())),
         key: KeyId::from_bare(&format!("{key:012}")),
+        secret: None,
         signal: Some(Signal::Logs),
         fate,
         amount: Amount { exports, items: 2 * exports, wire_bytes: 3 * exports, bytes: 4 * exports },

@@ -18,7 +18,6 @@ use crate::console::parts::empty::empty;
 use crate::console::parts::field::{Field, rest_of};
 use crate::console::parts::icon::{Icon, icon};
 use crate::console::parts::limits::limits_editor;
-use crate::console::parts::number::counted;
 use crate::console::parts::time::day;
 use crate::console::visit::Visit;
 
@@ -101,6 +100,8 @@ async fn card(visit: &Visit, typed: &Typed, problem: Option<&ProblemView>, moved
                 (goes_to(typed, &choices, &in_use))
                 a.button href=(frame.here("/keys")) data-close { "Cancel" }
                 button.primary type="submit" { "Create key" }
+                // Behind the other: Enter takes the first.
+                button #show-grids type="submit" name="show" value="grids" formnovalidate { "Show grids of the project" }
             }
         }
     };
@@ -137,7 +138,6 @@ fn whose(typed: &Typed, choices: &Choices, problem: Option<&ProblemView>, moved:
                         }
                     }
                     @if let Some(wrong) = project.wrong { p.field-error { (icon(Icon::Danger)) (wrong.detail) ". Allowed: " (wrong.fix) } }
-                    button #show-grids .small type="submit" name="show" value="grids" formnovalidate { "Show its grids" }
                 },
                 None => (project.help("Its slug.").line(&typed.project, true)),
             }
@@ -260,9 +260,11 @@ fn goes_to(typed: &Typed, choices: &Choices, in_use: &[(String, usize)]) -> Mark
         let found = choices.environments.iter().flatten().find(|one| one.slug == slug);
         found.map_or_else(|| slug.to_owned(), |one| one.code.clone())
     };
-    let used = |count: usize| match choices.most() {
-        Some(most) => format!("{count} of {most} active keys in use"),
-        None => format!("{} so far", counted(u64::try_from(count).unwrap_or(u64::MAX), "active key", "active keys")),
+    let used = |count: usize| match (choices.most(), count) {
+        (Some(most), _) => format!("{count} of {most} active keys in use"),
+        (None, 0) => "No active key there yet".to_owned(),
+        (None, 1) => "1 active key there".to_owned(),
+        (None, _) => format!("{count} active keys there"),
     };
     html! {
         div.meta.goes-to {

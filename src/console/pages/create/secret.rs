@@ -39,7 +39,7 @@ pub(in crate::console) fn secret_card(visit: &Visit, issued: &IssuedKey, what_ha
                 }
                 div.secret-line role="group" aria-labelledby="secret-name" {
                     code { span.masked { (masked(&issued.token)) } span.whole { (issued.token) } }
-                    button.quiet-button.small type="button" data-unmask aria-pressed="false" {
+                    button.quiet-button.small type="button" data-unmask aria-label="Reveal" aria-pressed="false" {
                         (icon(Icon::Eye)) span.word { "Reveal" }
                     }
                     button.primary.small type="button" data-copy=(issued.token) data-with-secret autofocus { (icon(Icon::Copy)) "Copy" }
@@ -51,7 +51,7 @@ pub(in crate::console) fn secret_card(visit: &Visit, issued: &IssuedKey, what_ha
         }
         div.dialog-foot {
             @if let (Some(project), Some(grid), Some(environment)) = (&key.project, &key.grid, &key.environment) {
-                span.meta { "Goes to " (tenant(project, grid, environment)) }
+                span.meta { "Goes to " (tenant(project, grid, code(key).unwrap_or(environment))) }
             }
             form method="get" action=(visit.frame.href(&next)) data-dialog[in_dialog] {
                 button type="submit" data-copied { "I have copied it" }
@@ -124,6 +124,11 @@ fn masked(token: &str) -> String {
         Some((public, _)) => format!("{public}_{DOTS}"),
         None => DOTS.to_owned(),
     }
+}
+
+/// The code of a key's environment, which its token begins with.
+fn code(key: &KeyView) -> Option<&str> {
+    key.masked.strip_prefix("ggi_")?.split('_').next()
 }
 
 /// Where the admin API is, as the visitor's browser reaches it. Sessions are kept over TLS or on this machine alone, so it is one of

@@ -33,7 +33,7 @@ pub(super) fn of_ingest(key: &KeyView, endpoint: &Endpoint, host: &str) -> Vec<S
     let target = Target { base: base(endpoint, host), service: service(&key.name) };
     let may = |signal: &str| {
         let wanted = format!("telemetry.{signal}.write");
-        key.permissions.iter().any(|held| *held == wanted || held == "*" || held == "telemetry.*.write")
+        key.permissions.iter().any(|held| *held == wanted || held == "*")
     };
     let mut all = vec![
         snippet(
@@ -378,5 +378,42 @@ using var provider = Sdk.CreateTracerProviderBuilder()
 using var source = new ActivitySource("{service}");
 using (source.StartActivity("first-export")) {{ }}"#
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_becomes_a_service_that_needs_no_quoting() {
+        let cases = [
+            ("checkout-api", "checkout-api"),
+            ("Checkout API (EU)", "Checkout-API--EU"),
+            ("x\"; rm -rf / #", "x---rm--rf"),
+            ("$(reboot)`id`", "reboot--id"),
+            ("\u{43a}\u{43b}\u{44e}\u{447}", "my-service"),
+            ("", "my-service"),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(service(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn senders_are_told_the_name_that_the_console_was_opened_by() {
+        let here = Endpoint::Here { scheme: "https", port: 4318, prefix: "/otlp".to_owned() };
+        let cases = [
+            ("gate.example.com:4319", "https://gate.example.com:4318/otlp"),
+            ("gate.example.com", "https://gate.example.com:4318/otlp"),
+            ("[::1]:4319", "https://[::1]:4318/otlp"),
+            ("[::1]", "https://[::1]:4318/otlp"),
+            ("$(reboot)", "https://localhost:4318/otlp"),
+            ("", "https://localhost:4318/otlp"),
+        ];
+        for (host, expected) in cases {
+            assert_eq!(base(&here, host), expected, "{host}");
+        }
+        assert_eq!(base(&Endpoint::At("https://otlp.example.com".to_owned()), "gate"), "https://otlp.example.com");
     }
 }

@@ -5,13 +5,14 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::snippets::base;
 use crate::admin::keys::KeyView;
 use crate::admin::senders::SenderView;
 use crate::admin::senders::of_key::SendersView;
 use crate::console::api::{Api, Query};
 use crate::console::guard::Fault;
 use crate::console::parts::icon::{Icon, icon};
-use crate::console::parts::time::{exact, span};
+use crate::console::parts::time::exact;
 use crate::console::visit::Visit;
 use crate::domain::Timestamp;
 
@@ -31,6 +32,7 @@ pub(super) async fn page(
     let key: KeyView = visit.api.get(&format!("/keys/{id}")).await?;
     let arrival = Arrival::of(&visit, &key).await?;
     let here = format!("/keys/{}", key.id);
+    let (told, host) = (visit.settings(), &visit.frame.host);
     // Asked for by the line itself, this page is only where its next state is taken from.
     if matches!(arrival, Some(Arrival::Accepted { .. })) && !wanted.line {
         return Ok(Redirect::to(&visit.frame.href(&here)).into_response());
@@ -44,9 +46,9 @@ pub(super) async fn page(
         div.dialog-body {
             (line(&visit, &key, arrival.as_ref()))
             div {
-                h2 { "Nothing arrives" }
+                h2 { "If nothing arrives" }
                 ul.checks {
-                    li { "The port: " code { "4318" } " is for HTTP, " code { "4317" } " for gRPC, unless yours are others." }
+                    li { "The endpoint: " code { (base(&told.http, host)) } " for HTTP, " code { (base(&told.grpc, host)) } " for gRPC." }
                     li { "The header: " code { "api-key" } ", in lower case, with the whole secret and nothing around it." }
                     li { "The exporter: it is on, and the program runs long enough to send what it collected." }
                 }
@@ -66,7 +68,7 @@ pub(super) fn line(visit: &Visit, key: &KeyView, arrival: Option<&Arrival>) -> M
     let open = visit.frame.href(&format!("/keys/{}", key.id));
     match arrival {
         Some(Arrival::Accepted { at, from }) => html! {
-            div #first-export .waiting.received data-state="received" data-say="First export received" {
+            div #first-export .waiting.received data-state="received" data-say="The first export has arrived" {
                 (icon(Icon::Active))
                 div { strong { "First export received" } p.meta { @if let Some(from) = from { "From " (from) ", " } (exact(at)) } }
                 a.push href=(open) { "Open key" }
@@ -83,7 +85,7 @@ pub(super) fn line(visit: &Visit, key: &KeyView, arrival: Option<&Arrival>) -> M
             }
         },
         None => html! {
-            div #first-export .waiting data-state="waiting" data-fresh="2" data-fresh-from=(from) data-say="Waiting for first export" {
+            div #first-export .waiting data-state="waiting" data-fresh="2" data-fresh-from=(from) {
                 span.pulse aria-hidden="true" {}
                 div {
                     strong { "Waiting for first export…" }
@@ -141,8 +143,9 @@ fn name(sender: &SenderView) -> String {
     }
 }
 
+/// How long ago the newest secret was made: `0:42`.
 fn since(key: &KeyView, now: Timestamp) -> String {
     let made = key.secrets.first().and_then(|secret| secret.created_at.parse::<Timestamp>().ok());
-    let micros = made.map_or(0, |made| i128::from(now.micros()) - i128::from(made.micros()));
-    span(u64::try_from(micros / 1_000_000).unwrap_or(0))
+    let seconds = made.map_or(0, |made| now.since(made).as_secs());
+    format!("{}:{:02}", seconds / 60, seconds % 60)
 }

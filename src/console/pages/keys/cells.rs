@@ -13,6 +13,7 @@ use crate::console::parts::number::{bytes, counted, grouped, number, short};
 use crate::console::parts::time::{date, relative};
 use crate::console::visit::Visit;
 use crate::domain::Timestamp;
+use crate::domain::hygiene::Flag;
 
 /// The name, which leads to the key, above its id.
 pub(super) fn name(visit: &Visit, key: &KeyView) -> Markup {
@@ -98,7 +99,10 @@ pub(super) fn status(key: &KeyView, now: Timestamp) -> Markup {
     html! {
         (chip::status(&key.status, true))
         @if let Some(rotation) = &key.rotation {
-            @if key.status == "active" { span.badge.accent { (icon(Icon::Rotating)) (rotating(rotation, now)) } }
+            @if key.status == "active" { span.badge.accent {
+                    (icon(Icon::Rotating)) "Rotating"
+                    @if is_old_in_use(rotation, now) { span.more { ", old in use" } }
+                } }
         }
         @if let Some((class, words)) = attention(&key.attention) {
             span.badge.(class) { (icon(if class == "red" { Icon::Danger } else { Icon::Warning })) (words) }
@@ -109,10 +113,9 @@ pub(super) fn status(key: &KeyView, now: Timestamp) -> Markup {
 /// How long after its last use the old secret of a rotation counts as in use.
 const IN_USE_MICROS: i64 = 5 * 60 * 1_000_000;
 
-fn rotating(rotation: &RotationView, now: Timestamp) -> &'static str {
+fn is_old_in_use(rotation: &RotationView, now: Timestamp) -> bool {
     let used = rotation.old_last_used_at.as_deref().and_then(|at| at.parse::<Timestamp>().ok());
-    let is_used = used.is_some_and(|at| now.micros().saturating_sub(at.micros()) < IN_USE_MICROS);
-    if is_used { "Rotating, old in use" } else { "Rotating" }
+    used.is_some_and(|at| now.micros().saturating_sub(at.micros()) < IN_USE_MICROS)
 }
 
 /// The gravest flag that no other cell tells of.
@@ -175,10 +178,11 @@ pub(super) fn used(visit: &Visit, key: &KeyView, day: Option<&Day>) -> Markup {
 /// When it expires.
 pub(super) fn expires(key: &KeyView, now: Timestamp) -> Markup {
     let Some(at) = &key.expires_at else {
-        return html! { span.zero { span.card-word { "Expires: " } "Never" } };
+        return html! { span.zero { span.card-word { "Never expires" } span.table-word { "Never" } } };
     };
-    let is_over = at.parse::<Timestamp>().is_ok_and(|at| at <= now);
-    let is_near = key.attention.iter().any(|flag| flag == "expiring_soon" || flag == "expiring_now");
+    let ends = at.parse::<Timestamp>();
+    let is_over = ends.is_ok_and(|ends| ends <= now);
+    let is_near = !is_over && ends.is_ok_and(|ends| ends <= now.after(Flag::ExpiringSoon.span()));
     html! {
         span.card-word { @if is_over { "Expired " } @else { "Expires " } }
         span .near[is_near] .zero[is_over] { (relative(at, now)) }

@@ -96,7 +96,7 @@ fn wrong(problem: &ProblemView, lines: &[usize]) -> Markup {
         .map(|error| located(&format!("{}: {}. Allowed: {}", error.place, error.detail, error.fix), lines))
         .collect();
     let summary =
-        if rows.is_empty() { format!("{}. {}.", problem.title, problem.detail) } else { problem.title.clone() };
+        if rows.is_empty() { format!("{}. {}.", problem.title, problem.detail) } else { format!("{}.", problem.title) };
     told(&summary, &rows)
 }
 
@@ -110,7 +110,7 @@ fn told(summary: &str, rows: &[String]) -> Markup {
                     tbody {
                         @for row in rows {
                             @let (place, what) = row.split_once(": ").unwrap_or(("", row));
-                            tr { th scope="row" { (place) } td { (what) } }
+                            tr { th.place scope="row" { (place) } td { (what) } }
                         }
                     }
                 }

@@ -47,7 +47,7 @@ pub(super) async fn page(visit: Visit, UrlQuery(wanted): UrlQuery<Wanted>) -> Re
 
 fn head(visit: &Visit) -> Markup {
     html! {
-        div.page-head {
+        div.page-head.keys-head {
             div { h1 { "Keys" } p { "A key decides the project, grid and environment its telemetry belongs to." } }
             div.actions {
                 @if visit.may("api.key.update") { a.button.wide-only href=(visit.frame.here("/keys/review")) { "Review" } }
@@ -146,6 +146,7 @@ fn pill(label: &str, name: &str, all: &str, chosen: Option<&str>, choices: &[(St
                 option value="" { (all) }
                 @for (value, words) in choices { option value=(value) selected[value == chosen] { (words) } }
             }
+            (icon(Icon::Down))
         }
     }
 }

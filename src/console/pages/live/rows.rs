@@ -1,0 +1,130 @@
+//! Exports as rows: those of the log, and the empty one that the script fills.
+
+use maud::{Markup, html};
+
+use crate::admin::requests::RequestView;
+use crate::console::parts::chip::{self, Tone, chip};
+use crate::console::parts::icon::Icon;
+use crate::console::parts::number::{bytes, number};
+use crate::console::parts::time::exact;
+use crate::console::visit::Visit;
+use crate::domain::Reason;
+
+/// The rows of `exports`, newest first, in a table called `label`.
+pub(super) fn table(visit: &Visit, exports: &[RequestView], label: &str) -> Markup {
+    html! {
+        div.scroll tabindex="0" role="region" aria-label=(label) {
+            table.live {
+                thead { tr {
+                    th scope="col" { "Time" }
+                    th scope="col" { "Signal" }
+                    th scope="col" { "Tenant" }
+                    th scope="col" { "Sender" }
+                    th scope="col" { "Key" }
+                    th.end scope="col" { "Items" }
+                    th.end scope="col" { "Size" }
+                    th.end scope="col" { "Took" }
+                    th scope="col" { "Outcome" }
+                } }
+                tbody data-live-rows { @for export in exports { (row(visit, export)) } }
+            }
+        }
+    }
+}
+
+fn row(visit: &Visit, export: &RequestView) -> Markup {
+    let key = export.key.as_deref().or(export.claimed_key.as_deref());
+    let sender = export.service.as_deref().or(export.user_agent.as_deref()).unwrap_or("Unknown");
+    html! {
+        tr {
+            td { time.mono datetime=(export.at) title=(exact(&export.at)) { (export.at.get(11..19).unwrap_or_default()) } }
+            td { (export.signal.as_deref().unwrap_or("–")) }
+            td {
+                @match (&export.project, &export.grid, &export.environment) {
+                    (Some(project), Some(grid), Some(environment)) => (chip::tenant(project, grid, environment)),
+                    _ => span.meta { "Not proved" },
+                }
+            }
+            td.live-sender { span.live-name title=(sender) { (sender) } code.meta { (export.address) } }
+            td {
+                @match key {
+                    Some(key) => a.mono href=(visit.frame.href(&format!("/keys/{key}"))) { (key) },
+                    None => span.meta { "None" },
+                }
+                @if export.claimed_key.is_some() { span.meta { "claimed" } }
+            }
+            td.end { @match export.items { Some(items) => (number(items)), None => span.zero { "–" } } }
+            td.end { @match export.wire_bytes { Some(size) => (bytes(size)), None => span.zero { "–" } } }
+            td.end { (took(export.duration_us)) }
+            td.live-outcome { (outcome(export)) }
+        }
+    }
+}
+
+fn outcome(export: &RequestView) -> Markup {
+    let reason = Reason::ALL.iter().find(|reason| Some(reason.as_str()) == export.reason.as_deref());
+    html! {
+        @match (export.outcome.as_str(), reason) {
+            ("accepted", _) => (chip(Tone::Quiet, Icon::Active, "Accepted")),
+            (_, Some(reason)) => {
+                @if reason.retry_after().is_some() { (chip(Tone::Accent, Icon::Rotating, "Retryable")) }
+                @else { (chip(Tone::Red, Icon::Revoked, "Dropped")) }
+            },
+            _ => (chip(Tone::Grey, Icon::Inactive, "Client left")),
+        }
+        @if let Some(reason) = reason { " " code.code title=[export.detail.as_deref().or(export.advice.as_deref())] { (reason.as_str()) } }
+    }
+}
+
+/// The row that the script copies and fills: it takes away what an export has not.
+pub(super) fn template(visit: &Visit) -> Markup {
+    html! {
+        tr {
+            td { time.mono data-cell="at" {} }
+            td data-cell="signal" {}
+            td {
+                span data-of="proved" { span.tenant { span data-cell="project" {} span.slash { " / " } span data-cell="grid" {} } " " abbr.tag data-cell="environment" {} }
+                span.meta data-of="unproved" { "Not proved" }
+            }
+            td.live-sender { span.live-name data-cell="sender" {} code.meta data-cell="address" {} }
+            td {
+                a.mono data-cell="key" data-of="key" data-keys=(visit.frame.href("/keys/")) {}
+                span.meta data-of="claimed" { "claimed" }
+                span.meta data-of="no-key" { "None" }
+            }
+            td.end data-cell="items" {}
+            td.end data-cell="size" {}
+            td.end data-cell="took" {}
+            td.live-outcome {
+                span data-of="accepted" { (chip(Tone::Quiet, Icon::Active, "Accepted")) }
+                span data-of="dropped" { (chip(Tone::Red, Icon::Revoked, "Dropped")) }
+                span data-of="retryable" { (chip(Tone::Accent, Icon::Rotating, "Retryable")) }
+                span data-of="gone" { (chip(Tone::Grey, Icon::Inactive, "Client left")) }
+                " "
+                code.code data-of="reason" data-cell="reason" {}
+            }
+        }
+    }
+}
+
+/// `840 µs`, `12 ms`, `3.2 s`.
+pub(super) fn took(micros: u64) -> String {
+    match micros {
+        0..1_000 => format!("{micros} µs"),
+        1_000..1_000_000 => format!("{} ms", micros / 1_000),
+        _ => format!("{}.{} s", micros / 1_000_000, micros % 1_000_000 / 100_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_short() {
+        let cases = [(0, "0 µs"), (999, "999 µs"), (1_000, "1 ms"), (999_999, "999 ms"), (3_260_000, "3.2 s")];
+        for (micros, text) in cases {
+            assert_eq!(took(micros), text);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The request log: what became of single exports.
+
+use axum::Router;
+use axum::extract::Query as UrlQuery;
+use axum::routing::get;
+use maud::{Markup, html};
+
+use super::filter::{self, Wanted};
+use super::{head, rows};
+use crate::console::Console;
+use crate::console::guard::Fault;
+use crate::console::layout::{Section, Shell};
+use crate::console::parts::empty::empty;
+use crate::console::parts::list::paging;
+use crate::console::parts::number::counted;
+use crate::console::visit::Visit;
+
+pub(super) fn routes() -> Router<Console> {
+    Router::new().route("/requests", get(page))
+}
+
+/// `GET /requests`
+async fn page(visit: Visit, UrlQuery(wanted): UrlQuery<Wanted>) -> Result<Markup, Fault> {
+    let query = || wanted.query_of_log(visit.now);
+    let asked = query().with("cursor", wanted.cursor.as_deref());
+    let found = filter::log(&visit, &asked).await?;
+    let content = html! {
+        (head(&visit, &wanted, "Single exports: every one that was refused, and a sample of those accepted."))
+        (filter::form(&visit, &wanted, "/requests", true).await?)
+        @match &found {
+            Err(wrong) => (wrong),
+            Ok(found) => {
+            div.panel.table-panel {
+                @if found.data.is_empty() { (empty("No export found", "None in the log fits these filters. The log keeps a sample of accepted exports.", &html! {})) }
+                @else { (rows::table(&visit, &found.data, "Request log")) }
+                (paging(&visit.frame, "/requests", query(), found.data.len(), found.next_cursor.as_deref()))
+                @if found.not_logged > 0 {
+                    p.live-none { (counted(found.not_logged, "more export", "more exports")) " of this time are not in the log: they were too many." }
+                }
+            }
+            },
+        }
+    };
+    visit.page(Shell { title: "Request log", section: Section::Live }, &content).await
+}
