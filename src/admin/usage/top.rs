@@ -10,7 +10,7 @@ use super::list;
 use crate::admin::AdminState;
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
-use crate::admin::openapi::schemas;
+use crate::admin::openapi::schemas::UsageQuery;
 use crate::admin::page::{MAX_LIMIT, Parameters, parameter};
 use crate::admin::problem::Problem;
 use crate::admin::projects;
@@ -43,7 +43,7 @@ pub(in crate::admin) struct TopQuery {
 #[utoipa::path(
     get, path = "/usage/top", tag = "usage", operation_id = "top_usage",
     security(("bearer" = ["usage.view"])),
-    params(schemas::UsageQuery, TopQuery),
+    params(UsageQuery, TopQuery),
     responses((status = 200, body = UsageTopView), (status = 404, description = "project_not_found")),
 )]
 pub(in crate::admin) async fn handler(

@@ -229,7 +229,7 @@ pub(in crate::console) fn sparkline(values: &[(u64, u64)], summary: &str) -> Mar
     }
     let width = values.len() * WIDE;
     html! {
-        svg.spark viewBox={ "0 0 " (width) " " (TALL) } width=(width) height=(TALL) role="img" aria-label=(summary) {
+        svg.spark viewBox={ "0 0 " (width) " " (TALL) } width=(width) height=(TALL) preserveAspectRatio="none" role="img" aria-label=(summary) {
             @if !accepted_path.is_empty() { path.ok d=(accepted_path) {} }
             @if !refused_path.is_empty() { path.bad d=(refused_path) {} }
             @if !zeros.is_empty() { path.zero d=(zeros) {} }

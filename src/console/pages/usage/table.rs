@@ -76,7 +76,7 @@ pub(super) fn table(visit: &Visit, choice: Choice, usage: &Usage) -> Markup {
 }
 
 fn swatch(line: &Line) -> Markup {
-    html! { i.swatch class=(line.class) {} }
+    html! { i class={ "swatch " (line.class) } {} }
 }
 
 fn name(visit: &Visit, choice: Choice, line: &Line) -> Markup {
