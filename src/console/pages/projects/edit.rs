@@ -55,8 +55,8 @@ pub(super) async fn save(visit: Visit, Path(slug): Path<String>, form: Form) -> 
         Ok(patch) => patch,
         Err(problem) => return shown(&visit, &slug, &typed, Some(&*problem)).await,
     };
-    let path = format!("/projects/{}", segment(&slug));
-    match visit.api.patch::<ProjectView>(&path, &patch, typed.version).await {
+    let target = format!("/projects/{}", segment(&slug));
+    match visit.api.patch::<ProjectView>(&target, &patch, typed.version).await {
         Ok(project) => Ok(Redirect::to(&visit.frame.href(&format!("/projects/{}", project.slug))).into_response()),
         Err(fault) => shown(&visit, &slug, &typed, Some(&*fault.mendable()?)).await,
     }
