@@ -104,7 +104,7 @@ impl Visit {
     pub(super) fn once_key(&self) -> Result<String, Fault> {
         let mut bytes = [0; 16];
         self.console.0.admin.random.fill(&mut bytes).map_err(Fault::internal)?;
-        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
     }
 
     /// What the console is told of where it runs.

@@ -232,7 +232,7 @@ def test_what_is_wrong_stands_at_its_field(owner, gate):
     owner.open("/keys/new")
     page = owner.page
     page.get_by_label("Name", exact=True).fill(name)
-    page.locator(".advanced > summary").click()
+    page.locator(".key-advanced > summary").click()
     page.get_by_label("Note").fill("in the cellar")
     page.get_by_role("radio", name="Never").check()
     page.get_by_role("button", name="Create key").click()
@@ -241,7 +241,7 @@ def test_what_is_wrong_stands_at_its_field(owner, gate):
     expect(page.locator("#name-help")).to_contain_text("revoke the key that has it")
     expect(field).to_have_value(name)
     owner.is_accessible()
-    page.locator(".advanced > summary").click()
+    page.locator(".key-advanced > summary").click()
     expect(page.get_by_label("Note")).to_have_value("in the cellar")
     expect(page.get_by_role("radio", name="Never")).to_be_checked()
 
@@ -284,7 +284,7 @@ def test_what_was_chosen_is_what_the_key_has(owner, gate):
     page.get_by_role("radio", name="Own permissions…").check()
     page.get_by_label("Logs", exact=True).check()
     page.get_by_label("Others").fill("customer.read")
-    page.locator(".advanced > summary").click()
+    page.locator(".key-advanced > summary").click()
     page.get_by_role("radio", name="30 d", exact=True).check()
     page.get_by_label("Limits").fill("20 requests/second burst 40")
     page.get_by_label("Tags").fill("blue, green")
@@ -318,7 +318,7 @@ def test_it_works_without_script(visitor, gate):
 def test_it_fits_and_is_accessible(visitor, scheme, width):
     console = visitor(viewport={"width": width, "height": 800}, color_scheme=scheme).sign_in()
     console.open("/keys/new")
-    console.page.locator(".advanced > summary").click()
+    console.page.locator(".key-advanced > summary").click()
     console.page.get_by_role("radio", name="Own permissions…").check()
     console.is_accessible()
     console.fits()

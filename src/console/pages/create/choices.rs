@@ -1,5 +1,6 @@
 //! What there is to choose from where a key is created.
 
+use super::super::projects::segment;
 use crate::admin::environments::EnvironmentView;
 use crate::admin::grids::GridView;
 use crate::admin::keys::KeyView;
@@ -32,7 +33,7 @@ impl Choices {
         let all = || Query::default().with("limit", Some(MOST));
         let projects = listed(visit, "/projects", &all()).await?;
         let project = chosen(projects.as_deref(), project, |one: &ProjectView| &one.slug);
-        let of_project = format!("/projects/{}/grids", Segment(&project));
+        let of_project = format!("/projects/{}/grids", segment(&project));
         let grids = if project.is_empty() { Some(Vec::new()) } else { listed(visit, &of_project, &all()).await? };
         let grid = chosen(grids.as_deref(), grid, |one: &GridView| &one.slug);
         let environments = listed(visit, "/environments", &Query::default()).await?;
@@ -77,13 +78,4 @@ fn chosen<T>(there: Option<&[T]>, wanted: &str, slug: impl Fn(&T) -> &String) ->
     let Some(there) = there else { return wanted.to_owned() };
     let found = there.iter().map(&slug).find(|slug| *slug == wanted).or_else(|| there.first().map(&slug));
     found.cloned().unwrap_or_default()
-}
-
-/// A segment of a path that somebody typed.
-struct Segment<'a>(&'a str);
-
-impl std::fmt::Display for Segment<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        form_urlencoded::byte_serialize(self.0.as_bytes()).try_for_each(|part| f.write_str(&part.replace('+', "%20")))
-    }
 }

@@ -13,6 +13,7 @@ use crate::admin::keys::create::IssuedKey;
 use crate::admin::problem::ProblemView;
 use crate::console::form::Form;
 use crate::console::guard::{Fault, is_of, of_field};
+use crate::console::layout::Frame;
 use crate::console::parts::chip::tenant;
 use crate::console::parts::empty::empty;
 use crate::console::parts::field::{Field, rest_of};
@@ -73,7 +74,7 @@ async fn card(visit: &Visit, typed: &Typed, problem: Option<&ProblemView>, moved
         p { "One key for one grid and environment. This cannot be changed later." }
     };
     if choices.projects.as_ref().is_some_and(Vec::is_empty) {
-        let action = html! { a.button.primary href=(frame.href("/projects/new")) data-dialog { "Create project" } };
+        let action = html! { a.button.primary href=(frame.href("/projects/-/new")) data-dialog { "Create project" } };
         let text = "A key belongs to a grid, the application that sends, and a grid belongs to a project.";
         return Ok(visit.dialog("Create a key", &html! { (head) (empty("No project yet", text, &action)) }));
     }
@@ -87,7 +88,7 @@ async fn card(visit: &Visit, typed: &Typed, problem: Option<&ProblemView>, moved
             div.dialog-body {
                 (rest_of(problem, &[&["name", "project", "grid", "environment", "role", "permissions"][..], &ADVANCED[..6], &["format", "limits/*"]].concat()))
                 (name(typed, problem, !moved))
-                (whose(typed, &choices, problem, moved))
+                (whose(frame, typed, &choices, problem, moved))
                 (environment(typed, &choices, problem))
                 (role(typed, &choices, problem))
                 (advanced(visit, typed, problem))
@@ -124,7 +125,7 @@ fn name(typed: &Typed, problem: Option<&ProblemView>, focused: bool) -> Markup {
 }
 
 /// Project and grid.
-fn whose(typed: &Typed, choices: &Choices, problem: Option<&ProblemView>, moved: bool) -> Markup {
+fn whose(frame: &Frame, typed: &Typed, choices: &Choices, problem: Option<&ProblemView>, moved: bool) -> Markup {
     let (project, grid) = (Field::new("project", "Project"), Field::new("grid", "Grid"));
     let (project, grid) = (project.wrong(problem, "project"), grid.wrong(problem, "grid"));
     html! {
@@ -152,7 +153,10 @@ fn whose(typed: &Typed, choices: &Choices, problem: Option<&ProblemView>, moved:
                     @if let Some(wrong) = grid.wrong {
                         p #grid-help .field-error { (icon(Icon::Danger)) (wrong.detail) ". Allowed: " (wrong.fix) }
                     } @else if grids.is_empty() {
-                        p #grid-help .help { "This project has no grid yet. Create one under Projects." }
+                        p #grid-help .help {
+                            "This project has no grid yet. "
+                            a href=(frame.href(&format!("/projects/{}/grids/-/new", choices.project))) { "Create grid" }
+                        }
                     }
                 },
                 None => (grid.help("Its slug.").line(&typed.grid, true)),
@@ -191,7 +195,7 @@ fn role(typed: &Typed, choices: &Choices, problem: Option<&ProblemView>) -> Mark
     html! {
         fieldset.field aria-describedby=[wrong.map(|_| "role-help")] {
             legend { "Role" }
-            div.choices {
+            div.role-choices {
                 @for (slug, words) in &roles {
                     label { input type="radio" name="role" value=(slug) checked[*slug == typed.role]; span { strong { (slug) } " " (words) } }
                 }
@@ -226,7 +230,7 @@ fn advanced(visit: &Visit, typed: &Typed, problem: Option<&ProblemView>) -> Mark
     let line =
         |name, label, help, of, value: &str| Field::new(name, label).help(help).wrong(problem, of).line(value, false);
     html! {
-        details.advanced open[open] {
+        details.key-advanced open[open] {
             summary { (icon(Icon::Right)) span { "Advanced" } span.meta.push { "90 d, limits of its plan, any address" } }
             div.advanced-body {
                 div.expiry {

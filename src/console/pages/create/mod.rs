@@ -12,6 +12,7 @@ use axum::extract::Path;
 use axum::routing::get;
 use maud::{Markup, html};
 
+use super::projects::segment;
 use crate::admin::keys::KeyView;
 use crate::console::Console;
 use crate::console::guard::Fault;
@@ -28,7 +29,7 @@ pub(super) fn routes() -> Router<Console> {
 
 /// `GET /keys/{id}/snippets`: how a key is used whose secret somebody has, or has lost.
 async fn known_snippets(visit: Visit, Path(id): Path<String>) -> Result<Markup, Fault> {
-    let key: KeyView = visit.api.get(&format!("/keys/{id}")).await?;
+    let key: KeyView = visit.api.get(&format!("/keys/{}", segment(&id))).await?;
     let here = format!("/keys/{}", key.id);
     let renews = visit.may("api.key.update")
         && visit.may("api.key.create")

@@ -40,7 +40,7 @@ pub(in crate::console) fn secret_card(visit: &Visit, issued: &IssuedKey, what_ha
                 div.secret-line role="group" aria-labelledby="secret-name" {
                     code { span.masked { (masked(&issued.token)) } span.whole { (issued.token) } }
                     button.quiet-button.small type="button" data-unmask aria-label="Reveal" aria-pressed="false" {
-                        (icon(Icon::Eye)) span.word { "Reveal" }
+                        (icon(Icon::Eye)) span.unmask-word { "Reveal" }
                     }
                     button.primary.small type="button" data-copy=(issued.token) data-with-secret autofocus { (icon(Icon::Copy)) "Copy" }
                 }
@@ -104,7 +104,7 @@ fn panel(snippet: &Snippet, is_first: bool, token: Option<&str>, pattern: &str) 
             div.scroll tabindex="0" role="region" aria-label={ "Text for " (snippet.tab) } {
                 pre {
                     @for (index, part) in snippet.text.split(SECRET).enumerate() {
-                        @if index > 0 { span.dots { (shown) } }
+                        @if index > 0 { span.secret-dots { (shown) } }
                         (part)
                     }
                 }

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::super::projects::segment;
 use super::snippets::base;
 use crate::admin::keys::KeyView;
 use crate::admin::senders::SenderView;
@@ -29,7 +30,7 @@ pub(super) async fn page(
     Path(id): Path<String>,
     UrlQuery(wanted): UrlQuery<Wanted>,
 ) -> Result<Response, Fault> {
-    let key: KeyView = visit.api.get(&format!("/keys/{id}")).await?;
+    let key: KeyView = visit.api.get(&format!("/keys/{}", segment(&id))).await?;
     let arrival = Arrival::of(&visit, &key).await?;
     let here = format!("/keys/{}", key.id);
     let (told, host) = (visit.settings(), &visit.frame.host);
@@ -47,7 +48,7 @@ pub(super) async fn page(
             (line(&visit, &key, arrival.as_ref()))
             div {
                 h2 { "If nothing arrives" }
-                ul.checks {
+                ul.arrival-checks {
                     li { "The endpoint: " code { (base(&told.http, host)) } " for HTTP, " code { (base(&told.grpc, host)) } " for gRPC." }
                     li { "The header: " code { "api-key" } ", in lower case, with the whole secret and nothing around it." }
                     li { "The exporter: it is on, and the program runs long enough to send what it collected." }
