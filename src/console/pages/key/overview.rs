@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::{At, Subject, facts, secrets, senders, usage, warnings};
 use crate::console::guard::Fault;
+use crate::console::pages::rotation::rotation_panel;
 use crate::console::visit::Visit;
 
 /// What of usage and senders is wanted.
@@ -30,7 +31,7 @@ pub(super) async fn page(
 ) -> Result<Markup, Fault> {
     let subject = Subject::load(&visit, &id).await?;
     let notes = warnings::notes(&visit, &subject).await?;
-    let rotation: Option<Markup> = None;
+    let rotation = rotation_panel(&visit, &subject.key).await?;
     let has_something_above = !notes.0.is_empty() || rotation.is_some();
     let main = html! {
         (notes)
