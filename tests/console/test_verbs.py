@@ -168,7 +168,7 @@ def test_a_rotation_opens_to_be_completed_once_the_old_secret_is_silent(visitor,
         # Somebody who comes back is not cut off by who looks at an old page.
         assert send(gate, old, "nightly", "host-9") == 200
         press(page, "Complete rotation")
-        expect(page.get_by_text("nightly sent data in the last minute.")).to_be_visible()
+        expect(page.get_by_text("nightly and 1 more sent data in the last 10 min.")).to_be_visible()
         assert gate.show("keys", "show", key_id(old))["rotation"]
         assert send(gate, old, "nightly", "host-9") == 200
         press(page, "Complete rotation")
