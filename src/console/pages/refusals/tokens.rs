@@ -81,7 +81,7 @@ pub(super) fn of_finding(code: &str) -> Option<Words> {
 
 /// A detail as it is compared: without what differs from export to export, and as the books keep it.
 fn plain(detail: &str) -> String {
-    without_tokens(detail).chars().filter(|c| !c.is_ascii_digit()).collect()
+    without_tokens(detail).chars().filter(|c| !c.is_ascii_digit() && *c != '…').collect()
 }
 
 #[cfg(test)]
