@@ -148,7 +148,7 @@ async fn use_keys(gate: &Gate, client: &mut Client) -> Result<()> {
                     let exports = exports * u64::from(hour + 1);
                     let amount = Amount { exports, items: exports, wire_bytes: exports, bytes: exports };
                     let (tenant, key) = (Some(Arc::clone(&tenant)), Some(id));
-                    counted.push(Counted { at, tenant, key, signal: Some(Signal::Traces), fate, amount });
+                    counted.push(Counted { at, tenant, key, signal: Some(Signal::Traces), fate, amount, secret: None });
                 }
             }
         }

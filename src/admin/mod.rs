@@ -58,7 +58,6 @@ pub mod terms;
 pub mod usage;
 pub mod webhooks;
 
-use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,7 +75,7 @@ use utoipa_axum::routes;
 use crate::catalog::Catalog;
 use crate::domain::secret::Peppers;
 use crate::domain::uses::Uses;
-use crate::domain::{Clock, KeyId, Random, Slug};
+use crate::domain::{Clock, KeyId, Random, Slug, hexadecimal};
 use crate::metering::Books;
 use crate::metering::limiter::Limiter;
 use crate::observe::jobs::Jobs;
@@ -261,13 +260,4 @@ fn request_id(random: &dyn Random) -> String {
         bytes = [0; 16];
     }
     hexadecimal(&bytes)
-}
-
-/// Two lower-case digits for each byte.
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::{Display, Write as _};
+use std::fmt::Display;
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -15,7 +15,7 @@ use super::rows::Reader;
 use super::store::{Store, collect, wrote_one};
 use super::{CatalogError, Page, Paging, cursor};
 use crate::domain::trouble::{Cause, Group, Seen, Signals, Source, Transports, Trouble};
-use crate::domain::{KeyId, Slug, Timestamp};
+use crate::domain::{KeyId, Slug, Timestamp, hexadecimal};
 
 /// A group of the list, with what the catalog knows of its key.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -335,11 +335,7 @@ fn id_of(group: &Group) -> String {
         field(agent.as_deref().unwrap_or_default());
         field(service.as_deref().unwrap_or_default());
     }
-    hasher.finalize()[..16].iter().fold(String::with_capacity(32), |mut id, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(id, "{byte:02x}");
-        id
-    })
+    hexadecimal(&hasher.finalize()[..16])
 }
 
 /// The text of a group's project.

@@ -8,6 +8,7 @@ use libdeflater::{CompressionLvl, Compressor};
 use sha2::{Digest as _, Sha256};
 
 use super::Console;
+use crate::domain::hexadecimal;
 
 /// Every style sheet, in the order in which they hold.
 const STYLE: &str = concat!(
@@ -81,7 +82,8 @@ impl Assets {
 
 impl Asset {
     fn new(stem: &str, extension: &str, content_type: &'static str, text: &'static str) -> Self {
-        let hash: String = Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let mut hash = hexadecimal(&Sha256::digest(text));
+        hash.truncate(16);
         let mut compressor = Compressor::new(CompressionLvl::best());
         let mut gzip = vec![0; compressor.gzip_compress_bound(text.len())];
         // It fits, as that is the bound; an empty one is never served.

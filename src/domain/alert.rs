@@ -1,11 +1,9 @@
 //! Alerts: what somebody should know of exports that are out of the ordinary, and of quotas.
 
-use std::fmt::Write as _;
-
 use sha2::{Digest as _, Sha256};
 
 use super::webhook::EventKind;
-use super::{KeyId, Slug, Timestamp};
+use super::{KeyId, Slug, Timestamp, hexadecimal};
 
 /// Every kind of alert.
 pub const KINDS: [EventKind; 8] = [
@@ -68,11 +66,7 @@ impl Alert {
             hasher.update(field.len().to_be_bytes());
             hasher.update(field);
         }
-        hasher.finalize()[..16].iter().fold(String::with_capacity(32), |mut id, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(id, "{byte:02x}");
-            id
-        })
+        hexadecimal(&hasher.finalize()[..16])
     }
 }
 

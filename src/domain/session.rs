@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::base62::{is_base62, random_base62};
 use super::random::{Random, RandomError};
-use super::{KeyId, Timestamp};
+use super::{KeyId, Timestamp, hexadecimal};
 
 /// Characters of the text that a browser holds: 32 of base62 are 190 bits.
 const TICKET_LENGTH: usize = 32;
@@ -103,7 +103,7 @@ impl Ticket {
         // A key of any length is good.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.0.as_bytes()) else { return String::new() };
         mac.update(b"form");
-        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(&mac.finalize().into_bytes())
     }
 }
 

@@ -267,11 +267,11 @@ mod tests {
     async fn a_slow_watcher_loses_the_oldest_and_is_told_how_many() {
         let feed = Arc::new(Feed::new());
         let mut watch = feed.watch(watcher(1, None), RequestFilter::default()).expect("a place");
-        for number in 0..QUEUE as i64 + 5 {
+        for number in 0..i64::try_from(QUEUE).expect("it is small") + 5 {
             feed.show(&ended("shop", number));
         }
         assert_eq!(watch.next().await, Some(Shown::Missed(5)));
-        for number in 5..QUEUE as i64 + 5 {
+        for number in 5..i64::try_from(QUEUE).expect("it is small") + 5 {
             assert_eq!(instant(&mut watch).await, number);
         }
     }

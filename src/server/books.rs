@@ -22,6 +22,7 @@ use crate::upkeep::plans::Herald;
 use crate::upkeep::refusals::RefusalKeeper;
 use crate::upkeep::requests::{KeepSettings, RequestKeeper};
 use crate::upkeep::senders::SenderKeeper;
+use crate::upkeep::sweep::Sweeper;
 use crate::upkeep::usage::UsageKeeper;
 use crate::upkeep::usage::told::UsageTeller;
 
@@ -75,6 +76,12 @@ pub(super) fn refusal_keeper(config: &Config, gate: &Gate, catalog: &Arc<dyn Cat
         groups: config.refusals.groups,
         keep: config.refusals.keep.0,
     }
+}
+
+/// What forgets answers and sessions whose time is over.
+pub(super) fn sweeper(config: &Config, gate: &Gate, catalog: &Arc<dyn Catalog>) -> Sweeper {
+    let (catalog, clock) = (Arc::clone(catalog), Arc::clone(&gate.clock));
+    Sweeper { catalog, clock, session_idle: config.console.session_idle.0 }
 }
 
 /// What gives alerts.

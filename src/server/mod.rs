@@ -57,13 +57,12 @@ use crate::storage::log::Committer;
 use crate::storage::open::Storage;
 pub use crate::storage::quarantine::{Quarantine, SetAside};
 use crate::upkeep::hygiene::Inspector;
-use crate::upkeep::sweep::Sweeper;
 use crate::upkeep::usage::UsageKeeper;
 use crate::upkeep::uses::UseKeeper;
 use crate::upkeep::webhooks::courier::Courier;
 use books::{
-    alerter, books, herald, refusal_keeper, request_keeper, sender_keeper, show, told_of_changes, usage_keeper,
-    usage_teller,
+    alerter, books, herald, refusal_keeper, request_keeper, sender_keeper, show, sweeper, told_of_changes,
+    usage_keeper, usage_teller,
 };
 use connections::Connections;
 use listeners::{IngestListener, Listeners, check_environments};
@@ -305,13 +304,11 @@ impl Server {
             forwarding.spawn(essential("forwarding", failed, async move { forwarder.run(&told, &job).await }));
         }
 
-        let session_idle = config.console.session_idle.0;
-        let sweeper = Sweeper { catalog: Arc::clone(&catalog), clock: Arc::clone(&gate.clock), session_idle };
-        let refusals = refusal_keeper(&config, &gate, &catalog);
-        let senders = sender_keeper(&config, &gate, &catalog);
+        let sweeper = sweeper(&config, &gate, &catalog);
+        let (refusals, senders) = (refusal_keeper(&config, &gate, &catalog), sender_keeper(&config, &gate, &catalog));
+        let requests = Arc::new(request_keeper(&config, &gate, &catalog));
         let teller = usage_teller(&config.usage, &catalog, &gate.clock);
         let (alerter, herald) = (alerter(&gate, &catalog), herald(&gate, &catalog));
-        let requests = Arc::new(request_keeper(&config, &gate, &catalog));
         let work = Work { alerter, courier, inspector, herald, sweeper, usage, teller, refusals, senders, requests };
         let upkeep = Upkeep::begin(work, &jobs, &gate.metrics, &crashed);
 

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::UsageView;
 use super::list;
@@ -27,10 +27,10 @@ pub struct UsageTopView {
 }
 
 /// By what groups are ranked, and how many are shown.
-#[derive(IntoParams)]
+#[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "it describes the query")]
-pub(in crate::admin) struct TopQuery {
+pub(in crate::admin) struct RankQuery {
     /// By what they are ranked: `items` unless told otherwise.
     #[param(pattern = "^(items|bytes|received)$", nullable = false)]
     rank_by: Option<String>,
@@ -43,7 +43,7 @@ pub(in crate::admin) struct TopQuery {
 #[utoipa::path(
     get, path = "/usage/top", tag = "usage", operation_id = "top_usage",
     security(("bearer" = ["usage.view"])),
-    params(UsageQuery, TopQuery),
+    params(UsageQuery, RankQuery),
     responses((status = 200, body = UsageTopView), (status = 404, description = "project_not_found")),
 )]
 pub(in crate::admin) async fn handler(

@@ -60,11 +60,12 @@ pub fn top_statement(filter: &UsageFilter, rank: Rank, most: u32) -> Statement {
     values.push(Value::Integer(most.into()));
     let most = values.len();
     let names: Vec<_> = filter.by.iter().map(|by| by.column()).collect();
-    let list = |before: &str| names.iter().map(|name| format!("{before}{name}, ")).collect::<String>();
+    let list = |before: &str| names.iter().fold(String::new(), |text, name| text + before + name + ", ");
     let grouped = if names.is_empty() { String::new() } else { format!("GROUP BY {}", names.join(", ")) };
-    let joined: String = names.iter().map(|name| format!(" AND chosen.{name} = ranked.{name}")).collect();
-    let named = names.first().map_or_else(|| "1".to_owned(), |name| format!("CASE WHEN {name} = '' THEN 0 ELSE 1 END"));
-    let ties: String = names.iter().map(|name| format!(", {name}")).collect();
+    let joined = names.iter().fold(String::new(), |text, name| format!("{text} AND chosen.{name} = ranked.{name}"));
+    let proved =
+        names.first().map_or_else(|| "1".to_owned(), |name| format!("CASE WHEN {name} = '' THEN 0 ELSE 1 END"));
+    let ties = names.iter().fold(String::new(), |text, name| text + ", " + name);
     let (outcome, number) = rank.counted();
     let (columns, of_chosen, sums) = (list(""), list("chosen."), sums!());
     let sql = format!(
@@ -76,7 +77,7 @@ pub fn top_statement(filter: &UsageFilter, rank: Rank, most: u32) -> Statement {
                  ROW_NUMBER() OVER (
                      ORDER BY SUM(CASE WHEN outcome = '{outcome}' THEN {number} ELSE 0 END) DESC{ties}
                  ) AS place,
-                 CAST(SUM({named}) OVER () AS BIGINT) AS named
+                 CAST(SUM({proved}) OVER () AS BIGINT) AS named
              FROM chosen
              {grouped}
          )

@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_wrong_is_told_whole() {
-        let lines = |text: &str| unusable(&rows(text).err().expect("it is wrong")).lines;
+        let lines = |text: &str| unusable(&rows(text).expect_err("it is wrong")).lines;
         assert_eq!(
             lines("name,disabled\na,yes\nb\n"),
             [

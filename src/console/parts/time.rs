@@ -12,10 +12,7 @@ pub(in crate::console) fn relative(instant: &str, now: Timestamp) -> Markup {
 
 /// The same of an instant that may not be there.
 pub(in crate::console) fn relative_or(instant: Option<&str>, now: Timestamp, absent: &str) -> Markup {
-    match instant {
-        Some(instant) => relative(instant, now),
-        None => html! { span.meta { (absent) } },
-    }
+    instant.map_or_else(|| html! { span.meta { (absent) } }, |instant| relative(instant, now))
 }
 
 /// `11 Apr 2027`.

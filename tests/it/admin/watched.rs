@@ -25,7 +25,7 @@ use gridgate::domain::role::RoleEdit;
 use gridgate::domain::sender::{OtherSenders, SeenSender};
 use gridgate::domain::session::{Session, SessionId, TicketDigest};
 use gridgate::domain::trouble::Trouble;
-use gridgate::domain::usage::{Amount, Counted, Step};
+use gridgate::domain::usage::{Amount, Counted, OfSecret, Step};
 use gridgate::domain::uses::LastUse;
 use gridgate::domain::webhook::{Attempt, Delivery, DeliveryState, Webhook, WebhookChange, WebhookId};
 use gridgate::domain::{
@@ -693,6 +693,14 @@ impl UsageBook for Watched {
 
     async fn usage(&self, filter: &UsageFilter, paging: &Paging) -> Result<Page<UsageRow>, CatalogError> {
         self.inner()?.usage(filter, paging).await
+    }
+
+    async fn secret_usage(&self, key: &KeyId, step: Step, from: Timestamp) -> Result<Vec<OfSecret>, CatalogError> {
+        self.inner()?.secret_usage(key, step, from).await
+    }
+
+    async fn sweep_secret_usage(&self, now: Timestamp) -> Result<(), CatalogError> {
+        self.inner()?.sweep_secret_usage(now).await
     }
 
     async fn top_usage(&self, filter: &UsageFilter, rank: Rank, most: u32) -> Result<UsageTop, CatalogError> {

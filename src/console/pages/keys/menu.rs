@@ -34,6 +34,7 @@ pub(super) fn menu(visit: &Visit, key: &KeyView) -> Markup {
 }
 
 /// What the visitor may do to keys.
+#[expect(clippy::struct_excessive_bools, reason = "each is a right of its own")]
 struct Rights {
     update: bool,
     /// Give a key a new secret.

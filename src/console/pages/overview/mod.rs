@@ -105,7 +105,7 @@ async fn health(visit: &Visit) -> Result<Markup, Fault> {
     let recent = format!("/usage/top{}", recent.with("to", Some(minute.to_string())).as_str());
     let timed = Query::default().with("project", project).with("outcome", Some("accepted")).with("limit", Some(TIMED));
     let timed = format!("/requests{}", timed.as_str());
-    let (jobs, recent, timed) = try_join!(
+    let (jobs, arrived, timed) = try_join!(
         Api::if_allowed(visit.api.get::<JobsView>("/jobs")),
         visit.api.get::<UsageTopView>(&recent),
         visit.api.get::<RequestsView>(&timed),
@@ -113,10 +113,10 @@ async fn health(visit: &Visit) -> Result<Markup, Fault> {
     let jobs = jobs.map(|jobs| jobs.data).unwrap_or_default();
     let failing = jobs.iter().filter(|job| job.state == "failing").count();
     let behind = jobs.iter().find(|job| job.name == "delivery").and_then(|job| job.lag.as_ref());
-    let each = sum(&recent.data).received / u64::from(MINUTES);
-    let mut times: Vec<_> = timed.data.iter().map(|one| one.duration_us).collect();
-    times.sort_unstable();
-    let slow = times.get((times.len() * 99).div_ceil(100).saturating_sub(1));
+    let each = sum(&arrived.data).received / u64::from(MINUTES);
+    let mut waits: Vec<_> = timed.data.iter().map(|one| one.duration_us).collect();
+    waits.sort_unstable();
+    let slow = waits.get((waits.len() * 99).div_ceil(100).saturating_sub(1));
     Ok(html! {
         ul.health #health data-fresh="15" {
             @if failing > 0 {
