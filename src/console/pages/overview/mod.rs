@@ -131,7 +131,7 @@ async fn health(visit: &Visit) -> Result<Markup, Fault> {
             }
             li { (short(each)) " exports per minute" }
             @if let Some(slow) = slow {
-                li title={ "Of the last " (times.len()) " exports that were accepted and logged" } {
+                li title={ "Of the last " (waits.len()) " exports that were accepted and logged" } {
                     "Acknowledged in " (milliseconds(*slow)) " (p99)"
                 }
             }
