@@ -14,21 +14,23 @@ from browser import CHROMIUM, FLAGS, Console  # noqa: E402
 from gate import Gate  # noqa: E402
 
 
+SETTINGS = {
+    # Tests do in a second what people do in minutes.
+    "GRIDGATE_ADMIN__REQUESTS_PER_SECOND": "1000",
+    "GRIDGATE_ADMIN__BURST": "1000",
+    "GRIDGATE_ADMIN__UNAUTHENTICATED_PER_MINUTE": "1000",
+    "GRIDGATE_USAGE__FLUSH_INTERVAL": "1s",
+    "GRIDGATE_SENDERS__FLUSH_INTERVAL": "1s",
+    "GRIDGATE_REFUSALS__FLUSH_INTERVAL": "1s",
+    "GRIDGATE_REQUESTS__INTERVAL": "1s",
+    "GRIDGATE_KEYS__LAST_USED_INTERVAL": "1s",
+}
+
+
 @pytest.fixture(scope="session")
 def gate(tmp_path_factory):
     """A gate that all tests share. It has to stop in order at the end."""
-    settings = {
-        # Tests do in a second what people do in minutes.
-        "GRIDGATE_ADMIN__REQUESTS_PER_SECOND": "1000",
-        "GRIDGATE_ADMIN__BURST": "1000",
-        "GRIDGATE_ADMIN__UNAUTHENTICATED_PER_MINUTE": "1000",
-        "GRIDGATE_USAGE__FLUSH_INTERVAL": "1s",
-        "GRIDGATE_SENDERS__FLUSH_INTERVAL": "1s",
-        "GRIDGATE_REFUSALS__FLUSH_INTERVAL": "1s",
-        "GRIDGATE_REQUESTS__INTERVAL": "1s",
-        "GRIDGATE_KEYS__LAST_USED_INTERVAL": "1s",
-    }
-    gate = Gate(tmp_path_factory.mktemp("gate"), **settings)
+    gate = Gate(tmp_path_factory.mktemp("gate"), **SETTINGS)
     yield gate
     gate.stop()
 

@@ -4,12 +4,16 @@ GRIDGATE_TEST_PICTURES names the folder for all of them; without it they are loo
 the README shows anew.
 """
 
+import contextlib
 import os
 import re
+import sqlite3
+import time
 from pathlib import Path
 
 import pytest
-from gate import ROOT
+from conftest import SETTINGS
+from gate import ROOT, Gate, eventually, key_id
 
 WIDTHS = [1440, 768, 360]
 
@@ -27,34 +31,80 @@ TRACE = b"""{"resourceSpans": [{"resource": {"attributes": [{"key": "service.nam
                 "startTimeUnixNano": "1", "endTimeUnixNano": "2"}]}]}]}"""
 
 
+# How a day goes, hour by hour: exports a minute of the busiest key.
+DAY = [31, 30, 33, 30, 29, 26, 24, 21, 18, 16, 15, 14, 13, 14, 15, 15, 17, 19, 22, 26, 28, 31, 32, 31]
+
+
 @pytest.fixture(scope="module")
-def furnished(gate):
-    """A gate with keys of every status, telemetry that arrives, and some that is turned away. The path of the key to look at."""
-    for grid in ("checkout", "search"):
-        gate.run("grids", "create", grid, "--project", "demo")
-    tokens = {name: gate.create_key(name, grid) for name, grid in [
-        ("checkout-api", "checkout"), ("invoice-worker", "checkout"), ("search-indexer", "search"), ("old-importer", "search"),
-    ]}
+def furnished(tmp_path_factory):
+    """A gate of its own, with keys of every status, a day of telemetry that arrived, and some that is turned away; and the path of the
+    key to look at."""
+    gate = Gate(tmp_path_factory.mktemp("furnished"), **SETTINGS)
+    for project, name, grids in [("storefront", "Storefront", ["checkout", "search"]), ("payments", "Payments", ["ledger"])]:
+        gate.run("projects", "create", project, "--name", name)
+        for grid in grids:
+            gate.run("grids", "create", grid, "--project", project)
+    tokens = {
+        name: gate.run("keys", "create", "--name", name, "--project", project, "--grid", grid, "--environment", "production")
+        for name, project, grid in [
+            ("checkout-api", "storefront", "checkout"),
+            ("cart-worker", "storefront", "checkout"),
+            ("search-indexer", "storefront", "search"),
+            ("old-importer", "storefront", "search"),
+            ("ledger-writer", "payments", "ledger"),
+        ]
+    }
+    gate.stop()
+    remember_a_day(gate, tokens)
+    gate.start()
     for name, token in tokens.items():
         for _ in range(3):
             assert gate.post("/v1/traces", TRACE % name.encode(), token=token)[0] == 200
-    keys = {key["name"]: key["id"] for key in gate.show("keys", "list")}
-    gate.run("keys", "rotate", keys["checkout-api"])
-    gate.post("/v1/traces", TRACE % b"invoice-worker", token=tokens["checkout-api"])
-    gate.run("keys", "disable", keys["search-indexer"], "--force")
-    gate.run("keys", "revoke", keys["old-importer"], "--force", "--yes")
+    ids = {name: key_id(token) for name, token in tokens.items()}
+    gate.run("keys", "rotate", ids["checkout-api"])
+    gate.post("/v1/traces", TRACE % b"checkout-web", token=tokens["checkout-api"])
+    gate.run("keys", "disable", ids["search-indexer"], "--force")
+    gate.run("keys", "revoke", ids["old-importer"], "--force", "--yes")
     for name in ("search-indexer", "old-importer"):
-        assert gate.post("/v1/traces", TRACE % name.encode(), token=tokens[name])[0] == 403
+        assert gate.post("/v1/traces", TRACE % name.encode(), token=tokens[name])[0] == 401
     assert gate.post("/v1/traces", TRACE % b"cart", token="ggi_wrong")[0] == 401
     gate.run("members", "invite", "--name", "Ada", "--role", "operator")
-    return f"/keys/{keys['checkout-api']}"
+    eventually("refusals are written down", lambda: len(gate.show("refusals")) >= 3)
+    yield gate, f"/keys/{ids['checkout-api']}"
+    gate.stop()
+
+
+def remember_a_day(gate, tokens):
+    """Writes down a day of usage that was not: nobody waits a day for a picture."""
+    now = int(time.time())
+    rows = []
+    with contextlib.closing(sqlite3.connect(gate.data / "catalog.sqlite")) as database, database:
+        tenants = dict(
+            (row[0], row[1:]) for row in database.execute("SELECT id, project, grid, environment FROM keys WHERE kind = 'ingest'")
+        )
+        for place, token in enumerate(tokens.values()):
+            key = key_id(token)
+            for hour in range(24):
+                begin = (now // 3600 - hour) * 3600
+                for step, at, minutes in [("hour", begin, 60), *(("minute", begin + 60 * minute, 1) for minute in range(60))]:
+                    if at > now:
+                        continue
+                    for signal, share in [("traces", 10), ("metrics", 6), ("logs", 3)]:
+                        exports = DAY[(hour + 3 * place) % 24] * share * minutes // (1 + place)
+                        refused = exports // 90 if hour in (4, 5, 6) else 0
+                        for outcome, number in [("received", exports), ("accepted", exports - refused), ("rate_limited", refused)]:
+                            amounts = (0, 0, 0, 0) if number == 0 else (number, number * 50, number * 4_000, number * 20_000)
+                            rows.append((step, at * 1_000_000, *tenants[key], key, signal, outcome, *amounts))
+        database.executemany("INSERT OR IGNORE INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_page_fits_and_is_accessible(visitor, furnished, theme, width):
-    console = visitor(viewport={"width": width, "height": 900}, color_scheme=theme, reduced_motion="reduce").sign_in()
-    tabs = [f"{furnished}{tab}" for tab in ("", "/senders", "/secrets", "/refusals", "/audit", "/settings", "/rotate", "/revoke")]
+    gate, key = furnished
+    viewport = {"width": width, "height": 900}
+    console = visitor(gate, viewport=viewport, color_scheme=theme, reduced_motion="reduce").sign_in()
+    tabs = [f"{key}{tab}" for tab in ("", "/senders", "/secrets", "/refusals", "/audit", "/settings", "/rotate", "/revoke")]
     folder = os.environ.get("GRIDGATE_TEST_PICTURES")
     wrong, there = [], 0
     for path in PAGES + tabs:
@@ -66,7 +116,7 @@ def test_every_page_fits_and_is_accessible(visitor, furnished, theme, width):
         name = re.sub(r"[^a-z]+", "-", re.sub(r"key_\w+", "key", path)).strip("-") or "overview"
         if folder:
             console.picture(Path(folder) / f"{name}-{theme}-{width}.png")
-        readme = (path.replace(furnished, "/key"), theme)
+        readme = (path.replace(key, "/key"), theme)
         if os.environ.get("GRIDGATE_README_PICTURES") and width == 1440 and readme in README:
             console.picture(ROOT / "docs/pictures" / f"{name}.png", full=False)
         for check in (console.fits, console.is_accessible):

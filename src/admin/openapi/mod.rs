@@ -24,7 +24,7 @@ use crate::domain::{Permission, Permissions};
 #[openapi(
     info(title = "Gridgate admin API", description = "docs/api.md describes it in words."),
     servers((url = "/api/v1")),
-    components(schemas(ProblemView, schemas::Action, schemas::UsageStep)),
+    components(schemas(ProblemView, schemas::Action, schemas::FlagOrAny, schemas::UsageStep)),
     tags(
         (name = "projects", description = "Projects, their grids, and environments"),
         (name = "plans", description = "Named sets of limits that projects have"),

@@ -5,6 +5,7 @@ mod hygiene;
 mod import;
 mod limit;
 pub mod list;
+mod prefix;
 mod purge;
 mod read;
 mod write;

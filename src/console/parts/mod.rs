@@ -11,7 +11,6 @@ pub(super) mod limits;
 pub(super) mod list;
 pub(super) mod note;
 pub(super) mod number;
-pub(super) mod reason;
 pub(super) mod standing;
 pub(super) mod tabs;
 pub(super) mod time;

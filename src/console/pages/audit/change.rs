@@ -7,7 +7,7 @@ use crate::admin::audit::AuditView;
 use crate::console::parts::number::counted;
 
 /// The fields of an entry, which open from their number; nothing where it has none.
-pub(super) fn shown(entry: &AuditView) -> Markup {
+pub(in crate::console) fn shown(entry: &AuditView) -> Markup {
     let none = Map::new();
     let before = entry.before.as_ref().and_then(Value::as_object).unwrap_or(&none);
     let after = entry.after.as_ref().and_then(Value::as_object).unwrap_or(&none);

@@ -1,6 +1,6 @@
 //! The audit log: who did what, newest first.
 
-mod change;
+pub(super) mod change;
 mod verify;
 
 use axum::Router;

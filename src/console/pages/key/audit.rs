@@ -3,12 +3,12 @@
 use axum::extract::{Path, Query as UrlQuery};
 use maud::{Markup, html};
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::{At, Subject};
 use crate::admin::audit::AuditView;
 use crate::console::api::Query;
 use crate::console::guard::Fault;
+use crate::console::pages::audit::change;
 use crate::console::parts::list::paging;
 use crate::console::parts::time::relative;
 use crate::console::visit::Visit;
@@ -61,39 +61,8 @@ fn row(visit: &Visit, entry: &AuditView) -> Markup {
                     } @else { (entry.actor.via) }
                 }
             }
-            td.broad-cell { (changes(entry)) }
+            td.broad-cell { (change::shown(entry)) }
             td.end { (relative(&entry.at, visit.now)) }
-        }
-    }
-}
-
-/// The fields that changed, as they were and as they are since.
-fn changes(entry: &AuditView) -> Markup {
-    let field =
-        |side: &Option<Value>, name: &str| side.as_ref().and_then(|side| side.get(name)).map(ToString::to_string);
-    let of = |side: &Option<Value>| {
-        side.as_ref().and_then(Value::as_object).map(|all| all.keys().cloned().collect::<Vec<_>>())
-    };
-    let mut names = of(&entry.before).unwrap_or_default();
-    names.extend(of(&entry.after).unwrap_or_default());
-    names.sort_unstable();
-    names.dedup();
-    html! {
-        @if names.is_empty() { span.pale { "–" } } @else {
-            details.changes {
-                summary { (names.join(", ")) }
-                dl {
-                    @for name in &names {
-                        div {
-                            dt { (name) }
-                            dd {
-                                @if let Some(before) = field(&entry.before, name) { del { (before) } " " }
-                                @if let Some(after) = field(&entry.after, name) { ins { (after) } }
-                            }
-                        }
-                    }
-                }
-            }
         }
     }
 }

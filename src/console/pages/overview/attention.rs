@@ -14,10 +14,10 @@ use crate::admin::refusals::RefusalView;
 use crate::console::api::{Api, Query};
 use crate::console::guard::Fault;
 use crate::console::layout::Frame;
+use crate::console::pages::refusals::title;
 use crate::console::parts::chip::tenant;
 use crate::console::parts::note::{Severity, mark};
 use crate::console::parts::number::{counted, grouped};
-use crate::console::parts::reason::reason;
 use crate::console::parts::time::{apart, exact, span};
 use crate::console::visit::Visit;
 use crate::domain::Timestamp;
@@ -239,17 +239,17 @@ fn of_turned(frame: &Frame, turned: &Turned<'_>) -> Matter {
         ),
         "rate_limited" | "quota_exhausted" => (
             Severity::Warning,
-            reason(&first.reason),
+            title(&first.reason).to_owned(),
             format!("{name}: {exports} refused."),
             ("Review limit", frame.here("/limits")),
         ),
         _ if key.is_some() => (
             Severity::Danger,
             format!("{name}: exports refused"),
-            format!("{}. {exports} {from}.", reason(&first.reason)),
+            format!("{}. {exports} {from}.", title(&first.reason)),
             fix,
         ),
-        _ => (Severity::Warning, reason(&first.reason), format!("{exports} refused, {from}."), fix),
+        _ => (Severity::Warning, title(&first.reason).to_owned(), format!("{exports} refused, {from}."), fix),
     };
     let whose = [&first.project, &first.grid, &first.environment];
     Matter {

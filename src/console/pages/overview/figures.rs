@@ -8,12 +8,12 @@ use crate::admin::terms::{EffectiveLimit, LimitsView};
 use crate::admin::usage::{UsageTopView, UsageView};
 use crate::console::api::{Api, Query};
 use crate::console::guard::Fault;
+use crate::console::pages::refusals::title;
 use crate::console::pages::usage::sums::{last, sum};
 use crate::console::pages::usage_columns::{Axis, Range};
 use crate::console::parts::chart::{bar, sparkline};
 use crate::console::parts::chip::tenant;
 use crate::console::parts::number::{grouped, number, percent, short};
-use crate::console::parts::reason::reason;
 use crate::console::visit::Visit;
 
 /// Tenants that are shown.
@@ -193,7 +193,7 @@ pub(super) fn reasons(visit: &Visit, refused: &BTreeMap<String, u64>) -> Markup 
                     @for (code, exports) in reasons.into_iter().take(REASONS) {
                         @let query = Query::default().with("project", project).with("reason", Some(code));
                         li {
-                            a.name href={ (visit.frame.href("/refusals")) (query.as_str()) } { (reason(code)) }
+                            a.name href={ (visit.frame.href("/refusals")) (query.as_str()) } { (title(code)) }
                             span.end { (number(*exports)) }
                             div aria-hidden="true" { (bar(*exports, most, "bad", "")) }
                         }

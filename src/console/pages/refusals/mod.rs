@@ -36,6 +36,11 @@ pub(super) fn routes() -> Router<Console> {
     Router::new().route("/refusals", get(page)).merge(check::routes())
 }
 
+/// What the cause `code` of the API is called; one that is not known here is called by its code.
+pub(in crate::console) fn title(code: &str) -> &str {
+    code.parse().map_or(code, |cause| words::of(cause).title)
+}
+
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Wanted {
