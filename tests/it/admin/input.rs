@@ -55,7 +55,7 @@ async fn fields_of_a_project() {
             json!({"slug": "a", "name": "a\u{1b}[31m"}),
             errors(&[("/name", "character 2 of the name is a control character", NAME)]),
         ),
-        (json!({"slog": "a"}), errors(&[("/slog", unknown, "send `slug` or `name`")])),
+        (json!({"slog": "a"}), errors(&[("/slog", unknown, "send one of `slug`, `name`, `plan`")])),
         (json!({"slug": 7}), errors(&[("/slug", "invalid type: integer `7`", "send a string")])),
         (json!(["a"]), errors(&[("", "the body is not a JSON object", "send an object")])),
     ] {
@@ -140,7 +140,7 @@ async fn fields_of_a_key_are_all_told_at_once() {
 async fn parameters_of_lists() {
     let server = Server::with_two_projects().await;
     let limit = json!({"parameter": "limit", "detail": "it is out of range", "fix": "a whole number from 1 to 200"});
-    let known = "each of project, grid, environment, kind, status, role, tag, owner, member, attention, q, last_used_before, \
+    let known = "each of project, grid, environment, kind, status, role, tag, owner, member, attention, rotating, q, last_used_before, \
         expires_before, sort, limit, cursor at most once";
     for (query, expected) in [
         ("limit=0", limit.clone()),

@@ -189,7 +189,7 @@ pub(super) fn reasons(visit: &Visit, refused: &BTreeMap<String, u64>) -> Markup 
             @if reasons.is_empty() {
                 p.panel-body { "Nothing was refused." }
             } @else {
-                ul.reasons {
+                ul.by-reason {
                     @for (code, exports) in reasons.into_iter().take(REASONS) {
                         @let query = Query::default().with("project", project).with("reason", Some(code));
                         li {
