@@ -86,7 +86,7 @@ impl Fault {
                 "Form not taken",
                 "It does not come from a page of this session. Go back, load the page again, and send it once more.",
             ),
-            Self::Unreadable(what) => ("Form not readable", what),
+            Self::Unreadable(what) => ("Request not readable", what),
             Self::Internal(_) => ("Something is wrong with Gridgate", "It is in the log of the server."),
         }
     }

@@ -130,6 +130,7 @@ pub(super) fn page(
     counts: &Counts,
     content: &Markup,
 ) -> Markup {
+    let may = |permission: &str| me.permissions.iter().any(|held| held == "*" || held == permission);
     let body = html! {
         a.skip href="#main" { "Skip to the content" }
         div.shell {
@@ -140,10 +141,10 @@ pub(super) fn page(
             nav #side .side aria-label="Main" {
                 a.brand href=(frame.here("")) { (logo()) span { "Gridgate" } }
                 (project_switch(frame, projects))
-                (links(frame, shell.section, counts))
+                (links(frame, shell.section, counts, may))
                 div.who {
                     (icon(Icon::Key))
-                    div { div.name { (me.name) } div.meta { (me.role.as_deref().unwrap_or("own permissions")) } }
+                    div { div.name title=(me.name) { (me.name) } div.meta { (me.role.as_deref().unwrap_or("own permissions")) } }
                     form method="post" action=(frame.href("/theme")) {
                         input type="hidden" name="next" value=(frame.path);
                         button.icon-button type="submit" name="theme" value=(if frame.theme == Some("dark") { "light" } else { "dark" })
@@ -157,7 +158,7 @@ pub(super) fn page(
             }
             main #main tabindex="-1" { (content) }
         }
-        dialog #dialog data-dialog-host aria-labelledby="dialog-title" {}
+        dialog #dialog aria-labelledby="dialog-title" {}
         div #said .visually-hidden aria-live="polite" {}
     };
     document(frame, shell.title, &html! {}, &body)
@@ -202,7 +203,7 @@ fn document(frame: &Frame, title: &str, head: &Markup, body: &Markup) -> Markup 
                 script src=(frame.script) defer {}
                 (head)
             }
-            body data-base=(frame.base) { (body) }
+            body { (body) }
         }
     }
 }
@@ -220,13 +221,18 @@ fn project_switch(frame: &Frame, projects: &[ProjectView]) -> Markup {
                 @for project in projects {
                     option value=(project.slug) selected[project.slug == frame.project] { (project.name) }
                 }
+                // One beyond those that are listed.
+                @if !frame.project.is_empty() && projects.iter().all(|project| project.slug != frame.project) {
+                    option value=(frame.project) selected { (frame.project) }
+                }
             }
             noscript { button.small type="submit" { "Show" } }
         }
     }
 }
 
-fn links(frame: &Frame, section: Section, counts: &Counts) -> Markup {
+/// The sections, without those whose pages `may` tells that the visitor may not see.
+fn links(frame: &Frame, section: Section, counts: &Counts, may: impl Fn(&str) -> bool) -> Markup {
     const MAIN: &[(Section, &str, &str, Icon)] = &[
         (Section::Overview, "", "Overview", Icon::Home),
         (Section::Keys, "/keys", "Keys", Icon::Key),
@@ -247,7 +253,7 @@ fn links(frame: &Frame, section: Section, counts: &Counts) -> Markup {
     let group = |links: &[(Section, &str, &str, Icon)]| {
         html! {
             ul {
-                @for &(one, path, name, sign) in links {
+                @for &(one, path, name, sign) in links.iter().filter(|link| needs(link.0).is_none_or(&may)) {
                     li {
                         a href=(frame.here(path)) aria-current=[(one == section).then_some("page")] {
                             (icon(sign)) span { (name) }
@@ -264,6 +270,17 @@ fn links(frame: &Frame, section: Section, counts: &Counts) -> Markup {
         (group(SET_UP))
         h2.group { "Record" }
         (group(RECORD))
+    }
+}
+
+/// The permission without which the API answers nothing of what `section` shows.
+const fn needs(section: Section) -> Option<&'static str> {
+    match section {
+        Section::Keys => Some("api.key.view"),
+        Section::Refusals | Section::Live | Section::Usage => Some("usage.view"),
+        Section::Projects => Some("project.view"),
+        Section::Limits => Some("quota.view"),
+        Section::Overview | Section::Roles | Section::Members | Section::Audit | Section::Settings => None,
     }
 }
 

@@ -15,6 +15,7 @@ use super::guard::Fault;
 use super::layout::{self, Frame};
 use super::parts::icon::{Icon, icon};
 use super::parts::note::{Severity, note};
+use super::parts::sentence::sentence;
 use super::visit::{COOKIE, Stranger, Visit, ticket};
 use crate::admin::sessions::{self, EndedSessions};
 
@@ -85,7 +86,9 @@ async fn enter(
     }
     let (ticket, _) = sessions::begin(&console.0.admin, &parts).await.map_err(|problem| {
         let what = match problem.code.status() {
-            StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS | StatusCode::FORBIDDEN => words(&problem.detail),
+            StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS | StatusCode::FORBIDDEN => {
+                sentence(&problem.detail)
+            }
             _ => return Fault::from(problem).into_response(),
         };
         refused(problem.code.status(), &what)
@@ -135,7 +138,6 @@ fn gone(frame: &Frame) -> Response {
     if let Ok(cookie) = HeaderValue::try_from(cookie) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
-    response.headers_mut().insert("clear-site-data", HeaderValue::from_static("\"cache\", \"storage\""));
     response
 }
 
@@ -185,13 +187,6 @@ impl Way {
         let safe = tls || loopback || at_a_proxy || headers.contains_key("sec-fetch-site");
         if safe { Self::Safe } else { Self::Plain }
     }
-}
-
-/// A sentence of the API for people: it begins in upper case and ends with a full stop.
-fn words(detail: &str) -> String {
-    let mut characters = detail.chars();
-    let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", characters.as_str())
 }
 
 fn mark() -> Markup {

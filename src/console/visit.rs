@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::request::Parts;
 use http::{HeaderMap, Method, header};
 use maud::{Markup, html};
+use serde::de::DeserializeOwned;
 
 use super::Console;
 use super::api::{Api, Query};
@@ -119,7 +120,9 @@ impl FromRequestParts<Console> for Visit {
     async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Response> {
         let Some(ticket) = ticket(&parts.headers) else { return Err(stranger(parts, console)) };
         let admin = &console.0.admin;
-        let used = !parts.headers.contains_key(BY_ITSELF);
+        // The feed of the live page is asked for again by the page itself, by means that send no header.
+        let by_itself = parts.headers.contains_key(BY_ITSELF) || parts.uri.path().ends_with("/live/feed");
+        let used = !by_itself;
         let resumed = match sessions::resume(admin, parts, &ticket, used).await {
             Ok(resumed) => resumed,
             // The session's key is no longer let in.
@@ -165,6 +168,21 @@ fn stranger(parts: &Parts, console: &Console) -> Response {
     let next = if parts.method == Method::GET { frame.path.as_str() } else { "" };
     let query = Query::default().with("next", Some(next));
     Redirect::to(&frame.href(&format!("/sign-in{}", query.as_str()))).into_response()
+}
+
+/// What the query of a page says. One that cannot be read is a page that says so.
+pub(super) struct UrlQuery<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequestParts<Console> for UrlQuery<T> {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Console) -> Result<Self, Fault> {
+        let unreadable =
+            || Fault::Unreadable("The address of this page has something in its query that cannot be read.");
+        axum::extract::Query::try_from_uri(&parts.uri)
+            .map(|axum::extract::Query(query)| Self(query))
+            .map_err(|_| unreadable())
+    }
 }
 
 /// A request to a handler that needs nobody's session, such as that of the page to sign in.

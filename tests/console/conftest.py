@@ -11,6 +11,7 @@ for name in [name for name in os.environ if name.startswith("OTEL_")]:
     del os.environ[name]
 
 from browser import CHROMIUM, FLAGS, Console  # noqa: E402
+from furnished import furnish  # noqa: E402
 from gate import Gate  # noqa: E402
 
 
@@ -32,6 +33,14 @@ def gate(tmp_path_factory):
     """A gate that all tests share. It has to stop in order at the end."""
     gate = Gate(tmp_path_factory.mktemp("gate"), **SETTINGS)
     yield gate
+    gate.stop()
+
+
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory):
+    """A gate with something on every page, for those who only look; and the path of the key to look at."""
+    gate = Gate(tmp_path_factory.mktemp("furnished"), **SETTINGS)
+    yield gate, furnish(gate)
     gate.stop()
 
 

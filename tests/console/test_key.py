@@ -266,6 +266,24 @@ def test_an_admin_key_has_permissions_and_no_usage(visitor, owner, gate):
     for tab in ["Audit", "Settings"]:
         expect(viewer.page.locator(".tabs").get_by_role("link", name=tab)).to_have_count(0)
     viewer.is_accessible()
+    binding = ["--project", "demo", "--grid", "demo", "--environment", "development"]
+    ending = gate.show("keys", "create", "--name", "ending", *binding, "--expires-in", "2d")["key"]["id"]
+    for console, links in [(viewer, 0), (owner, 1)]:
+        console.open(f"/keys/{ending}")
+        note = console.page.locator(".note").filter(has_text="It expires in")
+        expect(note).to_contain_text("Change the expiry")
+        expect(note.get_by_role("link", name="Change the expiry")).to_have_count(links)
+
+
+def test_only_sections_that_one_may_see_are_linked(visitor, gate):
+    made = gate.show("keys", "create", "--name", "keys-alone", "--kind", "admin", "--permission", "api.key.view")
+    console = visitor().sign_in(made["token"])
+    console.open("/keys")
+    main = console.page.get_by_role("navigation", name="Main", exact=True)
+    for section in ["Overview", "Keys", "Settings"]:
+        expect(main.locator("li").filter(has_text=section)).to_have_count(1)
+    for section in ["Refusals", "Live", "Usage", "Projects", "Limits"]:
+        expect(main.locator("li").filter(has_text=section)).to_have_count(0)
 
 
 def test_names_of_keys_and_senders_are_inert(owner, gate):

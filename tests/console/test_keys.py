@@ -99,12 +99,12 @@ def test_keys_are_listed_with_what_they_did(owner, shop):
 def test_keys_are_searched_filtered_sorted_and_paged(owner, shop):
     page = owner.page
     owner.open("/keys?project=shop")
-    expect(page.get_by_text("1–20 of 29")).to_be_visible()
+    expect(page.get_by_text("1–15 of 29")).to_be_visible()
     page.get_by_role("link", name="Next").click()
-    expect(page.get_by_text("21–29 of 29")).to_be_visible()
-    expect(page.locator("tbody tr")).to_have_count(9)
+    expect(page.get_by_text("16–29 of 29")).to_be_visible()
+    expect(page.locator("tbody tr")).to_have_count(14)
     page.get_by_role("link", name="First page").click()
-    expect(page.get_by_text("1–20 of 29")).to_be_visible()
+    expect(page.get_by_text("1–15 of 29")).to_be_visible()
 
     page.keyboard.press("/")
     page.keyboard.type("MANY 1")
@@ -240,7 +240,7 @@ def test_the_page_works_without_script(visitor, shop):
     console.open("/keys?project=shop&q=many")
     console.page.get_by_label("Status").select_option("Active")
     console.page.get_by_role("button", name="Search").click()
-    expect(console.page.get_by_text("1–20")).to_be_visible()
+    expect(console.page.get_by_text("1–15")).to_be_visible()
     assert "status=active" in console.page.url
 
 

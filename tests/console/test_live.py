@@ -119,6 +119,19 @@ def test_the_feed_ends_with_the_session(visitor, gate):
     other.close()
 
 
+def test_a_key_that_is_only_claimed_is_no_link(owner, gate):
+    claimed = key_id(gate.create_key("live-claimed"))
+    row = live(owner).filter(has_text=claimed)
+    assert export(gate, claimed) == 401
+    expect(row).to_contain_text("claimed")
+    expect(row.get_by_role("link")).to_have_count(0)
+    logged = lambda: any(one.get("claimed_key") == claimed for one in gate.show("requests", "--limit", "50"))  # noqa: E731
+    eventually("it is in the log", logged)
+    owner.open("/requests")
+    expect(row).to_contain_text("claimed")
+    expect(row.get_by_role("link")).to_have_count(0)
+
+
 def test_a_filter_that_is_wrong_is_said(owner):
     for path in ("/live", "/requests"):
         owner.open(f"{path}?key=mine")

@@ -108,6 +108,32 @@ def test_keys_that_expire_soon_need_attention(owner, gate):
     row = matter(owner, "1 key expires within 7 days")
     assert "ledger-writer in 2 d" in row.inner_text()
     assert row.get_by_role("link").get_attribute("href").endswith(f"/console/keys/{first.id}")
+    of_project = {"project": "ending", "grid": "web", "environment": "development"}
+    api(gate, "/keys", {"name": "ledger-reader", "expires_at": soon, **of_project})
+    api(gate, "/keys", {"name": "ledger-keeper", **of_project})
+    owner.open("?project=ending")
+    matter(owner, "2 keys expire within 7 days").get_by_role("link", name="Review keys").click()
+    owner.page.wait_for_url("**/keys?*view=expiring_soon*")
+    expect(owner.page.locator("main")).to_contain_text("ledger-reader")
+    expect(owner.page.locator("main")).not_to_contain_text("ledger-keeper")
+
+
+def test_what_finds_no_room_is_unfolded(owner, gate):
+    tenant = Tenant(gate, "crowded")
+    for number in range(13):
+        key = {"name": f"left-{number}", "project": "crowded", "grid": "web", "environment": "development"}
+        made = api(gate, "/keys", key)
+        api(gate, f"/keys/{made['key']['id']}/revoke", {"force": True})
+        assert tenant.send(1, token=made["token"]) == 401
+    eventually("all are written", lambda: len(api(gate, "/refusals?project=crowded")["data"]) == 13)
+    owner.open("?project=crowded")
+    rows = owner.page.locator(".matters > li:visible")
+    expect(rows).to_have_count(12)
+    owner.page.locator(".more-matters summary").click()
+    expect(rows).not_to_have_count(12)
+    for number in range(13):
+        expect(rows.filter(has_text=f"left-{number} was revoked")).to_have_count(1)
+    owner.is_accessible()
 
 
 def test_a_project_in_order_needs_nobody(owner, gate):

@@ -4,98 +4,18 @@ GRIDGATE_TEST_PICTURES names the folder for all of them; without it they are loo
 the README shows anew.
 """
 
-import contextlib
 import os
 import re
-import sqlite3
-import time
 from pathlib import Path
 
 import pytest
-from conftest import SETTINGS
-from gate import ROOT, Gate, eventually, key_id
+from furnished import tour
+from gate import ROOT
 
 WIDTHS = [1440, 768, 360]
 
-# The pages that the side bar leads to, and what else there is without a thing of its own.
-PAGES = [
-    "", "/keys", "/keys/new", "/refusals", "/refusals/check", "/live", "/usage", "/projects", "/limits", "/roles", "/members", "/audit",
-    "/settings",
-]
-
 # What the README shows: page, theme.
 README = [("", "light"), ("/keys", "light"), ("/key", "dark"), ("/refusals", "light")]
-
-TRACE = b"""{"resourceSpans": [{"resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "%s"}}]}, "scopeSpans": [
-    {"spans": [{"traceId": "5b8efff798038103d269b633813fc60c", "spanId": "eee19b7ec3c1b174", "name": "GET /",
-                "startTimeUnixNano": "1", "endTimeUnixNano": "2"}]}]}]}"""
-
-
-# How a day goes, hour by hour: exports a minute of the busiest key.
-DAY = [31, 30, 33, 30, 29, 26, 24, 21, 18, 16, 15, 14, 13, 14, 15, 15, 17, 19, 22, 26, 28, 31, 32, 31]
-
-
-@pytest.fixture(scope="module")
-def furnished(tmp_path_factory):
-    """A gate of its own, with keys of every status, a day of telemetry that arrived, and some that is turned away; and the path of the
-    key to look at."""
-    gate = Gate(tmp_path_factory.mktemp("furnished"), **SETTINGS)
-    for project, name, grids in [("storefront", "Storefront", ["checkout", "search"]), ("payments", "Payments", ["ledger"])]:
-        gate.run("projects", "create", project, "--name", name)
-        for grid in grids:
-            gate.run("grids", "create", grid, "--project", project)
-    tokens = {
-        name: gate.run("keys", "create", "--name", name, "--project", project, "--grid", grid, "--environment", "production")
-        for name, project, grid in [
-            ("checkout-api", "storefront", "checkout"),
-            ("cart-worker", "storefront", "checkout"),
-            ("search-indexer", "storefront", "search"),
-            ("old-importer", "storefront", "search"),
-            ("ledger-writer", "payments", "ledger"),
-        ]
-    }
-    gate.stop()
-    remember_a_day(gate, tokens)
-    gate.start()
-    for name, token in tokens.items():
-        for _ in range(3):
-            assert gate.post("/v1/traces", TRACE % name.encode(), token=token)[0] == 200
-    ids = {name: key_id(token) for name, token in tokens.items()}
-    gate.run("keys", "rotate", ids["checkout-api"])
-    gate.post("/v1/traces", TRACE % b"checkout-web", token=tokens["checkout-api"])
-    gate.run("keys", "disable", ids["search-indexer"], "--force")
-    gate.run("keys", "revoke", ids["old-importer"], "--force", "--yes")
-    for name in ("search-indexer", "old-importer"):
-        assert gate.post("/v1/traces", TRACE % name.encode(), token=tokens[name])[0] == 401
-    assert gate.post("/v1/traces", TRACE % b"cart", token="ggi_wrong")[0] == 401
-    gate.run("members", "invite", "--name", "Ada", "--role", "operator")
-    eventually("refusals are written down", lambda: len(gate.show("refusals")) >= 3)
-    yield gate, f"/keys/{ids['checkout-api']}"
-    gate.stop()
-
-
-def remember_a_day(gate, tokens):
-    """Writes down a day of usage that was not: nobody waits a day for a picture."""
-    now = int(time.time())
-    rows = []
-    with contextlib.closing(sqlite3.connect(gate.data / "catalog.sqlite")) as database, database:
-        tenants = dict(
-            (row[0], row[1:]) for row in database.execute("SELECT id, project, grid, environment FROM keys WHERE kind = 'ingest'")
-        )
-        for place, token in enumerate(tokens.values()):
-            key = key_id(token)
-            for hour in range(24):
-                begin = (now // 3600 - hour) * 3600
-                for step, at, minutes in [("hour", begin, 60), *(("minute", begin + 60 * minute, 1) for minute in range(60))]:
-                    if at > now:
-                        continue
-                    for signal, share in [("traces", 10), ("metrics", 6), ("logs", 3)]:
-                        exports = DAY[(hour + 3 * place) % 24] * share * minutes // (1 + place)
-                        refused = exports // 90 if hour in (4, 5, 6) else 0
-                        for outcome, number in [("received", exports), ("accepted", exports - refused), ("rate_limited", refused)]:
-                            amounts = (0, 0, 0, 0) if number == 0 else (number, number * 50, number * 4_000, number * 20_000)
-                            rows.append((step, at * 1_000_000, *tenants[key], key, signal, outcome, *amounts))
-        database.executemany("INSERT OR IGNORE INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -104,10 +24,9 @@ def test_every_page_fits_and_is_accessible(visitor, furnished, theme, width):
     gate, key = furnished
     viewport = {"width": width, "height": 900}
     console = visitor(gate, viewport=viewport, color_scheme=theme, reduced_motion="reduce").sign_in()
-    tabs = [f"{key}{tab}" for tab in ("", "/senders", "/secrets", "/refusals", "/audit", "/settings", "/rotate", "/revoke")]
     folder = os.environ.get("GRIDGATE_TEST_PICTURES")
     wrong, there = [], 0
-    for path in PAGES + tabs:
+    for path in tour(key):
         answer = console.open(path)
         if answer.status != 200:
             wrong.append(f"{path}: {answer.status}")
@@ -125,17 +44,31 @@ def test_every_page_fits_and_is_accessible(visitor, furnished, theme, width):
             except AssertionError as error:
                 wrong.append(str(error))
     assert not wrong, "\n\n".join(wrong)
-    assert there == len(PAGES + tabs)
+    assert there == len(tour(key))
 
 
-def test_the_theme_is_chosen_and_kept(visitor):
-    console = visitor(color_scheme="light").sign_in()
+@pytest.mark.parametrize("system, chosen", [("light", "dark"), ("dark", "light")])
+def test_the_theme_is_chosen_and_kept(visitor, system, chosen):
+    console = visitor(color_scheme=system).sign_in()
     console.open("/audit")
     ground = "getComputedStyle(document.body).backgroundColor"
-    light = console.page.evaluate(ground)
-    console.page.get_by_role("button", name="Switch between light and dark").click()
-    console.page.wait_for_selector("html[data-theme=dark]")
-    assert console.page.evaluate(ground) != light
+    first = console.page.evaluate(ground)
+    switch = console.page.get_by_role("button", name="Switch between light and dark")
+    switch.click()
+    console.page.wait_for_selector(f"html[data-theme={chosen}]")
+    second = console.page.evaluate(ground)
+    assert second != first
     assert console.page.url.endswith("/audit"), "one stays where one is"
     console.open("/audit")
-    assert console.page.evaluate(ground) != light
+    assert console.page.evaluate(ground) == second
+    switch.click()
+    console.page.wait_for_selector(f"html[data-theme={system}]")
+    assert console.page.evaluate(ground) == first, "and back"
+
+
+def test_what_the_readme_shows_is_there():
+    shown = re.findall(r"docs/pictures/[\w-]+\.png", (ROOT / "README.md").read_text())
+    assert len(set(shown)) == len(README), shown
+    for picture in shown:
+        size = (ROOT / picture).stat().st_size
+        assert 0 < size < 150_000, f"{picture} has {size} bytes"

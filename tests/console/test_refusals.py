@@ -132,6 +132,15 @@ def test_every_wrong_sender_is_found_with_its_fix(owner, refused):
     expect(owner.page.locator(".why-totals")).to_contain_text("Dropped by the client")
 
 
+def test_a_viewer_is_offered_no_new_secret(visitor, gate, refused):
+    made = gate.show("keys", "create", "--name", "looks-on", "--kind", "admin", "--role", "viewer")
+    viewer = visitor().sign_in(made["token"])
+    viewer.open("/refusals")
+    row = opened(viewer, "key_malformed")
+    expect(row.get_by_role("link", name="Show snippets")).to_be_visible()
+    expect(row.get_by_role("link", name="Regenerate secret…")).to_have_count(0)
+
+
 def test_filters_narrow_the_page(owner, refused):
     owner.open("/refusals")
     rows = owner.page.locator("details.reason")

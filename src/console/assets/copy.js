@@ -1,4 +1,4 @@
-// Buttons with data-copy copy their text; with data-copy-from, what the element of that id holds.
+// Buttons with data-copy copy their text.
 (() => {
   "use strict";
   const { gridgate } = window;
@@ -20,11 +20,9 @@
   };
 
   document.addEventListener("click", async (event) => {
-    const button = event.target.closest("[data-copy], [data-copy-from]");
+    const button = event.target.closest("[data-copy]");
     if (!button) return;
-    const from = button.dataset.copyFrom && document.getElementById(button.dataset.copyFrom);
-    const text = from ? from.dataset.whole || from.value || from.textContent : button.dataset.copy;
-    const done = await copy(text, button.parentElement);
+    const done = await copy(button.dataset.copy, button.parentElement);
     gridgate.say(done ? "Copied" : "The browser did not allow it. Select the text and copy it yourself.");
     if (!done) return;
     button.classList.add("copied");

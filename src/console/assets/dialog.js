@@ -4,11 +4,13 @@
   const { gridgate } = window;
   let opener = null;
   let dirty = false;
+  // A form is on its way: what it brings may be shown only once.
+  let pending = false;
 
   const host = () => document.getElementById("dialog");
 
   // What is lifted gets other ids than the page behind it has: a label would lead to a field of that page.
-  const REFERENCES = ["for", "aria-describedby", "aria-labelledby", "aria-controls", "data-copy-from", "data-reveal"];
+  const REFERENCES = ["for", "aria-describedby", "aria-labelledby", "aria-controls", "data-reveal"];
   const separate = (card) => {
     for (const one of card.querySelectorAll("[id]")) {
       const { id } = one;
@@ -54,6 +56,10 @@
   // Closing is asked for: a dialog with a secret that was not copied asks back.
   const close = () => {
     const dialog = host();
+    if (pending) {
+      gridgate.say("It is being done. Wait for the answer.");
+      return;
+    }
     const gate = dialog.querySelector("[data-close-gate]");
     if (gate && gate.hidden) {
       gate.hidden = false;
@@ -101,16 +107,27 @@
     const button = event.submitter;
     if (button) button.disabled = true;
     dirty = true;
-    load(form.action, { method: "POST", body: fields }).catch(() => {
-      if (button) button.disabled = false;
-      gridgate.say("The server was not reached. Nothing is known to have changed.");
-    });
+    pending = true;
+    load(form.action, { method: "POST", body: fields })
+      .catch(() => {
+        if (button) button.disabled = false;
+        gridgate.say("The server was not reached. Nothing is known to have changed.");
+      })
+      .finally(() => {
+        pending = false;
+      });
   });
 
   document.addEventListener("DOMContentLoaded", () => {
     const dialog = host();
     if (!dialog) return;
     dialog.addEventListener("cancel", (event) => {
+      event.preventDefault();
+      close();
+    });
+    // Some browsers do not let a dialog refuse a second Escape in a row.
+    dialog.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
       event.preventDefault();
       close();
     });

@@ -47,11 +47,9 @@
 
     const row = (one) => {
       const made = blank.cloneNode(true);
-      const key = one.key || one.claimed_key;
       const kind = one.outcome !== "refused" ? one.outcome : retryable.has(one.reason) ? "retryable" : "dropped";
-      const has = [kind, one.project ? "proved" : "unproved", key ? "key" : "no-key"];
+      const has = [kind, one.project ? "proved" : "unproved", one.key ? "key" : one.claimed_key ? "claimed" : "no-key"];
       if (one.reason) has.push("reason");
-      if (one.claimed_key) has.push("claimed");
       for (const of of made.querySelectorAll("[data-of]")) if (!has.includes(of.dataset.of)) of.remove();
       const none = (value, show) => (value === null || value === undefined ? "–" : show(value));
       const texts = {
@@ -62,7 +60,8 @@
         environment: one.environment,
         sender: one.service || one.user_agent || "Unknown",
         address: one.address,
-        key,
+        key: one.key,
+        claimed: one.claimed_key,
         items: none(one.items, short),
         size: none(one.wire_bytes, bytes),
         took: took(one.duration_us),
@@ -74,7 +73,7 @@
         if (cell.dataset.cell === "sender") cell.title = texts.sender;
         if (cell.dataset.cell === "reason") cell.title = one.detail || one.advice;
         if (cell.dataset.cell === "environment") cell.title = one.environment;
-        if (cell.dataset.keys) cell.href = cell.dataset.keys + encodeURIComponent(key);
+        if (cell.dataset.keys) cell.href = cell.dataset.keys + encodeURIComponent(one.key);
       }
       return made;
     };
@@ -118,14 +117,18 @@
       catalog: "The gate cannot find out whether you may watch. Load this page again.",
     };
 
+    let source;
+    let over;
+    let again;
+
     const open = () => {
-      const source = new EventSource(root.dataset.live);
-      let over = false;
-      source.addEventListener("open", () => tell("live", paused ? "Paused" : "Live"));
-      source.addEventListener("export", (event) => {
+      source = new EventSource(root.dataset.live);
+      over = false;
+      source.addEventListener("open", () => {
         tries = 0;
-        take(JSON.parse(event.data));
+        tell("live", paused ? "Paused" : "Live");
       });
+      source.addEventListener("export", (event) => take(JSON.parse(event.data)));
       source.addEventListener("missed", (event) => {
         lost += JSON.parse(event.data).count;
         missed.hidden = false;
@@ -147,13 +150,19 @@
         if (source.readyState !== EventSource.CLOSED) return;
         tries += 1;
         if (tries > TRIES) tell("ended", "Connection lost. Load this page again.");
-        else setTimeout(open, 3000);
-      });
-      addEventListener("pagehide", () => {
-        over = true;
-        source.close();
+        else again = setTimeout(open, 3000);
       });
     };
+
+    addEventListener("pagehide", () => {
+      over = true;
+      clearTimeout(again);
+      source.close();
+    });
+    // The page is shown again as it was left.
+    addEventListener("pageshow", (event) => {
+      if (event.persisted) open();
+    });
 
     pause.hidden = false;
     pause.addEventListener("click", () => {

@@ -81,6 +81,13 @@
     for (const button of piece.querySelectorAll("[data-reveal], [data-copy]")) button.hidden = false;
   });
 
+  // Where nobody chose a theme the system's is shown, which the server does not know: the button leads away from that one.
+  gridgate.whenThere.push((piece) => {
+    if (root.dataset.theme) return;
+    const other = matchMedia("(prefers-color-scheme: dark)").matches ? "light" : "dark";
+    for (const button of piece.querySelectorAll("[data-theme-button]")) button.value = other;
+  });
+
   // Instants that are told from now stay true.
   const units = [
     [172800, 86400, "d"],

@@ -43,6 +43,15 @@ pub(in crate::console) fn status(status: &str, in_table: bool) -> Markup {
     }
 }
 
+/// What a client does with an export that is refused: it sends it again, or drops it.
+pub(in crate::console) fn refused(is_retryable: bool) -> Markup {
+    if is_retryable {
+        chip(Tone::Accent, Icon::Rotating, "Retryable")
+    } else {
+        chip(Tone::Red, Icon::Revoked, "Dropped")
+    }
+}
+
 /// An environment: its code, with its name for who points at it.
 pub(in crate::console) fn environment(code: &str, name: &str) -> Markup {
     html! { abbr.tag title=(name) { (code) } }

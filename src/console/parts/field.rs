@@ -6,6 +6,9 @@ use super::icon::{Icon, icon};
 use crate::admin::problem::{FieldError, ProblemView};
 use crate::console::guard::{is_of, of_field};
 
+/// The name of the field with the idempotency key, in forms that are carried out once.
+pub(in crate::console) const ONCE: &str = "once";
+
 /// A field of a form.
 #[derive(Clone, Copy)]
 pub(in crate::console) struct Field<'a> {

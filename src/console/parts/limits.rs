@@ -26,7 +26,7 @@ pub(in crate::console) fn limits_field(field: Field<'_>, value: &str, problem: O
     html! {
         div.field.limits-editor {
             label for=(name) { (label) }
-            textarea #(name).mono name=(name) rows=(rows(value)) autocomplete="off" spellcheck="false" data-limits
+            textarea #(name).mono name=(name) rows=(rows(value)) autocomplete="off" spellcheck="false"
                 aria-describedby=(help_id) aria-invalid=[(!wrong.is_empty()).then_some("true")] { (value) }
             div id=(help_id) {
                 @for (line, error) in &wrong {

@@ -11,6 +11,7 @@ pub(super) mod limits;
 pub(super) mod list;
 pub(super) mod note;
 pub(super) mod number;
+pub(super) mod sentence;
 pub(super) mod standing;
 pub(super) mod tabs;
 pub(super) mod time;

@@ -41,6 +41,20 @@ async fn signing_in_leads_to_a_page_of_the_console() {
     assert!(!owner.get(&format!("/console/sign-in?{hostile}")).await.text.contains("<script>"));
 }
 
+/// What cannot be read is a page that says so, with what every page has.
+#[tokio::test]
+async fn a_query_that_cannot_be_read_is_told() {
+    let console = Console::start().await;
+    let owner = console.owner().await;
+    let answer = owner.get("/console/audit?actor=a&actor=b").await;
+    assert_eq!(answer.status, 400);
+    assert!(answer.text.contains("Request not readable"), "{}", answer.text);
+    assert!(answer.header("content-security-policy").is_some());
+    // A value of a query stays one on its way into the API.
+    let answer = owner.get("/console/live?project=shop/limits%23").await;
+    assert!(!answer.status.is_server_error(), "{}", answer.text);
+}
+
 #[tokio::test]
 async fn who_has_no_session_is_led_back_to_what_was_asked_for() {
     let console = Console::start().await;

@@ -38,6 +38,9 @@ async fn what_a_page_asks_for_by_itself_is_no_use() {
         console.server.clock.advance(14 * MINUTE);
         assert_eq!(by_itself().await, 200);
     }
+    // The feed of the live page cannot say so in a header.
+    let feed = owner.get("/console/live/feed?project=none").await;
+    assert_eq!(feed.status, 200);
     console.server.clock.advance(2 * MINUTE);
     assert_eq!(by_itself().await, 303);
 }

@@ -4,7 +4,6 @@ pub(super) mod change;
 mod verify;
 
 use axum::Router;
-use axum::extract::Query as UrlQuery;
 use axum::routing::get;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -20,7 +19,7 @@ use crate::console::parts::empty::empty;
 use crate::console::parts::field::{Field, rest_of};
 use crate::console::parts::list::paging;
 use crate::console::parts::time::{from_typed, relative};
-use crate::console::visit::Visit;
+use crate::console::visit::{UrlQuery, Visit};
 use crate::domain::audit::Action;
 
 pub(super) fn routes() -> Router<Console> {

@@ -1,12 +1,11 @@
 //! The dialog that creates an ingest key.
 
-use axum::extract::Query as UrlQuery;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::choices::Choices;
+use super::choices::{Choices, InUse};
 use super::secret::secret_card;
 use super::typed::{EXPIRES, Typed};
 use crate::admin::keys::create::IssuedKey;
@@ -20,7 +19,7 @@ use crate::console::parts::field::{Field, rest_of};
 use crate::console::parts::icon::{Icon, icon};
 use crate::console::parts::limits::limits_editor;
 use crate::console::parts::time::day;
-use crate::console::visit::Visit;
+use crate::console::visit::{UrlQuery, Visit};
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -258,17 +257,19 @@ fn advanced(visit: &Visit, typed: &Typed, problem: Option<&ProblemView>) -> Mark
 }
 
 /// Where the key's data will be, and how many keys are there already. The script keeps it true to what is chosen.
-fn goes_to(typed: &Typed, choices: &Choices, in_use: &[(String, usize)]) -> Markup {
+fn goes_to(typed: &Typed, choices: &Choices, in_use: &[InUse]) -> Markup {
     let chosen = chosen_environment(typed, choices);
     let code = |slug: &str| {
         let found = choices.environments.iter().flatten().find(|one| one.slug == slug);
         found.map_or_else(|| slug.to_owned(), |one| one.code.clone())
     };
-    let used = |count: usize| match (choices.most(), count) {
-        (Some(most), _) => format!("{count} of {most} active keys in use"),
-        (None, 0) => "No active key there yet".to_owned(),
-        (None, 1) => "1 active key there".to_owned(),
-        (None, _) => format!("{count} active keys there"),
+    let used = |one: &InUse| match (choices.most(), one.count, one.more) {
+        (Some(most), count, false) => format!("{count} of {most} active keys in use"),
+        (Some(most), count, true) => format!("{count}+ of {most} active keys in use"),
+        (None, count, true) => format!("{count}+ active keys there"),
+        (None, 0, false) => "No active key there yet".to_owned(),
+        (None, 1, false) => "1 active key there".to_owned(),
+        (None, count, false) => format!("{count} active keys there"),
     };
     html! {
         div.meta.goes-to {
@@ -277,10 +278,10 @@ fn goes_to(typed: &Typed, choices: &Choices, in_use: &[(String, usize)]) -> Mark
             } @else if in_use.is_empty() {
                 "Goes to " (choices.project) " / " (choices.grid)
             }
-            @for (slug, count) in in_use {
-                div data-goes-to=(slug) hidden[slug != chosen] {
-                    div { "Goes to " (tenant(&choices.project, &choices.grid, &code(slug))) }
-                    div { (used(*count)) }
+            @for one in in_use {
+                div data-goes-to=(one.environment) hidden[one.environment != chosen] {
+                    div { "Goes to " (tenant(&choices.project, &choices.grid, &code(&one.environment))) }
+                    div { (used(one)) }
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Waiting for the first export with a new secret: a line that turns green by itself.
 
-use axum::extract::{Path, Query as UrlQuery};
+use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -14,7 +14,7 @@ use crate::console::api::{Api, Query};
 use crate::console::guard::Fault;
 use crate::console::parts::icon::{Icon, icon};
 use crate::console::parts::time::exact;
-use crate::console::visit::Visit;
+use crate::console::visit::{UrlQuery, Visit};
 use crate::domain::Timestamp;
 
 #[derive(Default, Deserialize)]

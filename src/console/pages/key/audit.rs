@@ -1,6 +1,6 @@
 //! What was done to a key, newest first.
 
-use axum::extract::{Path, Query as UrlQuery};
+use axum::extract::Path;
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -11,7 +11,7 @@ use crate::console::guard::Fault;
 use crate::console::pages::audit::change;
 use crate::console::parts::list::paging;
 use crate::console::parts::time::relative;
-use crate::console::visit::Visit;
+use crate::console::visit::{UrlQuery, Visit};
 
 /// Which page is wanted.
 #[derive(Default, Debug, Deserialize)]

@@ -1,13 +1,13 @@
 //! The first tab of a key: what needs attention, its rotation, its usage, who uses it, and what it is.
 
-use axum::extract::{Path, Query as UrlQuery};
+use axum::extract::Path;
 use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::{At, Subject, facts, secrets, senders, usage, warnings};
 use crate::console::guard::Fault;
 use crate::console::pages::rotation::rotation_panel;
-use crate::console::visit::Visit;
+use crate::console::visit::{UrlQuery, Visit};
 
 /// What of usage and senders is wanted.
 #[derive(Default, Debug, Deserialize)]

@@ -1,6 +1,6 @@
 //! What was turned away of a key, and why.
 
-use axum::extract::{Path, Query as UrlQuery};
+use axum::extract::Path;
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -8,13 +8,13 @@ use super::{At, Subject};
 use crate::admin::refusals::RefusalView;
 use crate::console::api::Query;
 use crate::console::guard::Fault;
-use crate::console::parts::chip::{Tone, chip};
+use crate::console::parts::chip::{self, Tone, chip};
 use crate::console::parts::empty::empty;
 use crate::console::parts::icon::Icon;
 use crate::console::parts::list::paging;
 use crate::console::parts::number::number;
 use crate::console::parts::time::relative;
-use crate::console::visit::Visit;
+use crate::console::visit::{UrlQuery, Visit};
 use crate::domain::Reason;
 
 /// Which page is wanted.
@@ -92,8 +92,5 @@ fn outcome(one: &RefusalView) -> Markup {
         return chip(Tone::Amber, Icon::Warning, "Accepted");
     }
     let reason = Reason::ALL.iter().find(|reason| reason.as_str() == one.reason);
-    match reason.and_then(|reason| reason.retry_after()) {
-        Some(_) => chip(Tone::Accent, Icon::Rotating, "Retryable"),
-        None => chip(Tone::Red, Icon::Danger, "Dropped"),
-    }
+    chip::refused(reason.is_some_and(|reason| reason.retry_after().is_some()))
 }

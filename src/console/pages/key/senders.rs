@@ -1,6 +1,6 @@
 //! Who uses a key: in short on its first tab, one by one on a tab of their own.
 
-use axum::extract::{Path, Query as UrlQuery};
+use axum::extract::Path;
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -15,7 +15,7 @@ use crate::console::parts::icon::Icon;
 use crate::console::parts::note::{Severity, note};
 use crate::console::parts::number::{counted, number};
 use crate::console::parts::time::relative;
-use crate::console::visit::Visit;
+use crate::console::visit::{UrlQuery, Visit};
 
 /// The most rows on the first tab.
 const MAX_SHORT: usize = 8;

@@ -1,6 +1,6 @@
 //! Editing a key: only what was changed in the form is changed, and only if the key is still at the version that the form shows.
 
-use axum::extract::{Path, Query as UrlQuery};
+use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
 use maud::{Markup, html};
@@ -18,7 +18,7 @@ use crate::console::guard::Fault;
 use crate::console::parts::field::{Field, rest_of};
 use crate::console::parts::limits;
 use crate::console::parts::note::{Severity, note};
-use crate::console::visit::Visit;
+use crate::console::visit::{UrlQuery, Visit};
 
 /// Whether the form comes back after it was saved.
 #[derive(Default, Debug, Deserialize)]

@@ -27,9 +27,17 @@ pub(super) async fn notes(visit: &Visit, subject: &Subject) -> Result<Markup, Fa
     Ok(html! { @for (severity, text) in &notes { (note(*severity, text)) } })
 }
 
-/// A link to a dialog of the key.
+/// A link to a dialog of the key; the words alone for a visitor who may not do it.
 fn dialog(visit: &Visit, subject: &Subject, verb: &str, words: &str) -> Markup {
-    html! { a data-dialog href=(visit.frame.href(&format!("/keys/{}/{verb}", subject.key.id))) { (words) } }
+    let may = match verb {
+        "regenerate" | "rotate" => visit.may("api.key.update") && visit.may("api.key.create"),
+        "revoke" => visit.may("api.key.delete"),
+        _ => true,
+    };
+    html! {
+        @if may { a data-dialog href=(visit.frame.href(&format!("/keys/{}/{verb}", subject.key.id))) { (words) } }
+        @else { (words) }
+    }
 }
 
 /// What the API says of it; of flags that say the same the most urgent alone.
@@ -48,7 +56,11 @@ fn flags(visit: &Visit, subject: &Subject) -> Vec<(Severity, Markup)> {
     let current = key.secrets.iter().find(|secret| secret.state == "current");
     let expires = key.expires_at.as_deref().map(|at| relative(at, visit.now)).unwrap_or_default();
     let link = |verb, words| dialog(visit, subject, verb, words);
-    let settings = html! { a href=(visit.frame.href(&subject.path(At::Settings))) { "Change the expiry" } };
+    let settings = html! {
+        @if visit.may("api.key.update") {
+            a href=(visit.frame.href(&subject.path(At::Settings))) { "Change the expiry" }
+        } @else { "Change the expiry" }
+    };
     let words = |flag: &Flag| match flag {
         Flag::Exposed => {
             let text = html! { strong { "A secret of this key was found in public. " } "Whoever found it can use it. " (link("regenerate", "Regenerate the secret")) };

@@ -11,38 +11,42 @@ use crate::admin::problem::ProblemView;
 use crate::console::form::Form;
 use crate::console::guard::Fault;
 use crate::console::parts::chip;
+use crate::console::parts::field::ONCE;
 use crate::console::parts::note::{Severity, note};
 use crate::console::visit::Visit;
 
 /// `GET /keys/import`
-pub(super) async fn form(visit: Visit) -> Markup {
-    visit.dialog("Import keys", &card(&visit, &html! {}))
+pub(super) async fn form(visit: Visit) -> Result<Markup, Fault> {
+    Ok(visit.dialog("Import keys", &card(&visit, &html! {})?))
 }
 
 /// `POST /keys/import`
 pub(super) async fn send(visit: Visit, form: Form) -> Result<Response, Fault> {
-    let refused = |told: &Markup| {
-        let card = visit.dialog("Import keys", &card(&visit, told));
-        (StatusCode::UNPROCESSABLE_ENTITY, card).into_response()
+    let refused = |told: &Markup| -> Result<Response, Fault> {
+        let card = visit.dialog("Import keys", &card(&visit, told)?);
+        Ok((StatusCode::UNPROCESSABLE_ENTITY, card).into_response())
     };
     let Rows { body, lines } = match rows(form.text("rows")) {
-        Ok(rows) if rows.body.keys.is_empty() => return Ok(refused(&said("There is no row in what was pasted."))),
+        Ok(rows) if rows.body.keys.is_empty() => return refused(&said("There is no row in what was pasted.")),
         Ok(rows) => rows,
-        Err(error) => return Ok(refused(&unusable(&error))),
+        Err(error) => return refused(&unusable(&error)),
     };
-    match visit.api.post::<Imported>("/keys/import", &body).await {
+    match visit.api.post_once::<Imported>("/keys/import", Some(&body), form.text(ONCE)).await {
         Ok(imported) => Ok(visit.dialog("Keys imported", &done(&visit, &imported)).into_response()),
-        Err(fault) => Ok(refused(&wrong(&*fault.mendable()?, &lines))),
+        Err(fault) => refused(&wrong(&*fault.mendable()?, &lines)),
     }
 }
 
-/// The form, under what is `told` of the try before. What was pasted is never shown again: it holds tokens.
-fn card(visit: &Visit, told: &Markup) -> Markup {
-    html! {
+/// The form, under what is `told` of the try before. What was pasted is never shown again: it holds tokens. Mended, it is sent under an
+/// idempotency key of its own.
+fn card(visit: &Visit, told: &Markup) -> Result<Markup, Fault> {
+    let once = visit.once_key()?;
+    Ok(html! {
         h1 { "Import keys" }
         p { "Keys of tokens that another product gave out as UUIDs go on working here. All keys are made, or none." }
         form method="post" action=(visit.frame.href("/keys/import")) {
             (visit.frame.form_fields())
+            input type="hidden" name=(ONCE) value=(once);
             div.dialog-body {
                 (told)
                 div.field {
@@ -68,7 +72,7 @@ fn card(visit: &Visit, told: &Markup) -> Markup {
                 button.primary type="submit" { "Import keys" }
             }
         }
-    }
+    })
 }
 
 fn said(what: &str) -> Markup {

@@ -1,6 +1,5 @@
 //! `GET /keys`: the list.
 
-use axum::extract::Query as UrlQuery;
 use maud::{Markup, html};
 
 use super::rows::{Around, table};
@@ -19,7 +18,7 @@ use crate::console::parts::icon::{Icon, icon};
 use crate::console::parts::list::paging_of;
 use crate::console::parts::number::grouped;
 use crate::console::parts::tabs::{Tab, tabs};
-use crate::console::visit::Visit;
+use crate::console::visit::{UrlQuery, Visit};
 
 /// `GET /keys`
 pub(super) async fn page(visit: Visit, UrlQuery(wanted): UrlQuery<Wanted>) -> Result<Markup, Fault> {

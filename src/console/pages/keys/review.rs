@@ -1,6 +1,5 @@
 //! `/keys/review`: the list that is gone through every quarter.
 
-use axum::extract::Query as UrlQuery;
 use axum::response::Redirect;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -17,7 +16,7 @@ use crate::console::parts::chip;
 use crate::console::parts::empty::empty;
 use crate::console::parts::list::paging;
 use crate::console::parts::time::{relative, relative_or};
-use crate::console::visit::Visit;
+use crate::console::visit::{UrlQuery, Visit};
 
 /// The query of the page.
 #[derive(Default, Deserialize)]

@@ -22,7 +22,7 @@ pub(super) struct Wanted {
 }
 
 /// So many keys stand on a page.
-pub(super) const ROWS: u32 = 20;
+pub(super) const ROWS: u32 = 15;
 
 impl Wanted {
     /// The saved view; one that there is not is the first.
@@ -105,13 +105,13 @@ mod tests {
     #[test]
     fn a_view_is_a_list_of_the_api() {
         let cases = [
-            ("", "?sort=-last_used_at&limit=20"),
-            ("none", "?sort=-last_used_at&limit=20"),
-            ("attention", "?attention=any&sort=-last_used_at&limit=20"),
-            ("rotating", "?rotating=true&sort=-created_at&limit=20"),
-            ("expiring_soon", "?attention=expiring_soon&sort=expires_at&limit=20"),
-            ("unused_45", "?attention=unused_45&sort=last_used_at&limit=20"),
-            ("revoked", "?status=revoked&sort=-created_at&limit=20"),
+            ("", "?sort=-last_used_at&limit=15"),
+            ("none", "?sort=-last_used_at&limit=15"),
+            ("attention", "?attention=any&sort=-last_used_at&limit=15"),
+            ("rotating", "?rotating=true&sort=-created_at&limit=15"),
+            ("expiring_soon", "?attention=expiring_soon&sort=expires_at&limit=15"),
+            ("unused_45", "?attention=unused_45&sort=last_used_at&limit=15"),
+            ("revoked", "?status=revoked&sort=-created_at&limit=15"),
         ];
         for (view, query) in cases {
             assert_eq!(wanted(view).asked().as_str(), query);
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn what_is_searched_comes_by_name_unless_somebody_chooses() {
         let searched = Wanted { q: Some(" a b ".to_owned()), ..Wanted::default() };
-        assert_eq!(searched.asked().as_str(), "?q=a+b&sort=name&limit=20");
+        assert_eq!(searched.asked().as_str(), "?q=a+b&sort=name&limit=15");
         assert_eq!(searched.query(Some("-name")).as_str(), "?q=a+b&sort=-name");
         assert!(searched.is_filtered());
         let sorted = Wanted { sort: Some("expires_at".to_owned()), status: Some(String::new()), ..searched };

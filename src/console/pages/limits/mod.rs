@@ -4,7 +4,6 @@ mod edit;
 mod plan;
 
 use axum::Router;
-use axum::extract::Query as UrlQuery;
 use axum::routing::get;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -26,7 +25,7 @@ use crate::console::parts::icon::{Icon, icon};
 use crate::console::parts::limits::words;
 use crate::console::parts::list::paging;
 use crate::console::parts::standing::standing;
-use crate::console::visit::Visit;
+use crate::console::visit::{UrlQuery, Visit};
 
 pub(super) fn routes() -> Router<Console> {
     Router::new()

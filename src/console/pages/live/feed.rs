@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 
 use axum::Router;
-use axum::extract::Query as UrlQuery;
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -12,7 +11,8 @@ use serde_json::json;
 
 use super::filter::Wanted;
 use crate::console::Console;
-use crate::console::visit::Visit;
+use crate::console::guard::Fault;
+use crate::console::visit::{UrlQuery, Visit};
 
 pub(super) fn routes() -> Router<Console> {
     Router::new().route("/live/feed", get(feed))
@@ -21,14 +21,24 @@ pub(super) fn routes() -> Router<Console> {
 /// `GET /live/feed`: server-sent events, as the API has them. Where there is no feed it ends at once and says why, since a browser tells
 /// its script nothing of an answer that is none of events.
 async fn feed(visit: Result<Visit, Response>, UrlQuery(wanted): UrlQuery<Wanted>) -> Response {
-    let Ok(visit) = visit else { return end("session", "") };
+    let visit = match visit {
+        Ok(visit) => visit,
+        Err(mut answer) => {
+            // Who has no session is sent to the page to sign in, without a fault.
+            return answer.extensions_mut().remove::<Fault>().map_or_else(|| end("session", ""), refused);
+        }
+    };
     let path = format!("/requests/live{}", wanted.query().as_str());
     match visit.api.raw(&path, "text/event-stream").await {
         Ok(answer) => answer,
-        Err(fault) => match fault.problem() {
-            Some(problem) => end(&problem.code, &problem.detail),
-            None => fault.into_response(),
-        },
+        Err(fault) => refused(fault),
+    }
+}
+
+fn refused(fault: Fault) -> Response {
+    match fault.problem() {
+        Some(problem) => end(&problem.code, &problem.detail),
+        None => fault.into_response(),
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::super::projects::segment;
 use crate::admin::environments::EnvironmentView;
 use crate::admin::grids::GridView;
 use crate::admin::page::PageView;
@@ -101,7 +102,7 @@ pub(super) async fn form(visit: &Visit, wanted: &Wanted, path: &str, log: bool) 
     let grids = if project.is_empty() {
         Vec::new()
     } else {
-        let path = format!("/projects/{project}/grids?limit=200");
+        let path = format!("/projects/{}/grids?limit=200", segment(project));
         Api::if_allowed(visit.api.get::<PageView<GridView>>(&path)).await?.map(|page| page.data).unwrap_or_default()
     };
     let grids: Vec<_> = grids.iter().map(|one| (one.slug.as_str(), one.name.as_str())).collect();

@@ -6,7 +6,6 @@ mod rows;
 mod search;
 
 use axum::Router;
-use axum::extract::Query as UrlQuery;
 use axum::routing::get;
 use maud::{Markup, html};
 
@@ -16,7 +15,7 @@ use crate::console::guard::Fault;
 use crate::console::layout::{Section, Shell};
 use crate::console::parts::icon::{Icon, icon};
 use crate::console::parts::tabs::{Tab, tabs};
-use crate::console::visit::Visit;
+use crate::console::visit::{UrlQuery, Visit};
 use crate::domain::Reason;
 use filter::Wanted;
 

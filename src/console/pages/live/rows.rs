@@ -33,7 +33,6 @@ pub(super) fn table(visit: &Visit, exports: &[RequestView], label: &str) -> Mark
 }
 
 fn row(visit: &Visit, export: &RequestView) -> Markup {
-    let key = export.key.as_deref().or(export.claimed_key.as_deref());
     let sender = export.service.as_deref().or(export.user_agent.as_deref()).unwrap_or("Unknown");
     html! {
         tr {
@@ -48,11 +47,12 @@ fn row(visit: &Visit, export: &RequestView) -> Markup {
             }
             td.live-sender { span.live-name title=(sender) { (sender) } code.meta { (export.address) } }
             td {
-                @match key {
-                    Some(key) => a.mono href=(visit.frame.href(&format!("/keys/{key}"))) { (key) },
-                    None => span.meta { "None" },
+                @match (&export.key, &export.claimed_key) {
+                    (Some(key), _) => a.mono href=(visit.frame.href(&format!("/keys/{key}"))) { (key) },
+                    // Anybody can write the id of a key, which need not be there.
+                    (None, Some(claimed)) => { code { (claimed) } span.meta { " claimed" } },
+                    (None, None) => span.meta { "None" },
                 }
-                @if export.claimed_key.is_some() { span.meta { "claimed" } }
             }
             td.end { @match export.items { Some(items) => (number(items)), None => span.zero { "–" } } }
             td.end { @match export.wire_bytes { Some(size) => (bytes(size)), None => span.zero { "–" } } }
@@ -66,10 +66,7 @@ fn outcome(export: &RequestView) -> Markup {
     html! {
         @match (export.outcome.as_str(), reason) {
             ("accepted", _) => (chip(Tone::Quiet, Icon::Active, "Accepted")),
-            (_, Some(reason)) => {
-                @if reason.retry_after().is_some() { (chip(Tone::Accent, Icon::Rotating, "Retryable")) }
-                @else { (chip(Tone::Red, Icon::Revoked, "Dropped")) }
-            },
+            (_, Some(reason)) => (chip::refused(reason.retry_after().is_some())),
             _ => (chip(Tone::Grey, Icon::Inactive, "Client left")),
         }
         @if let Some(reason) = reason { " " code.codeword title=[export.detail.as_deref().or(export.advice.as_deref())] { (reason.as_str()) } }
@@ -83,8 +80,8 @@ pub(super) fn template(visit: &Visit) -> Markup {
             td { time.mono data-cell="at" {} }
             td.live-outcome {
                 span data-of="accepted" { (chip(Tone::Quiet, Icon::Active, "Accepted")) }
-                span data-of="dropped" { (chip(Tone::Red, Icon::Revoked, "Dropped")) }
-                span data-of="retryable" { (chip(Tone::Accent, Icon::Rotating, "Retryable")) }
+                span data-of="dropped" { (chip::refused(false)) }
+                span data-of="retryable" { (chip::refused(true)) }
                 span data-of="gone" { (chip(Tone::Grey, Icon::Inactive, "Client left")) }
                 " "
                 code.codeword data-of="reason" data-cell="reason" {}
@@ -97,7 +94,7 @@ pub(super) fn template(visit: &Visit) -> Markup {
             td.live-sender { span.live-name data-cell="sender" {} code.meta data-cell="address" {} }
             td {
                 a.mono data-cell="key" data-of="key" data-keys=(visit.frame.href("/keys/")) {}
-                span.meta data-of="claimed" { "claimed" }
+                span data-of="claimed" { code data-cell="claimed" {} span.meta { " claimed" } }
                 span.meta data-of="no-key" { "None" }
             }
             td.end data-cell="items" {}

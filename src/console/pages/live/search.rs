@@ -1,7 +1,6 @@
 //! The request log: what became of single exports.
 
 use axum::Router;
-use axum::extract::Query as UrlQuery;
 use axum::routing::get;
 use maud::{Markup, html};
 
@@ -13,7 +12,7 @@ use crate::console::layout::{Section, Shell};
 use crate::console::parts::empty::empty;
 use crate::console::parts::list::paging;
 use crate::console::parts::number::counted;
-use crate::console::visit::Visit;
+use crate::console::visit::{UrlQuery, Visit};
 
 pub(super) fn routes() -> Router<Console> {
     Router::new().route("/requests", get(page))

@@ -13,12 +13,9 @@ use crate::console::api::{Api, Query};
 use crate::console::form::Form;
 use crate::console::guard::Fault;
 use crate::console::parts::dialog::{Dialog, answer};
-use crate::console::parts::field::Field;
+use crate::console::parts::field::{Field, ONCE};
 use crate::console::parts::time::from_typed;
 use crate::console::visit::Visit;
-
-/// The field with the idempotency key.
-const ONCE: &str = "once";
 
 /// `GET /members/new`
 pub(super) async fn form(visit: Visit) -> Result<Response, Fault> {

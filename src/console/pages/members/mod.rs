@@ -5,7 +5,6 @@ mod invite;
 mod remove;
 
 use axum::Router;
-use axum::extract::Query as UrlQuery;
 use axum::routing::get;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -23,7 +22,7 @@ use crate::console::parts::empty::empty;
 use crate::console::parts::icon::{Icon, icon};
 use crate::console::parts::list::paging;
 use crate::console::parts::time::relative_or;
-use crate::console::visit::Visit;
+use crate::console::visit::{UrlQuery, Visit};
 
 pub(super) fn routes() -> Router<Console> {
     Router::new()

@@ -9,6 +9,7 @@ use tokio::try_join;
 use crate::admin::alerts::AlertView;
 use crate::admin::jobs::{JobView, JobsView};
 use crate::admin::keys::KeyView;
+use crate::admin::keys::counts::KeyCountOf;
 use crate::admin::page::PageView;
 use crate::admin::refusals::RefusalView;
 use crate::console::api::{Api, Query};
@@ -49,7 +50,7 @@ const KEYS: u32 = 20;
 /// Rotations whose senders are looked up.
 const ROTATIONS: usize = 5;
 
-/// Rows that are shown.
+/// Rows that are shown at first.
 const ROWS: usize = 12;
 
 /// The panel.
@@ -70,7 +71,12 @@ pub(super) async fn panel(visit: &Visit) -> Result<Markup, Fault> {
                 @for matter in matters.iter().take(ROWS) { (row(matter, visit.now)) }
             }
             @if more > 0 {
-                p.panel-foot { a href=(visit.frame.here("/refusals")) { (counted_of(more)) " more" } }
+                details.more-matters {
+                    summary { (counted_of(more)) " more" }
+                    ul.matters {
+                        @for matter in matters.iter().skip(ROWS) { (row(matter, visit.now)) }
+                    }
+                }
             }
         }
     })
@@ -367,7 +373,9 @@ fn of_keys(
     }
     let tenants: BTreeSet<_> = page.data.iter().map(of_key).collect();
     let tenant = if tenants.len() == 1 { of_key(first) } else { vec![counted_of(tenants.len()) + " tenants"] };
-    let list = Query::default().with("project", Some(&frame.project)).with("attention", Some(flag));
+    // A flag without a view of its own is found among all that need attention.
+    let view = KeyCountOf::ALL.into_iter().find(|view| view.as_str() == flag).unwrap_or(KeyCountOf::Attention);
+    let list = Query::default().with("project", Some(&frame.project)).with("view", Some(view.as_str()));
     let action = if alone {
         ("Open key", frame.href(&format!("/keys/{}", first.id)))
     } else {

@@ -5,7 +5,6 @@ pub(super) mod figures;
 mod first;
 
 use axum::Router;
-use axum::extract::Query as UrlQuery;
 use axum::routing::get;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -23,7 +22,7 @@ use crate::console::layout::{Section, Shell};
 use crate::console::parts::icon::{Icon, icon};
 use crate::console::parts::note::{Severity, mark};
 use crate::console::parts::number::{bytes, counted, short};
-use crate::console::visit::Visit;
+use crate::console::visit::{UrlQuery, Visit};
 use crate::domain::usage::Step;
 
 pub(super) fn routes() -> Router<Console> {

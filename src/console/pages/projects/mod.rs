@@ -8,7 +8,6 @@ mod show;
 mod suspend;
 
 use axum::Router;
-use axum::extract::Query as UrlQuery;
 use axum::routing::get;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -27,7 +26,7 @@ use crate::console::parts::icon::{Icon, icon};
 use crate::console::parts::limits::words;
 use crate::console::parts::list::paging;
 use crate::console::parts::time::{date, relative};
-use crate::console::visit::Visit;
+use crate::console::visit::{UrlQuery, Visit};
 use crate::domain::Timestamp;
 
 pub(super) fn routes() -> Router<Console> {

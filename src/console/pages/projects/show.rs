@@ -1,6 +1,6 @@
 //! One project: its grids, how its limits stand, and what it is given.
 
-use axum::extract::{Path, Query as UrlQuery};
+use axum::extract::Path;
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -19,7 +19,7 @@ use crate::console::parts::list::paging;
 use crate::console::parts::note::{Severity, note};
 use crate::console::parts::standing::standing;
 use crate::console::parts::time::{date, relative};
-use crate::console::visit::Visit;
+use crate::console::visit::{UrlQuery, Visit};
 
 #[derive(Default, Deserialize)]
 #[serde(default)]

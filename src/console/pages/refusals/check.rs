@@ -7,7 +7,7 @@ use axum::routing::get;
 use http::StatusCode;
 use maud::{Markup, html};
 
-use super::row::{outcome, prose};
+use super::row::prose;
 use super::tokens;
 use crate::admin::environments::EnvironmentView;
 use crate::admin::keys::diagnose::{Diagnosis, Finding, Forecast, Question};
@@ -21,6 +21,7 @@ use crate::console::parts::chip::{self, Tone, chip};
 use crate::console::parts::field::{Field, rest_of};
 use crate::console::parts::icon::{Icon, icon};
 use crate::console::parts::note::{Severity, note};
+use crate::console::parts::sentence::sentence;
 use crate::console::parts::time::relative;
 use crate::console::visit::Visit;
 use crate::domain::{Reason, Signal};
@@ -194,14 +195,7 @@ fn forecasts(exports: &[Forecast]) -> Markup {
 fn foretold(export: &Forecast) -> Markup {
     let reason = Reason::ALL.iter().find(|reason| Some(reason.as_str()) == export.reason.as_deref());
     match reason {
-        Some(reason) => outcome(*reason),
+        Some(reason) => chip::refused(reason.retry_after().is_some()),
         None => chip(Tone::Green, Icon::Active, "Accepted"),
     }
-}
-
-/// Words of the API as a sentence. Ids stay as they are.
-fn sentence(text: &str) -> String {
-    let mut characters = text.chars();
-    let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-    if text.starts_with("key_") { format!("{text}.") } else { format!("{first}{}.", characters.as_str()) }
 }

@@ -9,7 +9,6 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Query as UrlQuery;
 use axum::routing::get;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -27,7 +26,7 @@ use crate::console::parts::empty::empty;
 use crate::console::parts::icon::{Icon, icon};
 use crate::console::parts::note::{Severity, note};
 use crate::console::parts::number::{counted, grouped, short};
-use crate::console::visit::Visit;
+use crate::console::visit::{UrlQuery, Visit};
 use crate::domain::trouble::Cause;
 use crate::domain::{Reason, Signal, Timestamp};
 use row::Row;
@@ -215,7 +214,11 @@ async fn find(visit: &Visit, wanted: &Wanted) -> Result<Found, Fault> {
     let (mut rotated, mut retired) = (None, Vec::new());
     let name = Reason::SecretRetired.as_str();
     if let Some(key) = groups.data.iter().filter(|group| group.reason == name).find_map(|group| group.key.as_deref()) {
-        rotated = Api::if_allowed(visit.api.get(&format!("/keys/{key}"))).await?;
+        rotated = match Api::if_allowed(visit.api.get(&format!("/keys/{key}"))).await {
+            // Its record may be erased by now.
+            Err(fault) if fault.is("key_not_found") => None,
+            found => found?,
+        };
         let query = Query::default().with("reason", Some(name)).with("key", Some(key)).with("limit", Some(20));
         let page: RequestsView = visit.api.get(&format!("/requests{}", query.as_str())).await?;
         retired = page.data;

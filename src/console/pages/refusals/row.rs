@@ -9,7 +9,7 @@ use super::{Found, Wanted, tokens};
 use crate::admin::refusals::RefusalView;
 use crate::admin::requests::RequestView;
 use crate::console::parts::chart::sparkline;
-use crate::console::parts::chip::{Tone, chip};
+use crate::console::parts::chip;
 use crate::console::parts::icon::{Icon, icon};
 use crate::console::parts::note::{Severity, mark};
 use crate::console::parts::number::{counted, number};
@@ -133,7 +133,7 @@ impl Row<'_> {
                         span.meta { (self.who_in_short()) }
                     }
                     span.reason-code { code.codeword { (self.reason.as_str()) } span.meta { "HTTP " (self.reason.http_status()) } }
-                    span.reason-outcome { (outcome(self.reason)) }
+                    span.reason-outcome { (chip::refused(self.reason.retry_after().is_some())) }
                     span.reason-spark { @if !self.columns.is_empty() { (sparkline(&self.columns, &name)) } }
                     span.end.reason-count { (number(self.exports)) span.visually-hidden { " exports" } }
                     span.reason-seen.end.meta { @if let Some(last) = last { (relative(last, now)) } }
@@ -340,9 +340,12 @@ impl Row<'_> {
             .filter_map(|way| {
                 let (allowed, href, text, dialog) = match way {
                     Way::Snippets => (may("api.key.view"), of_key("/snippets"), "Show snippets".to_owned(), true),
-                    Way::Regenerate => {
-                        (may("api.key.update"), of_key("/regenerate"), "Regenerate secret…".to_owned(), true)
-                    }
+                    Way::Regenerate => (
+                        may("api.key.update") && may("api.key.create"),
+                        of_key("/regenerate"),
+                        "Regenerate secret…".to_owned(),
+                        true,
+                    ),
                     Way::Key => (may("api.key.view"), of_key(""), format!("Open {name}"), false),
                     Way::Enable => (may("api.key.update"), of_key("/enable"), "Enable…".to_owned(), true),
                     Way::Renew => (may("api.key.update"), of_key("/renew"), "Renew…".to_owned(), true),
@@ -364,8 +367,8 @@ impl Row<'_> {
                         true,
                     ),
                     Way::Jobs => (
-                        may("usage.view"),
-                        Some(self.visit.frame.href("/settings")),
+                        may("usage.view") && self.visit.me.project.is_none(),
+                        Some(self.visit.frame.href("/settings/jobs")),
                         "Background jobs".to_owned(),
                         false,
                     ),
@@ -376,14 +379,6 @@ impl Row<'_> {
         html! {
             @if !drawn.is_empty() { div.actions { @for way in drawn { (way) } } }
         }
-    }
-}
-
-/// What OTLP lets a client do with exports that are refused for `reason`.
-pub(super) fn outcome(reason: Reason) -> Markup {
-    match reason.retry_after() {
-        Some(_) => chip(Tone::Accent, Icon::Rotating, "Retryable"),
-        None => chip(Tone::Red, Icon::Revoked, "Dropped"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! A new role, and the edit of one.
 
-use axum::extract::{Path, Query as UrlQuery};
+use axum::extract::Path;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -16,7 +16,7 @@ use crate::console::guard::{Fault, is_of};
 use crate::console::parts::dialog::{Dialog, answer, version_field};
 use crate::console::parts::field::Field;
 use crate::console::parts::icon::{Icon, icon};
-use crate::console::visit::Visit;
+use crate::console::visit::{UrlQuery, Visit};
 
 /// What stands in the fields.
 #[derive(Default)]

@@ -6,7 +6,6 @@ mod permissions;
 mod show;
 
 use axum::Router;
-use axum::extract::Query as UrlQuery;
 use axum::routing::get;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -20,7 +19,7 @@ use crate::console::layout::{Section, Shell};
 use crate::console::parts::icon::{Icon, icon};
 use crate::console::parts::list::paging;
 use crate::console::parts::number::counted;
-use crate::console::visit::Visit;
+use crate::console::visit::{UrlQuery, Visit};
 
 pub(super) fn routes() -> Router<Console> {
     Router::new()

@@ -1,6 +1,7 @@
 //! Webhooks: the list, and one of them with its messages.
 
 use axum::extract::Path;
+use axum::response::Redirect;
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -75,17 +76,29 @@ pub(super) async fn page(
     show(&visit, Part::Webhooks, &content).await
 }
 
-/// `GET /settings/webhooks/{id}`
-pub(super) async fn one(visit: Visit, Path(id): Path<String>) -> Result<Markup, Fault> {
-    let webhook = webhook(&visit, &id).await?;
-    shown(&visit, &webhook, None).await
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Shown {
+    /// The event of the test that was just sent.
+    tested: Option<String>,
 }
 
-/// `POST /settings/webhooks/{id}/test`
-pub(super) async fn test(visit: Visit, Path(id): Path<String>, _form: Form) -> Result<Markup, Fault> {
+/// `GET /settings/webhooks/{id}`
+pub(super) async fn one(
+    visit: Visit,
+    Path(id): Path<String>,
+    axum::extract::Query(wanted): axum::extract::Query<Shown>,
+) -> Result<Markup, Fault> {
+    let webhook = webhook(&visit, &id).await?;
+    shown(&visit, &webhook, wanted.tested.as_deref()).await
+}
+
+/// `POST /settings/webhooks/{id}/test`: then to the webhook, so that who loads the page again sends nothing again.
+pub(super) async fn test(visit: Visit, Path(id): Path<String>, _form: Form) -> Result<Redirect, Fault> {
     let webhook = webhook(&visit, &id).await?;
     let delivery: DeliveryView = visit.api.command(&format!("/webhooks/{}/test", webhook.id)).await?;
-    shown(&visit, &webhook, Some(&delivery)).await
+    let query = Query::default().with("tested", Some(&delivery.event));
+    Ok(Redirect::to(&visit.frame.href(&format!("/settings/webhooks/{}{}", webhook.id, query.as_str()))))
 }
 
 /// The webhook with the id of a path.
@@ -97,9 +110,14 @@ pub(super) async fn webhook(visit: &Visit, id: &str) -> Result<WebhookView, Faul
     visit.api.get(&format!("/webhooks/{id}")).await
 }
 
-async fn shown(visit: &Visit, webhook: &WebhookView, tested: Option<&DeliveryView>) -> Result<Markup, Fault> {
+/// What a test is called among the messages.
+const TEST: &str = "webhook.test";
+
+/// The page of a webhook, with what came of the test whose event is `tested`.
+async fn shown(visit: &Visit, webhook: &WebhookView, tested: Option<&str>) -> Result<Markup, Fault> {
     let none = Query::default();
     let deliveries = visit.api.list::<DeliveryView>(&format!("/webhooks/{}/deliveries", webhook.id), &none).await?;
+    let tested = deliveries.data.iter().find(|one| one.kind == TEST && Some(one.event.as_str()) == tested);
     let to = |verb: &str| visit.frame.href(&format!("/settings/webhooks/{}/{verb}", webhook.id));
     let content = html! {
         div.section-head {

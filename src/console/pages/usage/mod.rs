@@ -5,7 +5,6 @@ pub(super) mod sums;
 mod table;
 
 use axum::Router;
-use axum::extract::Query as UrlQuery;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{HeaderValue, header};
@@ -21,7 +20,7 @@ use crate::console::layout::{Section, Shell};
 use crate::console::parts::chart::{Columns, Series};
 use crate::console::parts::icon::{Icon, icon};
 use crate::console::parts::number::{bytes, grouped, short};
-use crate::console::visit::Visit;
+use crate::console::visit::{UrlQuery, Visit};
 use read::{Line, Usage};
 
 pub(super) fn routes() -> Router<Console> {

@@ -14,9 +14,6 @@ use crate::console::visit::Visit;
 /// The field of a form that has named who is cut off.
 pub(super) const NAMED: &str = "named";
 
-/// The field with the idempotency key.
-pub(super) const ONCE: &str = "once";
-
 /// A dialog that does something to a key.
 pub(super) struct Card<'a> {
     /// The key.

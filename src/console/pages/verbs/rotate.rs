@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use serde_json::json;
 
-use super::card::{Card, NAMED, ONCE, button, obstacle};
+use super::card::{Card, NAMED, button, obstacle};
 use super::subject::{Cut, Subject, warning};
 use crate::admin::keys::create::IssuedKey;
 use crate::admin::keys::rotate::Rotation;
@@ -15,7 +15,7 @@ use crate::admin::problem::ProblemView;
 use crate::console::form::Form;
 use crate::console::guard::Fault;
 use crate::console::pages::create::secret::secret_card;
-use crate::console::parts::field::Field;
+use crate::console::parts::field::{Field, ONCE};
 use crate::console::parts::time::minute;
 use crate::console::visit::Visit;
 use crate::domain::Timestamp;
