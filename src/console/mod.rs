@@ -1,14 +1,14 @@
 //! The web console on the admin listener, under `/console`: what the admin API can do, for people who would rather look than type.
 //!
-//! It is a client of that API, in the same process: a page asks [`api`] for what it shows and for what it changes, as the command line
+//! It is a client of that API, in the same process: a page asks `api` for what it shows and for what it changes, as the command line
 //! does over the network. No rule of keys stands here, and nothing can be done here that the API would refuse.
 //!
 //! A request goes through these steps, each in the file that bears its name:
 //!
-//! 1. [`guard`]: every answer gets its headers, and a fault becomes a page.
-//! 2. [`visit`]: the session of the cookie is looked up, or the visitor is sent to [`sign_in`].
-//! 3. [`form`]: a form is taken only from a page of this session.
-//! 4. [`pages`]: one file or folder for each; made of [`parts`], inside of [`layout`].
+//! 1. `guard`: every answer gets its headers, and a fault becomes a page.
+//! 2. `visit`: the session of the cookie is looked up, or the visitor is sent to `sign_in`.
+//! 3. `form`: a form is taken only from a page of this session.
+//! 4. `pages`: one file or folder for each; made of `parts`, inside of `layout`.
 //!
 //! Everything works without script. The script (`assets/`) lifts what is a page of its own (`data-dialog`) into a dialog, copies, and
 //! keeps numbers fresh (`data-fresh`).

@@ -223,7 +223,7 @@ fn sign_in_page(frame: &Frame, next: &str, wrong: Option<&str>, way: Way) -> Mar
                     input #key type="password" name="key" placeholder="gga_…" required autofocus autocomplete="current-password"
                         spellcheck="false" autocapitalize="none" maxlength="128"
                         aria-describedby="key-help" aria-invalid=[wrong.map(|_| "true")];
-                    button.icon-button type="button" data-reveal="key" aria-label="Show the key" aria-pressed="false" hidden { (icon(Icon::Eye)) }
+                    button.icon-button type="button" data-reveal="key" aria-label="Show the key" aria-pressed="false" { (icon(Icon::Eye)) }
                 }
                 @if let Some(wrong) = wrong {
                     p #key-help .field-error role="alert" { (icon(Icon::Danger)) (wrong) }

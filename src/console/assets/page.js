@@ -2,7 +2,6 @@
 (() => {
   "use strict";
   const root = document.documentElement;
-  root.classList.add("script");
   const said = () => document.getElementById("said");
 
   // Other parts use these.
@@ -75,10 +74,6 @@
     event.preventDefault();
     if (event.key === "/") found.focus();
     else found.click();
-  });
-
-  gridgate.whenThere.push((piece) => {
-    for (const button of piece.querySelectorAll("[data-reveal], [data-copy]")) button.hidden = false;
   });
 
   // Where nobody chose a theme the system's is shown, which the server does not know: the button leads away from that one.

@@ -11,9 +11,9 @@ pub(in crate::console) fn copyable(text: &str, what: &str) -> Markup {
     }
 }
 
-/// The button alone. It is shown where there is script.
+/// The button alone.
 pub(in crate::console) fn copy_button(text: &str, what: &str) -> Markup {
     html! {
-        button.icon-button.small type="button" data-copy=(text) aria-label={ "Copy " (what) } hidden { (icon(Icon::Copy)) }
+        button.icon-button.small type="button" data-copy=(text) aria-label={ "Copy " (what) } { (icon(Icon::Copy)) }
     }
 }

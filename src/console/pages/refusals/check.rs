@@ -88,7 +88,7 @@ async fn form(visit: &Visit, typed: &Typed, problem: Option<&ProblemView>) -> Re
                     div.reveal {
                         input #token type="password" name="token" placeholder="ggi_…" required autofocus autocomplete="off" spellcheck="false"
                             autocapitalize="none" aria-describedby="token-help" aria-invalid=[wrong.map(|_| "true")];
-                        button.icon-button type="button" data-reveal="token" aria-label="Show the token" aria-pressed="false" hidden { (icon(Icon::Eye)) }
+                        button.icon-button type="button" data-reveal="token" aria-label="Show the token" aria-pressed="false" { (icon(Icon::Eye)) }
                     }
                     @if let Some(wrong) = wrong {
                         p #token-help .field-error { (icon(Icon::Danger)) (wrong.detail) ". Allowed: " (wrong.fix) }
