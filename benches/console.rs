@@ -25,7 +25,7 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 
 /// The pages, by what they are called.
-const PAGES: [(&str, &str); 8] = [
+const PAGES: [(&str, &str); 16] = [
     ("overview", ""),
     ("keys", "/keys"),
     ("keys, by name", "/keys?sort=name"),
@@ -34,7 +34,18 @@ const PAGES: [(&str, &str); 8] = [
     ("keys that are rotated", "/keys?view=rotating"),
     ("keys of one project", "/keys?project=project-3"),
     ("review", "/keys/review"),
+    ("a key", KEY),
+    ("create a key", "/keys/new"),
+    ("refusals", "/refusals"),
+    ("live", "/live"),
+    ("usage", "/usage"),
+    ("projects", "/projects"),
+    ("limits", "/limits"),
+    ("audit log", "/audit"),
 ];
+
+/// Stands for the page of a key with a day of usage.
+const KEY: &str = "/keys/{id}";
 
 /// No page has more bytes.
 const MAX_BYTES: usize = 100_000;
@@ -62,10 +73,13 @@ async fn run(keys: usize, times: usize) -> Result<()> {
     let mut client = Client::connect(&gate).await?;
     fill(&mut client, keys).await?;
     use_keys(&gate, &mut client).await?;
+    let used = client.api(Method::GET, "/keys?kind=ingest&sort=-last_used_at&limit=1", &Value::Null).await?;
+    let id = used["data"][0]["id"].as_str().context("no key")?.to_owned();
     client.sign_in(&gate.admin_key).await?;
     println!("{keys} keys, {times} requests for each page, one after the other\n");
     println!("{:<26} {:>8} {:>9} {:>9} {:>9}", "page", "bytes", "p50", "p99", "most");
     for (name, path) in PAGES {
+        let path = path.replace("{id}", &id);
         let mut took = Vec::with_capacity(times);
         let mut length = 0;
         for round in 0..times + times / 10 {

@@ -71,7 +71,8 @@ macro_rules! living {
     };
 }
 
-/// Reviews of the keys of `$page`.
+/// Reviews of the keys of `$page`. SQLite takes the sides of a cross join in their order: the entries of each key of the page, and not
+/// those of all keys.
 macro_rules! select_reviews {
     ($page:expr) => {
         concat!(
@@ -83,8 +84,8 @@ macro_rules! select_reviews {
              FROM (",
             $page,
             ") AS k
-             JOIN audit AS a ON a.target_kind = 'key' AND a.target = k.id
-             WHERE a.action = 'key.reviewed' AND a.at >= $4 AND a.at < $5
+             CROSS JOIN audit AS a
+             WHERE a.target_kind = 'key' AND a.target = k.id AND a.action = 'key.reviewed' AND a.at >= $4 AND a.at < $5
              ORDER BY a.target, a.seq DESC"
         )
     };
