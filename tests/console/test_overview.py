@@ -59,7 +59,7 @@ def test_numbers_are_those_of_the_api(owner, gate):
     owner.open("?range=1h")
     refused = api(gate, "/usage/top?step=minute&from=" + hour_ago())["data"][0]["refused_by"]
     first = max(refused, key=lambda reason: (refused[reason], reason))
-    shown = owner.page.locator(".reasons li").first.locator(".number").get_attribute("title")
+    shown = owner.page.locator(".by-reason li").first.locator(".number").get_attribute("title")
     assert int(shown.replace(",", "")) == refused[first]
     owner.is_accessible()
 
