@@ -123,6 +123,7 @@ const SQLITE: Files = &[
     (12, "sessions", include_str!("migrations/sqlite/0012_sessions.sql")),
     (13, "rotating", include_str!("migrations/sqlite/0013_rotating.sql")),
     (14, "secret_usage", include_str!("migrations/sqlite/0014_secret_usage.sql")),
+    (15, "tenant_usage", include_str!("migrations/sqlite/0015_tenant_usage.sql")),
 ];
 const POSTGRES: Files = &[
     (1, "first", include_str!("migrations/postgres/0001_first.sql")),
@@ -139,6 +140,7 @@ const POSTGRES: Files = &[
     (12, "sessions", include_str!("migrations/postgres/0012_sessions.sql")),
     (13, "rotating", include_str!("migrations/postgres/0013_rotating.sql")),
     (14, "secret_usage", include_str!("migrations/postgres/0014_secret_usage.sql")),
+    (15, "tenant_usage", include_str!("migrations/postgres/0015_tenant_usage.sql")),
 ];
 
 #[cfg(test)]

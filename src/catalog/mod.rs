@@ -124,7 +124,7 @@ pub enum CatalogError {
     #[error(transparent)]
     ChangeRefused(#[from] ChangeRefused),
     /// The tenant has as many active keys as it may have.
-    #[error("{most} active keys are the most here{}; disable or revoke one first", list(active))]
+    #[error("the most active keys here are {most}{}; disable or revoke one first", list(active))]
     KeyLimit {
         /// How many it may have.
         most: u32,

@@ -12,7 +12,7 @@ use crate::catalog::{self, Catalog, KeyFilter, Paging};
 use crate::config::Config;
 use crate::config::pepper::{self, PepperError};
 use crate::domain::secret::Peppers;
-use crate::domain::{Actor, Binding, Key, KeyStatus, Pepper, Random, Timestamp, Token, TokenKind, role};
+use crate::domain::{Actor, Binding, Key, KeyStatus, Pepper, Random, Timestamp, Token, TokenKind, hexadecimal, role};
 use crate::server::{World, catalog_settings, make_data_folder};
 
 /// What to bootstrap.
@@ -68,7 +68,11 @@ pub(super) async fn open(config: &Config, random: &dyn Random) -> Result<Opened>
 impl Opened {
     /// Issues an admin key of the whole installation.
     pub(super) async fn first_admin(&self, world: &World, now: Timestamp) -> Result<(Key, Token)> {
-        let new = NewKey::with_role(format!("bootstrap {now}"), Binding::Installation, role::OWNER)?;
+        // Names of keys are unique, and there may be one already: that which was lost.
+        let mut digits = [0; 3];
+        world.random.fill(&mut digits)?;
+        let name = format!("owner {}", hexadecimal(&digits));
+        let new = NewKey::with_role(name, Binding::Installation, role::OWNER)?;
         self.issue(world, new, &Actor::command("bootstrap", now)).await
     }
 

@@ -13,7 +13,7 @@ PAGES = [
 ]
 
 # The pages of one key.
-TABS = ["", "/senders", "/secrets", "/refusals", "/audit", "/settings", "/rotate", "/revoke"]
+TABS = ["", "/senders", "/secrets", "/refusals", "/requests", "/audit", "/settings", "/rotate", "/revoke"]
 
 TRACE = b"""{"resourceSpans": [{"resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "%s"}}]}, "scopeSpans": [
     {"spans": [{"traceId": "5b8efff798038103d269b633813fc60c", "spanId": "eee19b7ec3c1b174", "name": "GET /",
@@ -86,3 +86,6 @@ def remember_a_day(gate, tokens):
                             amounts = (0, 0, 0, 0) if number == 0 else (number, number * 50, number * 4_000, number * 20_000)
                             rows.append((step, at * 1_000_000, *tenants[key], key, signal, outcome, *amounts))
         database.executemany("INSERT OR IGNORE INTO usage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        names = "step, at, project, grid, environment, signal, outcome"
+        sums = "SUM(exports), SUM(items), SUM(wire_bytes), SUM(bytes)"
+        database.execute(f"INSERT OR REPLACE INTO tenant_usage SELECT {names}, {sums} FROM usage GROUP BY {names}")

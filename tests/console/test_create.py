@@ -10,7 +10,7 @@ import pytest
 import yaml
 from playwright.sync_api import expect
 
-from gate import DEADLINE_SECONDS, key_id
+from gate import DEADLINE_SECONDS, eventually, key_id
 
 TENANT = "demo/demo/production"
 
@@ -215,6 +215,33 @@ def test_it_is_not_closed_without_being_copied(owner):
     expect(dialog.get_by_text("Waiting for first export…")).to_be_visible()
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
+
+
+@pytest.mark.parametrize("in_dialog", [True, False])
+def test_a_reload_asks_back_until_the_secret_is_copied(owner, in_dialog):
+    asked = []
+    page = owner.page
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    owner.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    owner.open("/keys" if in_dialog else "/keys/new")
+    if in_dialog:
+        page.get_by_role("link", name="Create key").click()
+    page.get_by_label("Name", exact=True).fill(fresh())
+    page.get_by_role("button", name="Create key").click()
+    heading = page.get_by_role("heading", name="Copy the secret now")
+    heading.wait_for()
+    page.evaluate("setTimeout(() => location.reload())")
+    eventually("it is asked", lambda: page.evaluate("1") and asked)
+    assert asked == ["beforeunload"]
+    expect(heading).to_be_visible()
+    copied(page, "Copy")
+    with page.expect_navigation():
+        page.evaluate("setTimeout(() => location.assign('/console/keys'))")
+    assert len(asked) == 1
+    # The button that says that it was copied is taken at its word.
+    create(owner, fresh()).get_by_role("button", name="I have copied it").click()
+    page.get_by_role("heading", name="is ready").wait_for()
+    assert len(asked) == 1
 
 
 def test_what_is_wrong_stands_at_its_field(owner, gate):

@@ -12,7 +12,7 @@ import pytest
 from gate import eventually, key_id
 from playwright.sync_api import expect
 
-TABS = ["", "/senders", "/secrets", "/refusals", "/audit", "/settings"]
+TABS = ["", "/senders", "/secrets", "/refusals", "/requests", "/audit", "/settings"]
 
 # Where pictures are kept to be looked at; without it they are taken and thrown away.
 PICTURES = os.environ.get("GRIDGATE_TEST_PICTURES")
@@ -146,6 +146,14 @@ def test_senders_refusals_and_audit_are_there(owner, used):
     row = page.get_by_role("row", name=re.compile("quota_exhausted"))
     expect(row).to_contain_text("wait for the next period or have the quota raised")
     expect(row).to_contain_text("Dropped")
+    # Each export for itself; all that are refused are there.
+    tabs.get_by_role("link", name="Requests").click()
+    refused = page.get_by_role("region", name="Requests").get_by_role("row", name=re.compile("quota_exhausted"))
+    expect(refused).to_have_count(3)
+    expect(page.get_by_role("columnheader", name="Tenant")).to_have_count(0)
+    for name, path in [("Watch live", "live"), ("Search", "requests")]:
+        link = page.get_by_role("main").get_by_role("link", name=name, exact=True)
+        expect(link).to_have_attribute("href", f"/console/{path}?key={key}")
     tabs.get_by_role("link", name="Audit").click()
     created = page.get_by_role("row", name=re.compile("key.created"))
     created.locator("summary").click()

@@ -7,7 +7,7 @@ mod top;
 mod write;
 
 use async_trait::async_trait;
-use sqlx::query;
+use sqlx::{AssertSqlSafe, query};
 
 use super::store::Store;
 use super::{CatalogError, Page, Paging};
@@ -48,7 +48,7 @@ pub trait UsageBook {
     /// Takes away what nothing of a rotation shows any more at `now`.
     async fn sweep_secret_usage(&self, now: Timestamp) -> Result<(), CatalogError>;
 
-    /// Takes away at most `limit` rows of `step` from before `before`, and returns how many it were.
+    /// Takes away at most `limit` rows of `step` from before `before`, and returns how many of keys it were.
     async fn sweep_usage(&self, step: Step, before: Timestamp, limit: u32) -> Result<u64, CatalogError>;
 
     /// Forgets which flush was the last of writers that have written nothing since `before`, and what webhooks have been told of hours
@@ -106,20 +106,21 @@ impl UsageBook for Store {
     }
 
     async fn sweep_usage(&self, step: Step, before: Timestamp, limit: u32) -> Result<u64, CatalogError> {
-        let delete = query(
-            "DELETE FROM usage
-             WHERE (step, project, at, grid, environment, key_id, signal, outcome) IN (
-                 SELECT step, project, at, grid, environment, key_id, signal, outcome
-                 FROM usage
-                 WHERE step = $1 AND at < $2
-                 ORDER BY at
-                 LIMIT $3
-             )",
-        )
-        .bind(step.as_str())
-        .bind(before.micros())
-        .bind(i64::from(limit));
-        self.bounded(async { Ok(delete.execute(&self.pool).await?.rows_affected()) }).await
+        let delete = |table, names| {
+            let sql = format!(
+                "DELETE FROM {table}
+                 WHERE ({names}) IN (SELECT {names} FROM {table} WHERE step = $1 AND at < $2 ORDER BY at LIMIT $3)"
+            );
+            query(AssertSqlSafe(sql)).bind(step.as_str()).bind(before.micros()).bind(i64::from(limit))
+        };
+        // There are no more rows of tenants than of keys: they are gone when those are.
+        let of_tenants = delete("tenant_usage", "step, at, project, grid, environment, signal, outcome");
+        let of_keys = delete("usage", "step, project, at, grid, environment, key_id, signal, outcome");
+        self.bounded(async {
+            of_tenants.execute(&self.pool).await?;
+            Ok(of_keys.execute(&self.pool).await?.rows_affected())
+        })
+        .await
     }
 
     async fn sweep_usage_notes(&self, before: Timestamp, hours: Timestamp) -> Result<(), CatalogError> {

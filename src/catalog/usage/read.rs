@@ -75,6 +75,14 @@ pub struct UsageFilter {
     pub signal: Option<Signal>,
 }
 
+impl UsageFilter {
+    /// The table that it is read from: where nothing is asked of keys, they stand summed up by tenant.
+    fn table(&self) -> &'static str {
+        let asks_of_keys = !self.keys.is_empty() || self.by.contains(&Dimension::Key);
+        if asks_of_keys { "usage" } else { "tenant_usage" }
+    }
+}
+
 /// Usage of one step.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct UsageRow {
@@ -136,12 +144,13 @@ pub fn statement(filter: &UsageFilter, after: Option<&UsagePosition>, rows: i64)
     let rows = bind(Value::Integer(rows));
     let sql = format!(
         "SELECT {columns}, outcome, {}
-         FROM usage
+         FROM {}
          WHERE {conditions}
          GROUP BY {columns}, outcome
          ORDER BY {columns}, outcome
          LIMIT {rows}",
-        sums!()
+        sums!(),
+        filter.table()
     );
     Statement { sql, values }
 }

@@ -18,13 +18,21 @@ pub(super) const ROWS: usize = 50;
 /// Project, grid, environment, key and signal, empty where there is none.
 type Whose<'a> = (&'a str, &'a str, &'a str, String, &'static str);
 
+/// What a number is counted for: a step, its beginning, whose it is and what became of it.
+type Place<'a> = (Step, i64, Whose<'a>, Fate);
+
 pub(super) async fn record(store: &Store, flush: &UsageFlush, counted: &[Counted]) -> Result<bool, CatalogError> {
     // In the order of their keys: of two nodes that write about the same rows neither ever waits for the other in a circle.
-    let mut rows = BTreeMap::<(Step, i64, Whose<'_>, Fate), Amount>::new();
+    let mut rows = BTreeMap::<Place<'_>, Amount>::new();
+    let mut of_tenants = BTreeMap::<Place<'_>, Amount>::new();
     for one in counted {
         for step in Step::ALL {
             let at = step.start(one.at).micros();
-            rows.entry((step, at, whose(one), one.fate)).or_default().add(&one.amount);
+            let whose = whose(one);
+            let (project, grid, environment, _, signal) = whose;
+            let of_tenant = (project, grid, environment, String::new(), signal);
+            of_tenants.entry((step, at, of_tenant, one.fate)).or_default().add(&one.amount);
+            rows.entry((step, at, whose, one.fate)).or_default().add(&one.amount);
         }
     }
     let hours = rows.keys().filter(|(step, _, _, fate)| *step == Step::Hour && *fate == Fate::Accepted);
@@ -45,24 +53,8 @@ pub(super) async fn record(store: &Store, flush: &UsageFlush, counted: &[Counted
         0 => return Ok(false),
         noted => wrote_one(noted)?,
     }
-    for rows in rows.chunks(ROWS) {
-        let sql = format!(
-            "INSERT INTO usage (
-                 step, at, project, grid, environment, key_id, signal, outcome, exports, items, wire_bytes, bytes
-             ) VALUES {}
-             ON CONFLICT (step, project, at, grid, environment, key_id, signal, outcome) DO UPDATE SET
-                 exports = usage.exports + excluded.exports,
-                 items = usage.items + excluded.items,
-                 wire_bytes = usage.wire_bytes + excluded.wire_bytes,
-                 bytes = usage.bytes + excluded.bytes",
-            places(rows.len(), 12)
-        );
-        let bind = |insert: Bound, ((step, at, whose, fate), amount): &(&(Step, i64, Whose<'_>, Fate), &Amount)| {
-            let insert = bind_whose(insert.bind(step.as_str()).bind(*at), whose).bind(fate.as_str());
-            bind_amount(insert, amount)
-        };
-        write(&mut transaction, sql, rows, bind).await?;
-    }
+    add(&mut transaction, "usage", &rows).await?;
+    add(&mut transaction, "tenant_usage", &of_tenants.iter().collect::<Vec<_>>()).await?;
     for hours in hours.chunks(ROWS) {
         let sql = format!(
             "INSERT INTO usage_hours (at, project, grid, environment, key_id, signal) VALUES {}
@@ -70,12 +62,36 @@ pub(super) async fn record(store: &Store, flush: &UsageFlush, counted: &[Counted
                  touched = usage_hours.touched + 1",
             places(hours.len(), 6)
         );
-        let bind = |insert: Bound, (at, whose): &(i64, &Whose<'_>)| bind_whose(insert.bind(*at), whose);
+        let bind = |insert: Bound, (at, whose): &(i64, &Whose<'_>)| bind_whose(insert.bind(*at), whose, true);
         write(&mut transaction, sql, hours, bind).await?;
     }
     secrets::add(&mut transaction, counted).await?;
     transaction.commit().await?;
     Ok(true)
+}
+
+/// Adds `rows` to those of `table`, which has no keys where it is that of tenants.
+async fn add(connection: &mut AnyConnection, table: &str, rows: &[(&Place<'_>, &Amount)]) -> Result<(), CatalogError> {
+    let has_keys = table == "usage";
+    let key = if has_keys { "key_id, " } else { "" };
+    let names = format!("step, at, project, grid, environment, {key}signal, outcome");
+    for rows in rows.chunks(ROWS) {
+        let sql = format!(
+            "INSERT INTO {table} ({names}, exports, items, wire_bytes, bytes) VALUES {}
+             ON CONFLICT ({names}) DO UPDATE SET
+                 exports = {table}.exports + excluded.exports,
+                 items = {table}.items + excluded.items,
+                 wire_bytes = {table}.wire_bytes + excluded.wire_bytes,
+                 bytes = {table}.bytes + excluded.bytes",
+            places(rows.len(), if has_keys { 12 } else { 11 })
+        );
+        let bind = |insert: Bound, ((step, at, whose, fate), amount): &(&Place<'_>, &Amount)| {
+            let insert = bind_whose(insert.bind(step.as_str()).bind(*at), whose, has_keys).bind(fate.as_str());
+            bind_amount(insert, amount)
+        };
+        write(connection, sql, rows, bind).await?;
+    }
+    Ok(())
 }
 
 pub(super) type Bound = Query<'static, Any, AnyArguments>;
@@ -111,9 +127,10 @@ fn whose(counted: &Counted) -> Whose<'_> {
     )
 }
 
-fn bind_whose(insert: Bound, (project, grid, environment, key, signal): &Whose<'_>) -> Bound {
+fn bind_whose(insert: Bound, (project, grid, environment, key, signal): &Whose<'_>, has_keys: bool) -> Bound {
     let names = [project, grid, environment].map(|name| (*name).to_owned());
-    names.into_iter().fold(insert, Bound::bind).bind(key.clone()).bind(*signal)
+    let insert = names.into_iter().chain(has_keys.then(|| key.clone())).fold(insert, Bound::bind);
+    insert.bind(*signal)
 }
 
 fn bind_amount(insert: Bound, amount: &Amount) -> Bound {

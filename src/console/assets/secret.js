@@ -31,8 +31,16 @@
       gate.hidden = true;
       document.querySelector("[data-secret] [data-copy]").focus();
     } else if (event.target.closest("[data-close-anyway]")) {
-      location.assign(document.querySelector("main [data-close]").href);
+      const { href } = document.querySelector("main [data-close]");
+      gate.remove();
+      location.assign(href);
     }
+  });
+
+  // A reload or a way out of the page loses it as well; the button that says it was copied does not ask.
+  document.addEventListener("submit", (event) => event.target.closest("[data-dialog-content]")?.querySelector("[data-close-gate]")?.remove());
+  window.addEventListener("beforeunload", (event) => {
+    if (document.querySelector("[data-close-gate]")) event.preventDefault();
   });
 
   // Arrow keys, Home and End go along the tabs.

@@ -137,7 +137,7 @@ async fn faults_of_form_and_of_the_catalog_are_told_together() {
     assert_eq!(problem["errors"][4]["detail"], "the key 2 of this import has the same");
     assert_eq!(problem["errors"][7]["detail"], "duplicate field `name`");
     let full = problem["errors"][13]["detail"].as_str().expect("a detail");
-    assert!(full.starts_with("2 active keys are the most here, and there are: key_"), "{full}");
+    assert!(full.starts_with("the most active keys here are 2, and there are: key_"), "{full}");
     assert_eq!(server.get("/keys?project=shop&status=all").await.expect(200)["data"].as_array().map(Vec::len), Some(1));
 }
 

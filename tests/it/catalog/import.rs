@@ -177,7 +177,7 @@ async fn a_place_is_taken_by_those_that_can_have_it(fresh: Arc<Fresh>) {
     let app = |number| imported(key(number, tenant("shop", "app", "staging")));
     let faults = catalog.import_keys(&[app(20), app(21), app(22)], &by(50)).await.expect("an answer");
     assert_eq!(faults.len(), 1);
-    assert_eq!(faults[0].error.to_string(), "2 active keys are the most here; disable or revoke one first");
+    assert_eq!(faults[0].error.to_string(), "the most active keys here are 2; disable or revoke one first");
 }
 
 async fn an_import_that_takes_too_long_is_given_up(fresh: Arc<Fresh>) {

@@ -324,10 +324,17 @@ async fn no_scope_reads_what_is_not_its_own(fresh: Arc<Fresh>) {
          {days}
          SELECT 'day', d * {DAY}, 'project-' || (k / 10), 'grid-' || (k % 2), 'production',
              'key_' || substr(CAST(1000000000000 + k AS TEXT), 2), 'logs', 'accepted', 1, 1, 1, 1
-         FROM days, keys"
+         FROM days, keys;
+         INSERT INTO tenant_usage
+         SELECT step, at, project, grid, environment, signal, outcome, SUM(exports), SUM(items), SUM(wire_bytes), SUM(bytes)
+         FROM usage
+         GROUP BY step, at, project, grid, environment, signal, outcome"
     );
     sqlx::raw_sql(AssertSqlSafe(fill)).execute(&mut connection).await.expect("rows");
-    sqlx::raw_sql("ANALYZE").execute(&mut connection).await.expect("statistics");
+    if !sqlite {
+        // PostgreSQL does by itself what nobody does to SQLite.
+        sqlx::raw_sql("ANALYZE").execute(&mut connection).await.expect("statistics");
+    }
     let base = || UsageFilter { from: at(30 * DAY), to: at(40 * DAY), ..filter(Step::Day, &[Dimension::Signal]) };
     let filters = [
         UsageFilter { keys: vec![id(7)], ..base() },
@@ -341,15 +348,16 @@ async fn no_scope_reads_what_is_not_its_own(fresh: Arc<Fresh>) {
         },
         UsageFilter { from: at(59 * DAY), to: at(60 * DAY), ..base() },
     ];
-    for filter in filters {
+    let ways = ["usage_of_key", "usage_of_key", "tenant_usage_of_project", "tenant_usage_of_project", "PRIMARY KEY"];
+    for (filter, way) in filters.into_iter().zip(ways) {
         let page = usage_statement(&filter, None, 100);
         let explain = if sqlite { "EXPLAIN QUERY PLAN " } else { "EXPLAIN " };
         let plan = super::plans::bound(sqlx::query(AssertSqlSafe(format!("{explain}{}", page.sql))), &page);
         let rows = plan.fetch_all(&mut connection).await.expect("a plan");
         let column = if sqlite { 3 } else { 0 };
         let plan = rows.iter().map(|row| row.get::<String, _>(column)).collect::<Vec<_>>().join("\n");
-        assert!(!plan.contains("Seq Scan") && !plan.contains("SCAN usage"), "{filter:?}\n{plan}");
-        assert!(!sqlite || plan.contains("SEARCH usage USING"), "{plan}");
+        assert!(!plan.contains("Seq Scan") && !plan.contains("SCAN "), "{filter:?}\n{plan}");
+        assert!(!sqlite || plan.contains(&format!("{way} (")), "{filter:?}\n{plan}");
     }
     let used = catalog.used(&ScopeId::Project(slug("project-7")), at(30 * DAY), at(40 * DAY)).await.expect("an answer");
     assert_eq!(used[Signal::Logs.index()].exports, 100);

@@ -61,7 +61,7 @@ impl Wanted {
             until: instant(&self.until),
             cursor: None,
         };
-        read.query(project).with("cursor", self.cursor.as_deref())
+        read.query(project).with("cursor", self.cursor.as_deref()).with("limit", Some(ROWS))
     }
 
     const fn filters(&self) -> bool {
@@ -72,6 +72,9 @@ impl Wanted {
             && self.until.is_empty())
     }
 }
+
+/// Entries of a page: with more of them, and long ones, it would be slow to come.
+const ROWS: u32 = 30;
 
 /// `GET /audit`
 async fn page(visit: Visit, UrlQuery(wanted): UrlQuery<Wanted>) -> Result<Markup, Fault> {
@@ -203,7 +206,7 @@ mod tests {
     #[test]
     fn days_are_asked_for_as_instants_and_linked_as_days() {
         let wanted = Wanted { since: " 2026-11-21".to_owned(), cursor: Some("c".to_owned()), ..Wanted::default() };
-        assert_eq!(wanted.asked("shop").as_str(), "?project=shop&since=2026-11-21T00%3A00%3A00Z&cursor=c");
+        assert_eq!(wanted.asked("shop").as_str(), "?project=shop&since=2026-11-21T00%3A00%3A00Z&cursor=c&limit=30");
         assert_eq!(wanted.query("").as_str(), "?since=2026-11-21");
     }
 }

@@ -4,6 +4,7 @@ mod audit;
 mod facts;
 mod overview;
 mod refusals;
+mod requests;
 mod secrets;
 mod senders;
 mod settings;
@@ -37,6 +38,7 @@ pub(super) fn routes() -> Router<Console> {
         .route("/keys/{id}/senders", get(senders::page))
         .route("/keys/{id}/secrets", get(secrets::page))
         .route("/keys/{id}/refusals", get(refusals::page))
+        .route("/keys/{id}/requests", get(requests::page))
         .route("/keys/{id}/audit", get(audit::page))
         .route("/keys/{id}/settings", get(settings::page).post(settings::save))
 }
@@ -57,6 +59,7 @@ enum At {
     Senders,
     Secrets,
     Refusals,
+    Requests,
     Audit,
     Settings,
 }
@@ -92,6 +95,7 @@ impl Subject {
             At::Senders => "/senders",
             At::Secrets => "/secrets",
             At::Refusals => "/refusals",
+            At::Requests => "/requests",
             At::Audit => "/audit",
             At::Settings => "/settings",
         };
@@ -159,6 +163,7 @@ impl Subject {
         tabs.push(tab(At::Secrets, "Secrets", Some(live)));
         if self.day.is_some() {
             tabs.push(tab(At::Refusals, "Refusals", Some(self.refused_today())));
+            tabs.push(tab(At::Requests, "Requests", None));
         }
         if visit.may("audit.view") {
             tabs.push(tab(At::Audit, "Audit", None));
@@ -181,7 +186,7 @@ impl Subject {
                 @if status == "revoked" {
                     @if visit.may("api.key.purge") { (link("purge", "Purge…", " danger-button")) }
                 } @else {
-                    @if status == "disabled" && edits { (link("enable", "Enable", "")) }
+                    @if status == "disabled" && edits { (link("enable", "Enable…", "")) }
                     @if status == "expired" && edits { (link("renew", "Renew…", "")) }
                     @if self.is_ingest() { (link("snippets", "Snippets", "")) }
                     @if status == "active" && self.key.rotation.is_none() && renews { (link("rotate", "Rotate…", "")) }

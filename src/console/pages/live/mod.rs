@@ -18,6 +18,7 @@ use crate::console::parts::tabs::{Tab, tabs};
 use crate::console::visit::{UrlQuery, Visit};
 use crate::domain::Reason;
 use filter::Wanted;
+pub(super) use rows::{Columns, exports_table};
 
 pub(super) fn routes() -> Router<Console> {
     Router::new().route("/live", get(page)).merge(feed::routes()).merge(search::routes())
@@ -60,7 +61,7 @@ fn arrivals(visit: &Visit, wanted: &Wanted, exports: &[RequestView]) -> Markup {
                     span data-live-pause-words { "Pause" }
                 }
             }
-            (rows::table(visit, exports, "Live arrivals"))
+            (exports_table(visit, exports, "Live arrivals", Columns::All))
             @if exports.is_empty() {
                 p.live-none data-live-none { "No export yet. The next one appears here by itself." }
             }

@@ -10,8 +10,23 @@ use crate::console::parts::time::exact;
 use crate::console::visit::Visit;
 use crate::domain::Reason;
 
+/// What a table shows of exports.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::console::pages) enum Columns {
+    /// Everything.
+    All,
+    /// What those of one key do not have in common.
+    OfOneKey,
+}
+
 /// The rows of `exports`, newest first, in a table called `label`.
-pub(super) fn table(visit: &Visit, exports: &[RequestView], label: &str) -> Markup {
+pub(in crate::console::pages) fn exports_table(
+    visit: &Visit,
+    exports: &[RequestView],
+    label: &str,
+    columns: Columns,
+) -> Markup {
+    let all = columns == Columns::All;
     html! {
         div.scroll tabindex="0" role="region" aria-label=(label) {
             table.live {
@@ -19,45 +34,50 @@ pub(super) fn table(visit: &Visit, exports: &[RequestView], label: &str) -> Mark
                     th scope="col" { "Time" }
                     th scope="col" { "Outcome" }
                     th scope="col" { "Signal" }
-                    th scope="col" { "Tenant" }
+                    @if all { th scope="col" { "Tenant" } }
                     th scope="col" { "Sender" }
-                    th scope="col" { "Key" }
+                    @if all { th scope="col" { "Key" } }
                     th.end scope="col" { "Items" }
                     th.end scope="col" { "Size" }
                     th.end scope="col" { "Took" }
                 } }
-                tbody data-live-rows { @for export in exports { (row(visit, export)) } }
+                tbody data-live-rows { @for export in exports { (row(visit, export, columns)) } }
             }
         }
     }
 }
 
-fn row(visit: &Visit, export: &RequestView) -> Markup {
+fn row(visit: &Visit, export: &RequestView, columns: Columns) -> Markup {
+    let all = columns == Columns::All;
     let sender = export.service.as_deref().or(export.user_agent.as_deref()).unwrap_or("Unknown");
     html! {
         tr {
             td { time.mono datetime=(export.at) title=(exact(&export.at)) { (export.at.get(11..19).unwrap_or_default()) } }
             td.live-outcome { (outcome(export)) }
             td { (export.signal.as_deref().unwrap_or("–")) }
-            td {
-                @match (&export.project, &export.grid, &export.environment) {
-                    (Some(project), Some(grid), Some(environment)) => (chip::tenant(project, grid, environment)),
-                    _ => span.meta { "Not proved" },
-                }
-            }
+            @if all { td { (tenant(export)) } }
             td.live-sender { span.live-name title=(sender) { (sender) } code.meta { (export.address) } }
-            td {
-                @match (&export.key, &export.claimed_key) {
-                    (Some(key), _) => a.mono href=(visit.frame.href(&format!("/keys/{key}"))) { (key) },
-                    // Anybody can write the id of a key, which need not be there.
-                    (None, Some(claimed)) => { code { (claimed) } span.meta { " claimed" } },
-                    (None, None) => span.meta { "None" },
-                }
-            }
+            @if all { td { (key(visit, export)) } }
             td.end { @match export.items { Some(items) => (number(items)), None => span.zero { "–" } } }
             td.end { @match export.wire_bytes { Some(size) => (bytes(size)), None => span.zero { "–" } } }
             td.end { (took(export.duration_us)) }
         }
+    }
+}
+
+fn tenant(export: &RequestView) -> Markup {
+    match (&export.project, &export.grid, &export.environment) {
+        (Some(project), Some(grid), Some(environment)) => chip::tenant(project, grid, environment),
+        _ => html! { span.meta { "Not proved" } },
+    }
+}
+
+fn key(visit: &Visit, export: &RequestView) -> Markup {
+    match (&export.key, &export.claimed_key) {
+        (Some(key), _) => html! { a.mono href=(visit.frame.href(&format!("/keys/{key}"))) { (key) } },
+        // Anybody can write the id of a key, which need not be there.
+        (None, Some(claimed)) => html! { code { (claimed) } span.meta { " claimed" } },
+        (None, None) => html! { span.meta { "None" } },
     }
 }
 

@@ -5,7 +5,7 @@ use axum::routing::get;
 use maud::{Markup, html};
 
 use super::filter::{self, Wanted};
-use super::{head, rows};
+use super::{Columns, exports_table, head};
 use crate::console::Console;
 use crate::console::guard::Fault;
 use crate::console::layout::{Section, Shell};
@@ -31,7 +31,7 @@ async fn page(visit: Visit, UrlQuery(wanted): UrlQuery<Wanted>) -> Result<Markup
             Ok(found) => {
             div.panel.table-panel {
                 @if found.data.is_empty() { (empty("No export found", "None in the log fits these filters. The log keeps a sample of accepted exports.", &html! {})) }
-                @else { (rows::table(&visit, &found.data, "Request log")) }
+                @else { (exports_table(&visit, &found.data, "Request log", Columns::All)) }
                 (paging(&visit.frame, "/requests", query(), found.data.len(), found.next_cursor.as_deref()))
                 @if found.not_logged > 0 {
                     p.live-none { (counted(found.not_logged, "more export", "more exports")) " of this time are not in the log: they were too many." }
