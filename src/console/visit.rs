@@ -9,11 +9,14 @@ use http::request::Parts;
 use http::{HeaderMap, Method, header};
 use maud::{Markup, html};
 use serde::de::DeserializeOwned;
+use tokio::try_join;
 
 use super::Console;
 use super::api::{Api, Query};
 use super::guard::Fault;
 use super::layout::{self, Counts, Frame, Shell};
+use super::parts::chip;
+use crate::admin::environments::EnvironmentView;
 use crate::admin::keys::KeyView;
 use crate::admin::keys::counts::{KeyCountOf, KeyCountsView};
 use crate::admin::page::PageView;
@@ -46,6 +49,8 @@ pub(super) struct Visit {
     pub(super) now: Timestamp,
     /// What every markup needs.
     pub(super) frame: Frame,
+    /// Every environment; none where the visitor's key may not see them.
+    pub(super) environments: Vec<EnvironmentView>,
     console: Console,
 }
 
@@ -53,6 +58,22 @@ impl Visit {
     /// Whether the visitor's key holds `permission`. What it lacks is not offered; the API decides.
     pub(super) fn may(&self, permission: &str) -> bool {
         self.me.permissions.iter().any(|held| held == "*" || held == permission)
+    }
+
+    /// `project / grid`, and the environment of the slug `environment`.
+    pub(super) fn tenant(&self, project: &str, grid: &str, environment: &str) -> Markup {
+        chip::tenant(project, grid, &self.environment(environment))
+    }
+
+    /// The environment of this slug.
+    fn environment(&self, slug: &str) -> Markup {
+        let found = self.environments.iter().find(|one| one.slug == slug);
+        chip::environment(self.code(slug), found.map_or(slug, |one| &one.name))
+    }
+
+    /// What the environment of this slug is called in short.
+    pub(super) fn code<'a>(&'a self, slug: &'a str) -> &'a str {
+        self.environments.iter().find(|one| one.slug == slug).map_or(slug, |one| &one.code)
     }
 
     /// A whole page of the section `shell` says, with `content` in its main part.
@@ -133,8 +154,10 @@ impl FromRequestParts<Console> for Visit {
         let frame = Frame::of_session(console, parts, &ticket);
         let peer = parts.extensions.get::<Peer>().copied();
         let api = Api::new(console.0.api.clone(), signed_in, peer, &parts.headers);
-        let me = api.get("/me").await.map_err(IntoResponse::into_response)?;
-        Ok(Self { api, me, now: admin.clock.now(), frame, console: console.clone() })
+        let environments = Api::if_allowed(api.get::<PageView<EnvironmentView>>("/environments"));
+        let (me, environments) = try_join!(api.get("/me"), environments).map_err(IntoResponse::into_response)?;
+        let environments = environments.map(|page| page.data).unwrap_or_default();
+        Ok(Self { api, me, now: admin.clock.now(), frame, environments, console: console.clone() })
     }
 }
 

@@ -33,6 +33,8 @@
     const state = part("state");
     const blank = part("row").content.querySelector("tr");
     const retryable = new Set(root.dataset.retryable.split(" "));
+    // What environments are called in short, as everywhere.
+    const codes = new Map(root.dataset.codes.split(" ").map((pair) => pair.split("=")));
     let held = [];
     let held_all = 0;
     let lost = 0;
@@ -57,7 +59,7 @@
         signal: one.signal || "–",
         project: one.project,
         grid: one.grid,
-        environment: one.environment,
+        environment: codes.get(one.environment) || one.environment,
         sender: one.service || one.user_agent || "Unknown",
         address: one.address,
         key: one.key,

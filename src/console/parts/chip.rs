@@ -57,11 +57,11 @@ pub(in crate::console) fn environment(code: &str, name: &str) -> Markup {
     html! { abbr.tag title=(name) { (code) } }
 }
 
-/// `project / grid`, and the environment.
-pub(in crate::console) fn tenant(project: &str, grid: &str, environment_slug: &str) -> Markup {
+/// `project / grid`, and the environment as [`environment`] draws it.
+pub(in crate::console) fn tenant(project: &str, grid: &str, environment: &Markup) -> Markup {
     html! {
         span.tenant { (project) span.slash { " / " } (grid) }
         " "
-        (environment(environment_slug, environment_slug))
+        (environment)
     }
 }

@@ -13,7 +13,6 @@ use crate::admin::problem::ProblemView;
 use crate::console::form::Form;
 use crate::console::guard::{Fault, is_of, of_field};
 use crate::console::layout::Frame;
-use crate::console::parts::chip::tenant;
 use crate::console::parts::empty::empty;
 use crate::console::parts::field::{Field, rest_of};
 use crate::console::parts::icon::{Icon, icon};
@@ -97,7 +96,7 @@ async fn card(visit: &Visit, typed: &Typed, problem: Option<&ProblemView>, moved
                 }
             }
             div.dialog-foot {
-                (goes_to(typed, &choices, &in_use))
+                (goes_to(visit, typed, &choices, &in_use))
                 a.button href=(frame.here("/keys")) data-close { "Cancel" }
                 button.primary type="submit" { "Create key" }
                 // Behind the other: Enter takes the first.
@@ -257,12 +256,8 @@ fn advanced(visit: &Visit, typed: &Typed, problem: Option<&ProblemView>) -> Mark
 }
 
 /// Where the key's data will be, and how many keys are there already. The script keeps it true to what is chosen.
-fn goes_to(typed: &Typed, choices: &Choices, in_use: &[InUse]) -> Markup {
+fn goes_to(visit: &Visit, typed: &Typed, choices: &Choices, in_use: &[InUse]) -> Markup {
     let chosen = chosen_environment(typed, choices);
-    let code = |slug: &str| {
-        let found = choices.environments.iter().flatten().find(|one| one.slug == slug);
-        found.map_or_else(|| slug.to_owned(), |one| one.code.clone())
-    };
     let used = |one: &InUse| match (choices.most(), one.count, one.more) {
         (Some(most), count, false) => format!("{count} of {most} active keys in use"),
         (Some(most), count, true) => format!("{count}+ of {most} active keys in use"),
@@ -280,7 +275,7 @@ fn goes_to(typed: &Typed, choices: &Choices, in_use: &[InUse]) -> Markup {
             }
             @for one in in_use {
                 div data-goes-to=(one.environment) hidden[one.environment != chosen] {
-                    div { "Goes to " (tenant(&choices.project, &choices.grid, &code(&one.environment))) }
+                    div { "Goes to " (visit.tenant(&choices.project, &choices.grid, &one.environment)) }
                     div { (used(one)) }
                 }
             }

@@ -6,7 +6,6 @@ use super::snippets::{SECRET, Snippet, of_admin, of_ingest};
 use super::waiting;
 use crate::admin::keys::KeyView;
 use crate::admin::keys::create::IssuedKey;
-use crate::console::parts::chip::tenant;
 use crate::console::parts::copy::copy_button;
 use crate::console::parts::icon::{Icon, icon};
 use crate::console::visit::Visit;
@@ -51,7 +50,7 @@ pub(in crate::console) fn secret_card(visit: &Visit, issued: &IssuedKey, what_ha
         }
         div.dialog-foot {
             @if let (Some(project), Some(grid), Some(environment)) = (&key.project, &key.grid, &key.environment) {
-                span.meta { "Goes to " (tenant(project, grid, code(key).unwrap_or(environment))) }
+                span.meta { "Goes to " (visit.tenant(project, grid, environment)) }
             }
             form method="get" action=(visit.frame.href(&next)) data-dialog[in_dialog] {
                 button type="submit" data-copied { "I have copied it" }
@@ -124,11 +123,6 @@ fn masked(token: &str) -> String {
         Some((public, _)) => format!("{public}_{DOTS}"),
         None => DOTS.to_owned(),
     }
-}
-
-/// The code of a key's environment, which its token begins with.
-fn code(key: &KeyView) -> Option<&str> {
-    key.masked.strip_prefix("ggi_")?.split('_').next()
 }
 
 /// Where the admin API is, as the visitor's browser reaches it. Sessions are kept over TLS or on this machine alone, so it is one of

@@ -5,12 +5,10 @@ use maud::{Markup, html};
 use super::Subject;
 use crate::admin::environments::EnvironmentView;
 use crate::admin::keys::KeyView;
-use crate::admin::page::PageView;
 use crate::admin::terms::{EffectiveLimit, LimitsView};
 use crate::console::api::Api;
 use crate::console::guard::Fault;
 use crate::console::parts::chart::bar;
-use crate::console::parts::chip::environment;
 use crate::console::parts::limits;
 use crate::console::parts::number::percent;
 use crate::console::parts::time::{date, relative};
@@ -33,20 +31,12 @@ pub(super) async fn rail(visit: &Visit, subject: &Subject) -> Result<Markup, Fau
         None
     };
     let limits = limits.map(|limits| limits.effective);
-    let environments: Option<PageView<EnvironmentView>> = match &key.environment {
-        Some(_) => Api::if_allowed(visit.api.get("/environments")).await?,
-        None => None,
-    };
-    let found = environments.into_iter().flat_map(|page| page.data);
-    let found = found.into_iter().find(|one| Some(&one.slug) == key.environment.as_ref());
+    let found = visit.environments.iter().find(|one| Some(&one.slug) == key.environment.as_ref());
     Ok(html! {
         aside.panel aria-label="About the key" {
             dl.facts {
                 @match (&key.project, &key.grid, &key.environment) {
-                    (Some(project), Some(grid), Some(slug)) => {
-                        @let (code, name) = found.as_ref().map_or((slug, slug), |one| (&one.code, &one.name));
-                        (fact("Tenant", &html! { (project) span.slash { " / " } (grid) " " (environment(code, name)) }))
-                    }
+                    (Some(project), Some(grid), Some(slug)) => (fact("Tenant", &visit.tenant(project, grid, slug))),
                     (Some(project), ..) => (fact("Project", &html! { (project) })),
                     _ => (fact("Where", &html! { "The whole installation" })),
                 }
@@ -54,7 +44,7 @@ pub(super) async fn rail(visit: &Visit, subject: &Subject) -> Result<Markup, Fau
                 @if let Some(limits) = &limits { (standings(limits)) }
                 (fact("Allowed addresses", &addresses(key)))
                 (fact("Expires", &expiry(visit, key)))
-                (fact("Rotation policy", &policy(key, found.as_ref())))
+                (fact("Rotation policy", &policy(key, found)))
                 (fact("Created", &created(visit, key).await?))
                 @if let Some(owner) = &key.owner { (fact("Owner", &html! { (owner) })) }
                 @if !key.tags.is_empty() {

@@ -24,24 +24,14 @@ pub(super) fn name(visit: &Visit, key: &KeyView) -> Markup {
 }
 
 /// What it is bound to.
-pub(super) fn tenant(key: &KeyView) -> Markup {
+pub(super) fn tenant(visit: &Visit, key: &KeyView) -> Markup {
     match (&key.project, &key.grid, &key.environment) {
-        (Some(project), Some(grid), Some(environment)) => html! {
-            span.tenant { (project) span.slash { " / " } (grid) }
-            " "
-            (chip::environment(code(key), environment))
-        },
+        (Some(project), Some(grid), Some(environment)) => visit.tenant(project, grid, environment),
         (project, ..) => html! {
             span.tenant { (project.as_deref().unwrap_or("Whole installation")) }
             span.meta { "Admin key" }
         },
     }
-}
-
-/// The code of its environment, as its token has it; without one in the token, the name.
-fn code(key: &KeyView) -> &str {
-    let code = key.masked.split('_').nth(1).filter(|_| key.masked.starts_with("ggi_"));
-    code.or(key.environment.as_deref()).unwrap_or_default()
 }
 
 /// What it may do.

@@ -143,7 +143,7 @@ fn done(visit: &Visit, imported: &Imported) -> Markup {
                             tr {
                                 th scope="row" { (key.name) }
                                 td { code { (key.id) } }
-                                td { (cells::tenant(key)) }
+                                td { (cells::tenant(visit, key)) }
                                 td { (chip::status(&key.status, true)) }
                             }
                         }

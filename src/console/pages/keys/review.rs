@@ -96,7 +96,7 @@ fn table(visit: &Visit, keys: &[ReviewView]) -> Markup {
                             span.meta { (key.id) }
                         }
                         td { (key.owner.as_deref().unwrap_or("–")) }
-                        td { (belongs(key)) }
+                        td { (belongs(visit, key)) }
                         td { (chip::status(&key.status, true)) }
                         td {
                             (key.age_days) " d"
@@ -111,9 +111,9 @@ fn table(visit: &Visit, keys: &[ReviewView]) -> Markup {
     }
 }
 
-fn belongs(key: &ReviewView) -> Markup {
+fn belongs(visit: &Visit, key: &ReviewView) -> Markup {
     match (&key.project, &key.grid, &key.environment) {
-        (Some(project), Some(grid), Some(environment)) => chip::tenant(project, grid, environment),
+        (Some(project), Some(grid), Some(environment)) => visit.tenant(project, grid, environment),
         (project, ..) => html! { (project.as_deref().unwrap_or("Whole installation")) },
     }
 }

@@ -117,7 +117,7 @@ pub(super) fn table(visit: &Visit, wanted: &Wanted, keys: &[KeyView], around: &A
                 @for key in keys {
                     tr.two {
                         th.key-name scope="row" { (cells::name(visit, key)) }
-                        td.key-tenant { (cells::tenant(key)) }
+                        td.key-tenant { (cells::tenant(visit, key)) }
                         td.key-role.role { (cells::role(key)) }
                         td.limit { (cells::limit(key, around.plan(key))) }
                         td.key-status { (cells::status(key, visit.now)) }

@@ -6,7 +6,6 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::super::projects::segment;
-use crate::admin::environments::EnvironmentView;
 use crate::admin::grids::GridView;
 use crate::admin::page::PageView;
 use crate::admin::requests::RequestsView;
@@ -95,9 +94,7 @@ pub(super) async fn log(visit: &Visit, query: &Query) -> Result<Result<RequestsV
 
 /// The filters as a form that leads to `path`; with those of the log, or without.
 pub(super) async fn form(visit: &Visit, wanted: &Wanted, path: &str, log: bool) -> Result<Markup, Fault> {
-    let environments = Api::if_allowed(visit.api.get::<PageView<EnvironmentView>>("/environments")).await?;
-    let environments = environments.map(|page| page.data).unwrap_or_default();
-    let environments: Vec<_> = environments.iter().map(|one| (one.slug.as_str(), one.name.as_str())).collect();
+    let environments: Vec<_> = visit.environments.iter().map(|one| (one.slug.as_str(), one.name.as_str())).collect();
     let project = wanted.project.as_deref().unwrap_or_default();
     let grids = if project.is_empty() {
         Vec::new()

@@ -47,8 +47,9 @@ fn arrivals(visit: &Visit, wanted: &Wanted, exports: &[RequestView]) -> Markup {
     let feed = visit.frame.href(&format!("/live/feed{}", wanted.query().as_str()));
     let retryable: Vec<_> =
         Reason::ALL.iter().filter(|one| one.retry_after().is_some()).map(|one| one.as_str()).collect();
+    let codes: Vec<_> = visit.environments.iter().map(|one| format!("{}={}", one.slug, one.code)).collect();
     html! {
-        div.panel data-live=(feed) data-retryable=(retryable.join(" ")) {
+        div.panel data-live=(feed) data-retryable=(retryable.join(" ")) data-codes=(codes.join(" ")) {
             div.panel-head.live-head {
                 span.live-state data-live-state="waiting" {
                     span.live-dot {}

@@ -55,7 +55,7 @@ fn row(visit: &Visit, export: &RequestView, columns: Columns) -> Markup {
             td { time.mono datetime=(export.at) title=(exact(&export.at)) { (export.at.get(11..19).unwrap_or_default()) } }
             td.live-outcome { (outcome(export)) }
             td { (export.signal.as_deref().unwrap_or("–")) }
-            @if all { td { (tenant(export)) } }
+            @if all { td { (tenant(visit, export)) } }
             td.live-sender { span.live-name title=(sender) { (sender) } code.meta { (export.address) } }
             @if all { td { (key(visit, export)) } }
             td.end { @match export.items { Some(items) => (number(items)), None => span.zero { "–" } } }
@@ -65,9 +65,9 @@ fn row(visit: &Visit, export: &RequestView, columns: Columns) -> Markup {
     }
 }
 
-fn tenant(export: &RequestView) -> Markup {
+fn tenant(visit: &Visit, export: &RequestView) -> Markup {
     match (&export.project, &export.grid, &export.environment) {
-        (Some(project), Some(grid), Some(environment)) => chip::tenant(project, grid, environment),
+        (Some(project), Some(grid), Some(environment)) => visit.tenant(project, grid, environment),
         _ => html! { span.meta { "Not proved" } },
     }
 }

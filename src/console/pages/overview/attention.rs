@@ -16,7 +16,6 @@ use crate::console::api::{Api, Query};
 use crate::console::guard::Fault;
 use crate::console::layout::Frame;
 use crate::console::pages::refusals::title;
-use crate::console::parts::chip::tenant;
 use crate::console::parts::note::{Severity, mark};
 use crate::console::parts::number::{counted, grouped};
 use crate::console::parts::time::{apart, exact, span};
@@ -68,13 +67,13 @@ pub(super) async fn panel(visit: &Visit) -> Result<Markup, Fault> {
                 p.panel-body.calm { (mark(Severity::Fine)) "Nothing needs you" }
             }
             ul.matters {
-                @for matter in matters.iter().take(ROWS) { (row(matter, visit.now)) }
+                @for matter in matters.iter().take(ROWS) { (row(visit, matter)) }
             }
             @if more > 0 {
                 details.more-matters {
                     summary { (counted_of(more)) " more" }
                     ul.matters {
-                        @for matter in matters.iter().skip(ROWS) { (row(matter, visit.now)) }
+                        @for matter in matters.iter().skip(ROWS) { (row(visit, matter)) }
                     }
                 }
             }
@@ -82,20 +81,20 @@ pub(super) async fn panel(visit: &Visit) -> Result<Markup, Fault> {
     })
 }
 
-fn row(matter: &Matter, now: Timestamp) -> Markup {
+fn row(visit: &Visit, matter: &Matter) -> Markup {
     html! {
         li {
             (mark(matter.severity))
             div.what { strong { (matter.title) } p { (matter.text) } }
             div.whose {
                 @match &matter.tenant[..] {
-                    [project, grid, environment] => { (tenant(project, grid, environment)) }
+                    [project, grid, environment] => { (visit.tenant(project, grid, environment)) }
                     names => { (names.join(" / ")) }
                 }
             }
             div.since {
                 @if let Some(at) = &matter.since {
-                    time datetime=(at) title=(exact(at)) { (span(since(matter, now))) }
+                    time datetime=(at) title=(exact(at)) { (span(since(matter, visit.now))) }
                 }
             }
             div.then { a href=(matter.action.1) { (matter.action.0) span.visually-hidden { ": " (matter.title) } } }

@@ -12,7 +12,6 @@ use crate::console::pages::refusals::title;
 use crate::console::pages::usage::sums::{last, sum};
 use crate::console::pages::usage_columns::{Axis, Range};
 use crate::console::parts::chart::{bar, sparkline};
-use crate::console::parts::chip::tenant;
 use crate::console::parts::number::{grouped, number, percent, short};
 use crate::console::visit::Visit;
 
@@ -152,7 +151,7 @@ pub(super) fn tenants(visit: &Visit, top: &UsageTopView, quotas: &[Option<Effect
                             @for (row, quota) in rows {
                                 @let many = row.refused > 0 && row.refused * 100 >= row.received;
                                 tr {
-                                    th scope="row" { (of_tenant(row)) }
+                                    th scope="row" { (of_tenant(visit, row)) }
                                     td.end { (number(row.items)) }
                                     td.filler aria-hidden="true" { (bar(row.items, most, "ok", "")) }
                                     td.end.red-text[many] { (number(row.refused)) }
@@ -172,9 +171,9 @@ pub(super) fn tenants(visit: &Visit, top: &UsageTopView, quotas: &[Option<Effect
 }
 
 /// The tenant of a row.
-pub(in crate::console::pages) fn of_tenant(row: &UsageView) -> Markup {
+pub(in crate::console::pages) fn of_tenant(visit: &Visit, row: &UsageView) -> Markup {
     let name = |part: &Option<String>| part.clone().unwrap_or_default();
-    tenant(&name(&row.project), &name(&row.grid), &name(&row.environment))
+    visit.tenant(&name(&row.project), &name(&row.grid), &name(&row.environment))
 }
 
 /// Why exports were refused, the most frequent reason first.

@@ -9,12 +9,9 @@ use maud::{Markup, html};
 
 use super::row::prose;
 use super::tokens;
-use crate::admin::environments::EnvironmentView;
 use crate::admin::keys::diagnose::{Diagnosis, Finding, Forecast, Question};
-use crate::admin::page::PageView;
 use crate::admin::problem::ProblemView;
 use crate::console::Console;
-use crate::console::api::Api;
 use crate::console::form::Form;
 use crate::console::guard::{Fault, of_field};
 use crate::console::parts::chip::{self, Tone, chip};
@@ -68,12 +65,10 @@ async fn answer(visit: Visit, form: Form) -> Result<Response, Fault> {
 }
 
 async fn form(visit: &Visit, typed: &Typed, problem: Option<&ProblemView>) -> Result<Markup, Fault> {
-    let environments = Api::if_allowed(visit.api.get::<PageView<EnvironmentView>>("/environments")).await?;
-    let environments = environments.map(|page| page.data).unwrap_or_default();
     let any = |words: &str| std::iter::once((String::new(), words.to_owned()));
     let signals: Vec<_> =
         any("Every signal").chain(Signal::ALL.iter().map(|one| (one.to_string(), one.to_string()))).collect();
-    let named = environments.iter().map(|one| (one.slug.clone(), one.name.clone()));
+    let named = visit.environments.iter().map(|one| (one.slug.clone(), one.name.clone()));
     let environments: Vec<_> = any("One for all environments").chain(named).collect();
     let wrong = of_field(problem, "token");
     let more_open = problem.is_some() || !typed.signal.is_empty();

@@ -13,7 +13,6 @@ use axum::routing::get;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use crate::admin::environments::EnvironmentView;
 use crate::admin::keys::KeyView;
 use crate::admin::refusals::RefusalView;
 use crate::admin::requests::{RequestView, RequestsView};
@@ -93,7 +92,6 @@ struct Found {
     groups: Vec<RefusalView>,
     next_cursor: Option<String>,
     usage: Vec<UsageView>,
-    environments: Vec<EnvironmentView>,
     /// The key whose secret was retired, of the first such group.
     rotated: Option<KeyView>,
     /// The latest exports with a retired secret, which tell its version.
@@ -209,8 +207,6 @@ async fn find(visit: &Visit, wanted: &Wanted) -> Result<Found, Fault> {
         .with("step", Some(step))
         .with("limit", Some(GROUPS));
     let usage = visit.api.list::<UsageView>("/usage", &usage).await?;
-    let environments = Api::if_allowed(visit.api.get::<crate::admin::page::PageView<EnvironmentView>>("/environments"));
-    let environments = environments.await?.map(|page| page.data).unwrap_or_default();
     let (mut rotated, mut retired) = (None, Vec::new());
     let name = Reason::SecretRetired.as_str();
     if let Some(key) = groups.data.iter().filter(|group| group.reason == name).find_map(|group| group.key.as_deref()) {
@@ -227,16 +223,7 @@ async fn find(visit: &Visit, wanted: &Wanted) -> Result<Found, Fault> {
     if let Some(signal) = wanted.signal.as_deref().filter(|signal| !signal.is_empty()) {
         groups_found.retain(|group| group.signals.iter().any(|one| one == signal));
     }
-    Ok(Found {
-        from,
-        to,
-        groups: groups_found,
-        next_cursor: groups.next_cursor,
-        usage: usage.data,
-        environments,
-        rotated,
-        retired,
-    })
+    Ok(Found { from, to, groups: groups_found, next_cursor: groups.next_cursor, usage: usage.data, rotated, retired })
 }
 
 fn filters(visit: &Visit, wanted: &Wanted) -> Markup {

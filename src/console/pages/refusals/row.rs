@@ -313,7 +313,7 @@ impl Row<'_> {
     /// What a token of the key begins with; what follows is secret.
     fn token_of(&self, group: &RefusalView, key: &str) -> String {
         let bare = key.trim_start_matches("key_");
-        let environment = self.found.environments.iter().find(|one| Some(&one.slug) == group.environment.as_ref());
+        let environment = self.visit.environments.iter().find(|one| Some(&one.slug) == group.environment.as_ref());
         environment.map_or_else(|| format!("ggi_…_{bare}_•••"), |one| format!("ggi_{}_{bare}_•••", one.code))
     }
 

@@ -189,7 +189,7 @@ fn others(all: &[UsageView], lines: &[Line]) -> Vec<UsageView> {
 /// What a group is called in the legend.
 async fn name(visit: &Visit, by: By, group: &UsageView) -> Result<String, Fault> {
     let part = |name: &Option<String>| name.clone().unwrap_or_default();
-    let tenant = format!("{} / {} {}", part(&group.project), part(&group.grid), part(&group.environment));
+    let tenant = format!("{} / {} {}", part(&group.project), part(&group.grid), visit.code(&part(&group.environment)));
     let Some(id) = group.key.as_ref().filter(|_| by == By::Key) else {
         return Ok(if by == By::Key { format!("Not told apart, {tenant}") } else { tenant });
     };

@@ -83,11 +83,11 @@ fn name(visit: &Visit, choice: Choice, line: &Line) -> Markup {
     match (&line.of, choice.by) {
         (Some(of), By::Tenant) => {
             let query = alone(of, choice);
-            html! { a.name href={ (visit.frame.href("/usage")) (query.as_str()) } { (of_tenant(of)) } }
+            html! { a.name href={ (visit.frame.href("/usage")) (query.as_str()) } { (of_tenant(visit, of)) } }
         }
         (Some(of), By::Key) => html! {
             @if let Some(id) = &of.key { a.name href=(visit.frame.href(&format!("/keys/{id}"))) { (line.name) } } @else { (line.name) }
-            @if of.key.is_some() { span.meta { (of_tenant(of)) } }
+            @if of.key.is_some() { span.meta { (of_tenant(visit, of)) } }
         },
         _ => html! { (line.name) },
     }
