@@ -33,8 +33,8 @@ pub(in crate::console::pages) fn exports_table(
                 thead { tr {
                     th scope="col" { "Time" }
                     th scope="col" { "Outcome" }
-                    th scope="col" { "Signal" }
-                    @if all { th scope="col" { "Tenant" } }
+                    th.wide scope="col" { "Signal" }
+                    @if all { th.wide scope="col" { "Tenant" } }
                     th scope="col" { "Sender" }
                     @if all { th scope="col" { "Key" } }
                     th.end scope="col" { "Items" }
@@ -54,8 +54,8 @@ fn row(visit: &Visit, export: &RequestView, columns: Columns) -> Markup {
         tr {
             td { time.mono datetime=(export.at) title=(exact(&export.at)) { (export.at.get(11..19).unwrap_or_default()) } }
             td.live-outcome { (outcome(export)) }
-            td { (export.signal.as_deref().unwrap_or("–")) }
-            @if all { td { (tenant(visit, export)) } }
+            td.wide { (export.signal.as_deref().unwrap_or("–")) }
+            @if all { td.wide { (tenant(visit, export)) } }
             td.live-sender { span.live-name title=(sender) { (sender) } code.meta { (export.address) } }
             @if all { td { (key(visit, export)) } }
             td.end { @match export.items { Some(items) => (number(items)), None => span.zero { "–" } } }
@@ -66,10 +66,10 @@ fn row(visit: &Visit, export: &RequestView, columns: Columns) -> Markup {
 }
 
 fn tenant(visit: &Visit, export: &RequestView) -> Markup {
-    match (&export.project, &export.grid, &export.environment) {
-        (Some(project), Some(grid), Some(environment)) => visit.tenant(project, grid, environment),
-        _ => html! { span.meta { "Not proved" } },
-    }
+    let (Some(project), Some(grid), Some(environment)) = (&export.project, &export.grid, &export.environment) else {
+        return html! { span.meta { "Not proved" } };
+    };
+    visit.tenant(project, grid, environment)
 }
 
 fn key(visit: &Visit, export: &RequestView) -> Markup {
@@ -106,8 +106,8 @@ pub(super) fn template(visit: &Visit) -> Markup {
                 " "
                 code.codeword data-of="reason" data-cell="reason" {}
             }
-            td data-cell="signal" {}
-            td {
+            td.wide data-cell="signal" {}
+            td.wide {
                 span data-of="proved" { span.tenant { span data-cell="project" {} span.slash { " / " } span data-cell="grid" {} } " " abbr.tag data-cell="environment" {} }
                 span.meta data-of="unproved" { "Not proved" }
             }

@@ -38,9 +38,8 @@ struct Typed {
 }
 
 /// `GET /refusals/check`
-async fn ask(visit: Visit) -> Result<Markup, Fault> {
-    let form = form(&visit, &Typed::default(), None).await?;
-    Ok(visit.dialog(TITLE, &form))
+async fn ask(visit: Visit) -> Markup {
+    visit.dialog(TITLE, &form(&visit, &Typed::default(), None))
 }
 
 /// `POST /refusals/check`
@@ -58,13 +57,13 @@ async fn answer(visit: Visit, form: Form) -> Result<Response, Fault> {
             let problem = fault.mendable()?;
             let text = |name| form.text(name).to_owned();
             let typed = Typed { signal: text("signal"), address: text("address"), environment: text("environment") };
-            let form = self::form(&visit, &typed, Some(&problem)).await?;
+            let form = self::form(&visit, &typed, Some(&problem));
             Ok((StatusCode::UNPROCESSABLE_ENTITY, visit.dialog(TITLE, &form)).into_response())
         }
     }
 }
 
-async fn form(visit: &Visit, typed: &Typed, problem: Option<&ProblemView>) -> Result<Markup, Fault> {
+fn form(visit: &Visit, typed: &Typed, problem: Option<&ProblemView>) -> Markup {
     let any = |words: &str| std::iter::once((String::new(), words.to_owned()));
     let signals: Vec<_> =
         any("Every signal").chain(Signal::ALL.iter().map(|one| (one.to_string(), one.to_string()))).collect();
@@ -72,7 +71,7 @@ async fn form(visit: &Visit, typed: &Typed, problem: Option<&ProblemView>) -> Re
     let environments: Vec<_> = any("One for all environments").chain(named).collect();
     let wrong = of_field(problem, "token");
     let more_open = problem.is_some() || !typed.signal.is_empty();
-    Ok(html! {
+    html! {
         h1 { (TITLE) }
         form method="post" action=(visit.frame.href("/refusals/check")) {
             (visit.frame.form_fields())
@@ -107,7 +106,7 @@ async fn form(visit: &Visit, typed: &Typed, problem: Option<&ProblemView>) -> Re
                 button.primary type="submit" { "Check key" }
             }
         }
-    })
+    }
 }
 
 fn found(visit: &Visit, diagnosis: &Diagnosis) -> Markup {
