@@ -23,7 +23,12 @@ impl Form {
         self.0.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value.trim())
     }
 
-    /// The same; `None` where it is empty.
+    /// Whether the form asked for the field `name`.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(found, _)| found == name)
+    }
+
+    /// The same as [`Self::text`]; `None` where it is empty.
     pub(super) fn optional(&self, name: &str) -> Option<&str> {
         Some(self.text(name)).filter(|text| !text.is_empty())
     }

@@ -19,6 +19,9 @@ use crate::domain::session::Ticket;
 /// The cookie with the theme that the visitor chose.
 pub(super) const THEME: &str = "gridgate-theme";
 
+/// The cookie of who wants no shortcuts of single characters (WCAG 2.1.4); it is `off`.
+pub(super) const SHORTCUTS: &str = "gridgate-shortcuts";
+
 /// What every markup needs to know of its request.
 #[derive(Clone, Debug)]
 pub(super) struct Frame {
@@ -33,6 +36,8 @@ pub(super) struct Frame {
     /// What forms bring back; empty without a session.
     form_token: String,
     theme: Option<&'static str>,
+    /// Whether `/` and `n` do something by themselves.
+    pub(super) has_shortcuts: bool,
     style: String,
     script: String,
     logo: String,
@@ -87,6 +92,7 @@ impl Frame {
             project: project.map(|(_, slug)| slug.into_owned()).unwrap_or_default(),
             form_token: String::new(),
             theme: ["light", "dark"].into_iter().find(|one| theme == Some(one)),
+            has_shortcuts: cookies(headers, SHORTCUTS).next() != Some("off"),
             style: inner.assets.style.clone(),
             script: inner.assets.script.clone(),
             logo: inner.assets.logo.clone(),
@@ -159,7 +165,7 @@ pub(super) fn page(
             main #main tabindex="-1" { (content) }
         }
         dialog #dialog aria-labelledby="dialog-title" {}
-        div #said .visually-hidden aria-live="polite" {}
+        div #said .visually-hidden data-said aria-live="polite" {}
     };
     document(frame, shell.title, &html! {}, &body)
 }
@@ -175,7 +181,7 @@ pub(super) fn card_of(frame: &Frame, title: &str, broad: bool, content: &Markup)
         main #main .lone tabindex="-1" {
             div.panel.dialog-card.broad[broad] data-dialog-content { (content) }
         }
-        div #said .visually-hidden aria-live="polite" {}
+        div #said .visually-hidden data-said aria-live="polite" {}
     };
     document(frame, title, &html! {}, &body)
 }
@@ -184,7 +190,7 @@ pub(super) fn card_of(frame: &Frame, title: &str, broad: bool, content: &Markup)
 pub(super) fn bare(frame: &Frame, title: &str, head: &Markup, content: &Markup) -> Markup {
     let body = html! {
         main #main .lone.dots { (content) }
-        div #said .visually-hidden aria-live="polite" {}
+        div #said .visually-hidden data-said aria-live="polite" {}
     };
     document(frame, title, head, &body)
 }
@@ -192,7 +198,7 @@ pub(super) fn bare(frame: &Frame, title: &str, head: &Markup, content: &Markup) 
 fn document(frame: &Frame, title: &str, head: &Markup, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
-        html lang="en" data-theme=[frame.theme] {
+        html lang="en" data-theme=[frame.theme] data-shortcuts=[(!frame.has_shortcuts).then_some("off")] {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
@@ -250,10 +256,12 @@ fn links(frame: &Frame, section: Section, counts: &Counts, may: impl Fn(&str) ->
         (Section::Audit, "/audit", "Audit log", Icon::List),
         (Section::Settings, "/settings", "Settings", Icon::Sliders),
     ];
-    let group = |links: &[(Section, &str, &str, Icon)]| {
-        html! {
+    html! {
+        @for (heading, links) in [("", MAIN), ("Set up", SET_UP), ("Record", RECORD)] {
+            @let seen: Vec<_> = links.iter().filter(|link| needs(link.0).is_none_or(&may)).collect();
+            @if !heading.is_empty() && !seen.is_empty() { h2.group { (heading) } }
             ul {
-                @for &(one, path, name, sign) in links.iter().filter(|link| needs(link.0).is_none_or(&may)) {
+                @for &&(one, path, name, sign) in &seen {
                     li {
                         a href=(frame.here(path)) aria-current=[(one == section).then_some("page")] {
                             (icon(sign)) span { (name) }
@@ -263,13 +271,6 @@ fn links(frame: &Frame, section: Section, counts: &Counts, may: impl Fn(&str) ->
                 }
             }
         }
-    };
-    html! {
-        (group(MAIN))
-        h2.group { "Set up" }
-        (group(SET_UP))
-        h2.group { "Record" }
-        (group(RECORD))
     }
 }
 
@@ -280,7 +281,10 @@ const fn needs(section: Section) -> Option<&'static str> {
         Section::Refusals | Section::Live | Section::Usage => Some("usage.view"),
         Section::Projects => Some("project.view"),
         Section::Limits => Some("quota.view"),
-        Section::Overview | Section::Roles | Section::Members | Section::Audit | Section::Settings => None,
+        Section::Roles => Some("role.view"),
+        Section::Members => Some("member.view"),
+        Section::Audit => Some("audit.view"),
+        Section::Overview | Section::Settings => None,
     }
 }
 

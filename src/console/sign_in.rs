@@ -26,6 +26,7 @@ pub(super) fn routes() -> Router<Console> {
         .route("/sign-out", post(leave))
         .route("/sign-out-everywhere", post(leave_everywhere))
         .route("/theme", post(theme))
+        .route("/shortcuts", post(shortcuts))
         // Who is nobody yet sends little.
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
 }
@@ -143,12 +144,22 @@ fn gone(frame: &Frame) -> Response {
 
 /// `POST /theme`: light, dark, or what the system says. It needs no session: the page to sign in has it, too.
 async fn theme(Stranger(frame): Stranger, StrangersForm(form): StrangersForm) -> Response {
-    let mut response = Redirect::to(&local(&frame, form.text("next"))).into_response();
-    let chosen = match form.text("theme") {
-        theme @ ("light" | "dark") => format!("{}={theme}; Path=/; SameSite=Strict; Max-Age=31536000", layout::THEME),
-        _ => format!("{}=; Path=/; SameSite=Strict; Max-Age=0", layout::THEME),
-    };
-    if let Ok(cookie) = HeaderValue::try_from(chosen) {
+    let chosen = ["light", "dark"].into_iter().find(|one| *one == form.text("theme"));
+    chosen_by_browser(&frame, &form, layout::THEME, chosen)
+}
+
+/// `POST /shortcuts`: on or off.
+async fn shortcuts(Stranger(frame): Stranger, StrangersForm(form): StrangersForm) -> Response {
+    let off = (form.text("shortcuts") == "off").then_some("off");
+    chosen_by_browser(&frame, &form, layout::SHORTCUTS, off)
+}
+
+/// Has the browser keep `value` in the cookie `name` for a year, or forget it, and leads back to where it was chosen.
+fn chosen_by_browser(frame: &Frame, form: &Form, name: &str, value: Option<&str>) -> Response {
+    let mut response = Redirect::to(&local(frame, form.text("next"))).into_response();
+    let (value, seconds) = value.map_or(("", 0), |value| (value, 31_536_000));
+    let cookie = format!("{name}={value}; Path=/; SameSite=Strict; Max-Age={seconds}");
+    if let Ok(cookie) = HeaderValue::try_from(cookie) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     response

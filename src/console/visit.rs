@@ -66,7 +66,7 @@ impl Visit {
     }
 
     /// The environment of this slug.
-    fn environment(&self, slug: &str) -> Markup {
+    pub(super) fn environment(&self, slug: &str) -> Markup {
         let found = self.environments.iter().find(|one| one.slug == slug);
         chip::environment(self.code(slug), found.map_or(slug, |one| &one.name))
     }

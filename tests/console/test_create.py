@@ -193,6 +193,10 @@ def test_it_is_not_closed_without_being_copied(owner):
     copy = dialog.get_by_role("button", name="Copy", exact=True)
     expect(copy).to_be_focused()
 
+    # Escape leads there and back; only the button throws the secret away.
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    expect(copy).to_be_focused()
     for leave in (lambda: page.keyboard.press("Escape"), lambda: dialog.get_by_role("link", name="Close").click()):
         leave()
         back = dialog.get_by_role("button", name="Back to the secret")
@@ -242,6 +246,30 @@ def test_a_reload_asks_back_until_the_secret_is_copied(owner, in_dialog):
     create(owner, fresh()).get_by_role("button", name="I have copied it").click()
     page.get_by_role("heading", name="is ready").wait_for()
     assert len(asked) == 1
+
+
+def test_what_was_typed_stays_where_the_server_cannot_take_it(owner, gate):
+    page = owner.page
+    owner.open("/keys")
+    page.get_by_role("link", name="Create key").click()
+    dialog = page.get_by_role("dialog")
+    name = fresh()
+    dialog.get_by_label("Name", exact=True).fill(name)
+    card = '<main><div data-dialog-content><h1>Catalog unavailable</h1><p>Try again soon.</p></div></main>'
+    for answer, said in [
+        (lambda route: route.fulfill(status=503, content_type="text/html", body=card), "Catalog unavailable · Try again soon."),
+        (lambda route: route.abort(), "The server was not reached. Nothing is known to have changed."),
+    ]:
+        page.route("**/keys/new", answer)
+        dialog.get_by_role("button", name="Create key").click()
+        # Seen, and told from within the dialog: what is behind it is told to nobody.
+        expect(dialog.get_by_role("status")).to_have_text(said)
+        expect(dialog.get_by_text(said)).to_be_visible()
+        expect(dialog.get_by_label("Name", exact=True)).to_have_value(name)
+        page.unroute("**/keys/new")
+    owner.is_accessible()
+    dialog.get_by_role("button", name="Create key").click()
+    dialog.get_by_role("heading", name="Copy the secret now").wait_for()
 
 
 def test_what_is_wrong_stands_at_its_field(owner, gate):

@@ -205,6 +205,41 @@ def test_a_review_is_written_down(owner, shop, gate):
     assert [one["name"] for one in rows if one["reviewed_at"]] == ["checkout"]
 
 
+def test_a_narrow_screen_lacks_nothing(visitor, shop):
+    console = visitor(viewport={"width": 360, "height": 800}).sign_in()
+    page = console.page
+    console.open("/keys?project=shop")
+    expect(page.get_by_role("link", name="Review", exact=True)).to_be_hidden()
+    page.get_by_label("More", exact=True).click()
+    expect(page.get_by_role("link", name="Import", exact=True)).to_be_visible()
+    console.is_accessible()
+    page.get_by_role("link", name="Review", exact=True).click()
+    page.get_by_role("heading", name=re.compile("^Review")).wait_for()
+    # There are no heads of columns to sort by, neither for the eye nor for the focus.
+    console.open("/keys?project=shop")
+    page.get_by_role("button", name="Filters").click()
+    page.get_by_label("Sort").select_option("Name")
+    page.wait_for_url("**sort=name**")
+    names = page.locator(".keys .name").all_inner_texts()
+    assert names == sorted(names, key=str.lower)
+    assert page.locator(".keys thead a").first.evaluate("one => (one.focus(), document.activeElement !== one)")
+
+
+def test_by_keys_one_passes_what_one_does_not_want(owner, shop):
+    page = owner.page
+    owner.open("/keys?project=shop")
+    status = page.get_by_label("Status")
+    status.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.wait_for_function("document.activeElement.selectedIndex === 2")
+    assert "status" not in page.url
+    page.keyboard.press("Enter")
+    page.wait_for_url("**status=disabled**")
+    expect(status).to_be_focused()
+    assert page.evaluate("sessionStorage.length") == 0
+
+
 @pytest.mark.parametrize("width", [1440, 1100, 768, 360])
 def test_the_list_fits(visitor, shop, width):
     console = visitor(viewport={"width": width, "height": 800}, color_scheme="dark").sign_in()

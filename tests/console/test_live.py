@@ -69,6 +69,11 @@ def test_rows_wait_while_somebody_is_inside(owner, gate):
     assert export(gate, token) == 200
     expect(owner.page.get_by_role("button", name="1 new")).to_be_visible()
     expect(rows).to_have_count(1)
+    # The button goes with what it showed; the focus stays beside it.
+    owner.page.get_by_role("button", name="1 new").focus()
+    owner.page.keyboard.press("Enter")
+    expect(rows).to_have_count(2)
+    expect(owner.page.get_by_role("button", name="Pause")).to_be_focused()
 
 
 def test_a_tenant_and_an_outcome_are_watched_alone(owner, gate):

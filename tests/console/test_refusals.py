@@ -1,5 +1,7 @@
 """Why telemetry is missing: exports that are configured wrongly are found on the page, with what to do."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -163,6 +165,19 @@ def test_filters_narrow_the_page(owner, refused):
     owner.page.get_by_text("Nothing was turned away for this").wait_for()
     owner.open("/refusals?reason=key_revoked&range=nonsense")
     expect(rows).to_have_count(1)
+
+
+def test_a_signal_is_counted_for_itself(owner, gate):
+    token = gate.create_key("two-signals")
+    gate.run("keys", "revoke", key_id(token), "--force", "--yes")
+    assert [export(gate, token) for _ in range(3)] == [401] * 3
+    assert export(gate, token, path="/v1/metrics") == 401
+    name = ["usage", "--by", "key,signal", "--project", "demo"]
+    counted = lambda: sum(one["refused"] for one in gate.show(*name) if one["key"] == key_id(token))  # noqa: E731
+    eventually("all are counted", lambda: counted() == 4)
+    for query, exports in [("", "4"), ("&signal=traces", "3"), ("&signal=metrics", "1")]:
+        owner.open(f"/refusals?key={key_id(token)}{query}")
+        expect(reason(owner, "key_revoked").locator(".reason-count")).to_have_text(re.compile(rf"^{exports} exports$"))
 
 
 def test_a_project_sees_what_claims_its_keys(owner, refused):

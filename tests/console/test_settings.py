@@ -44,6 +44,22 @@ def test_the_theme_is_chosen(visitor):
     expect(console.page.locator("html:not([data-theme])")).to_have_count(1)
 
 
+def test_shortcuts_of_one_character_can_be_switched_off(visitor):
+    console = visitor().sign_in()
+    page = console.page
+    search = page.get_by_role("searchbox").first
+    for name, works in [("off", False), ("on", True)]:
+        console.open("/settings")
+        page.get_by_role("button", name=f"Switch shortcuts {name}").click()
+        page.get_by_role("heading", name="Shortcuts").wait_for()
+        console.open("/keys")
+        page.keyboard.press("/")
+        assert search.evaluate("one => one === document.activeElement") == works
+        page.locator("main").focus()
+        page.keyboard.press("n")
+        expect(page.get_by_role("dialog")).to_have_count(int(works))
+
+
 def test_jobs_are_those_of_the_api(owner, gate):
     owner.open("/settings/jobs")
     shown = owner.page.locator("#jobs tbody .name").all_inner_texts()
@@ -147,6 +163,10 @@ def test_an_edit_of_an_older_version_is_refused_and_kept(visitor, calling, recei
     expect(console.page.get_by_role("alert")).to_be_visible()
     expect(console.page.get_by_label("Note")).to_have_value("mine")
     assert api(calling, f"/webhooks/{webhook['id']}")["note"] == "changed meanwhile"
+    # Whoever has been told may put their own in its place.
+    console.page.get_by_role("button", name="Save webhook").click()
+    console.page.wait_for_url(f"**/settings/webhooks/{webhook['id']}")
+    assert api(calling, f"/webhooks/{webhook['id']}")["note"] == "mine"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -23,7 +23,7 @@
     const button = event.target.closest("[data-copy]");
     if (!button) return;
     const done = await copy(button.dataset.copy, button.parentElement);
-    gridgate.say(done ? "Copied" : "The browser did not allow it. Select the text and copy it yourself.");
+    gridgate.say(done ? "Copied" : "The browser did not allow it. Select the text and copy it yourself.", !done);
     if (!done) return;
     button.classList.add("copied");
     button.dispatchEvent(new CustomEvent("gridgate:copied", { bubbles: true }));

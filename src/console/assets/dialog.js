@@ -34,7 +34,11 @@
     }
     dialog.replaceChildren();
     separate(card);
-    dialog.replaceChildren(...card.childNodes);
+    const said = document.createElement("p");
+    said.className = "visually-hidden";
+    said.setAttribute("role", "status");
+    said.setAttribute("data-said", "");
+    dialog.replaceChildren(...card.childNodes, said);
     dialog.setAttribute("data-dialog-content", "");
     dialog.classList.toggle("broad", card.classList.contains("broad"));
     const title = dialog.querySelector("h1, h2");
@@ -50,18 +54,27 @@
       location.assign(answer.url);
       return;
     }
-    show(gridgate.parse(await answer.text()), url);
+    const page = gridgate.parse(await answer.text());
+    // What was typed stays where the server could not take it just now.
+    if (options && (answer.status === 429 || answer.status >= 500)) {
+      const words = [...page.querySelectorAll("[data-dialog-content] :is(h1, p)")].map((one) => one.textContent);
+      throw new Refused(words.join(" · "));
+    }
+    show(page, url);
   };
+
+  // The server says why it did not do it.
+  class Refused extends Error {}
 
   // Closing is asked for: a dialog with a secret that was not copied asks back.
   const close = () => {
     const dialog = host();
     if (pending) {
-      gridgate.say("It is being done. Wait for the answer.");
+      gridgate.say("It is being done. Wait for the answer.", true);
       return;
     }
     const gate = dialog.querySelector("[data-close-gate]");
-    if (gate && gate.hidden) {
+    if (gate?.hidden) {
       gate.hidden = false;
       gate.querySelector("[data-keep-open]").focus();
       return;
@@ -109,9 +122,9 @@
     dirty = true;
     pending = true;
     load(form.action, { method: "POST", body: fields })
-      .catch(() => {
+      .catch((error) => {
         if (button) button.disabled = false;
-        gridgate.say("The server was not reached. Nothing is known to have changed.");
+        gridgate.say(error instanceof Refused ? error.message : "The server was not reached. Nothing is known to have changed.", true);
       })
       .finally(() => {
         pending = false;
@@ -121,15 +134,17 @@
   document.addEventListener("DOMContentLoaded", () => {
     const dialog = host();
     if (!dialog) return;
-    dialog.addEventListener("cancel", (event) => {
+    // Pressed twice it leads back to the secret: only the button throws it away.
+    const escape = (event) => {
       event.preventDefault();
-      close();
-    });
+      const back = dialog.querySelector("[data-close-gate]:not([hidden]) [data-keep-open]");
+      if (back) back.click();
+      else close();
+    };
+    dialog.addEventListener("cancel", escape);
     // Some browsers do not let a dialog refuse a second Escape in a row.
     dialog.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape") return;
-      event.preventDefault();
-      close();
+      if (event.key === "Escape") escape(event);
     });
     dialog.addEventListener("close", () => {
       dialog.replaceChildren();

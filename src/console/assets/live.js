@@ -112,6 +112,12 @@
       setTimeout(draw, 200);
     };
 
+    // What is over by itself: the browser asks again.
+    const PASSING = {
+      stopping: "The gate restarts. Waiting for it…",
+      rate_limited: "Too many requests. Trying again…",
+      catalog_unavailable: "The gate is not ready. Trying again…",
+    };
     const ENDS = {
       session: "Your session is over. Sign in again.",
       key: "Your key may no longer watch.",
@@ -138,8 +144,8 @@
       });
       source.addEventListener("end", (event) => {
         const { reason, detail } = JSON.parse(event.data);
-        if (reason === "stopping") {
-          tell("lost", "The gate restarts. Waiting for it…");
+        if (PASSING[reason]) {
+          tell("lost", PASSING[reason]);
           return;
         }
         over = true;
@@ -174,7 +180,11 @@
       if (state.dataset.liveState === "live") tell("live", paused ? "Paused" : "Live");
       draw();
     });
-    fresh.addEventListener("click", show);
+    fresh.addEventListener("click", () => {
+      // The button goes.
+      pause.focus();
+      show();
+    });
     addEventListener("scroll", () => {
       if (held.length && !drawing) draw();
     }, { passive: true });

@@ -2,13 +2,16 @@
 (() => {
   "use strict";
   const root = document.documentElement;
-  const said = () => document.getElementById("said");
 
   // Other parts use these.
   const gridgate = (window.gridgate = {
-    say(text) {
-      const place = said();
-      if (place) place.textContent = text;
+    // Told to screen readers; what went wrong is seen as well. What is behind an open dialog is told to nobody.
+    say(text, failed = false) {
+      for (const place of document.querySelectorAll("[data-said]")) {
+        place.textContent = text;
+        place.classList.toggle("said-failed", failed);
+        place.classList.toggle("visually-hidden", !failed);
+      }
     },
     // HTML comes from this server alone.
     parse: (() => {
@@ -44,12 +47,38 @@
     }
   });
 
+  // What is chosen is sent, as if by the button of that id, where it names one. After it one is where one was.
+  const send = (field) => {
+    waiting = null;
+    if (field.id && !field.closest("dialog")) sessionStorage.setItem("gridgate-focus", field.id);
+    if (field.hasAttribute("data-unfinished")) field.form.noValidate = true;
+    field.form.requestSubmit(document.getElementById(field.dataset.submit));
+  };
+
+  // By keys one passes what one does not want: it is sent by Enter, or once the field is left.
+  let keyed = null;
+  let waiting = null;
+  document.addEventListener("pointerdown", () => {
+    keyed = null;
+  });
   document.addEventListener("change", (event) => {
-    // As if by the button of that id, where it names one.
-    if (event.target.matches("[data-submit]")) event.target.form.requestSubmit(document.getElementById(event.target.dataset.submit));
+    const field = event.target;
+    if (!field.matches("[data-submit]")) return;
+    if (keyed === field && field.matches("select")) waiting = field;
+    else send(field);
+  });
+  document.addEventListener("focusout", (event) => {
+    if (waiting && event.target === waiting) send(waiting);
   });
 
   document.addEventListener("keydown", (event) => {
+    if (event.target.matches("select[data-submit]")) {
+      if (event.key !== "Enter") keyed = event.target;
+      else if (waiting === event.target) {
+        event.preventDefault();
+        send(waiting);
+      }
+    }
     const typing = event.target.closest("input, textarea, select");
     if (event.key === "Escape") {
       const popup = event.target.closest("details[data-popup][open]");
@@ -67,6 +96,7 @@
       event.preventDefault();
       return;
     }
+    if (root.dataset.shortcuts === "off") return;
     if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     const target = { "/": "[data-search]", n: "[data-new]" }[event.key];
     const found = target && document.querySelector(target);
@@ -102,6 +132,9 @@
   };
   document.addEventListener("DOMContentLoaded", () => {
     gridgate.arrived(document);
+    const focus = sessionStorage.getItem("gridgate-focus");
+    sessionStorage.removeItem("gridgate-focus");
+    if (focus) document.getElementById(focus)?.focus();
     setInterval(tick, 1000);
   });
 })();

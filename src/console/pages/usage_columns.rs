@@ -119,6 +119,11 @@ impl Axis {
         Query::default().with("step", Some(self.step)).with("from", Some(self.start))
     }
 
+    /// When the step begins that `now` is in, which is not whole yet.
+    pub(super) fn present(&self, now: Timestamp) -> Timestamp {
+        self.step.start(now)
+    }
+
     /// The column that `at` is in, if it is in one.
     pub(super) fn column(&self, at: Timestamp) -> Option<usize> {
         let column = at.micros().saturating_sub(self.start.micros()).div_euclid(self.length);

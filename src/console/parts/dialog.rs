@@ -52,11 +52,13 @@ impl<'a> Dialog<'a> {
                 (frame.form_fields())
                 div.dialog-body {
                     @if problem.is_some_and(|problem| problem.code == "version_conflict") {
-                        (note(Severity::Warning, &html! {
-                            strong { "Changed meanwhile. " }
-                            "Somebody else has saved a change. " (self.confirm) " again to put yours in its place, or "
-                            a href=(action) data-dialog { "load what is there now" } "."
-                        }))
+                        div role="alert" {
+                            (note(Severity::Warning, &html! {
+                                strong { "Changed meanwhile. " }
+                                "Somebody else has saved a change. " (self.confirm) " again to put yours in its place, or "
+                                a href=(action) data-dialog { "load what is there now" } "."
+                            }))
+                        }
                     } @else {
                         (rest_of(problem, shown))
                     }

@@ -1,6 +1,7 @@
 //! The web console over real sockets: who gets in, for how long, and what a hostile page or program achieves.
 
 mod answers;
+mod edits;
 mod forms;
 mod places;
 mod secrecy;
@@ -108,7 +109,7 @@ impl Browser<'_> {
 
     /// What stands in the forms of this session's pages.
     async fn form_token(&self) -> String {
-        let page = self.get("/console/audit").await;
+        let page = self.get("/console/settings").await;
         let (_, rest) = page.text.split_once("name=\"form_token\" value=\"").expect("a form");
         rest.split_once('"').expect("a value").0.to_owned()
     }

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::projects::is_of_installation;
-use crate::admin::audit::{AuditView, TargetView};
+use crate::admin::audit::AuditView;
 use crate::admin::problem::ProblemView;
 use crate::console::Console;
 use crate::console::api::Query;
@@ -154,7 +154,7 @@ fn row(visit: &Visit, entry: &AuditView) -> Markup {
             td { (relative(&entry.at, visit.now)) span.meta { "entry " (entry.seq) } }
             td { span.name { (entry.actor.name) } span.meta title=[entry.user_agent.as_deref()] { (from.join(", ")) } }
             td { (words(&entry.action)) }
-            td { (target(visit, &entry.target)) span.meta { (entry.target.kind) } }
+            td { (target(visit, entry)) span.meta { (entry.target.kind) } }
             td { (change::shown(entry)) }
         }
     }
@@ -177,11 +177,16 @@ fn via_words(via: &str) -> &str {
 }
 
 /// The target, with the way to it where it has a page.
-fn target(visit: &Visit, target: &TargetView) -> Markup {
+fn target(visit: &Visit, entry: &AuditView) -> Markup {
+    let target = &entry.target;
     let page = match target.kind.as_str() {
         "key" => Some(format!("/keys/{}", target.id)),
         "project" => Some(format!("/projects/{}", target.id)),
-        "role" => Some(format!("/roles/{}", target.id)),
+        "role" => {
+            let of_project = Query::default().with("project", entry.project.as_deref());
+            Some(format!("/roles/{}{}", target.id, of_project.as_str()))
+        }
+        "webhook" => Some(format!("/settings/webhooks/{}", target.id)),
         "plan" => Some("/limits".to_owned()),
         "environment" => Some("/projects".to_owned()),
         "grid" => target.id.split_once('/').map(|(project, _)| format!("/projects/{project}")),

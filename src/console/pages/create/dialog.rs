@@ -153,7 +153,7 @@ fn whose(frame: &Frame, typed: &Typed, choices: &Choices, problem: Option<&Probl
                     } @else if grids.is_empty() {
                         p #grid-help .help {
                             "This project has no grid yet. "
-                            a href=(frame.href(&format!("/projects/{}/grids/-/new", choices.project))) { "Create grid" }
+                            a href=(frame.href(&format!("/projects/{}/grids/-/new", choices.project))) target="_blank" { "Create grid" span.visually-hidden { " in a new tab" } }
                         }
                     }
                 },

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::snippets::{SECRET, Snippet, of_admin, of_ingest};
+use super::snippets::{SECRET, Snippet, name_of, of_admin, of_ingest};
 use super::waiting;
 use crate::admin::keys::KeyView;
 use crate::admin::keys::create::IssuedKey;
@@ -129,10 +129,11 @@ fn masked(token: &str) -> String {
 /// both.
 fn admin_url(visit: &Visit) -> String {
     let host = &visit.frame.host;
-    let name = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name);
+    let name = name_of(host);
+    let port = host.strip_prefix(name).unwrap_or_default();
     let loopback = name == "localhost" || name == "[::1]" || name.starts_with("127.") || name.ends_with(".localhost");
     let scheme = if visit.settings().tls || !loopback { "https" } else { "http" };
-    format!("{scheme}://{host}{}", visit.settings().prefix)
+    format!("{scheme}://{name}{port}{}", visit.settings().prefix)
 }
 
 #[cfg(test)]

@@ -98,6 +98,7 @@ pub(super) fn of_ingest(key: &KeyView, endpoint: &Endpoint, host: &str) -> Vec<S
                 target.dotnet(),
                 "dotnet add package OpenTelemetry.Exporter.OpenTelemetryProtocol",
             ),
+            snippet("rust", "Rust", target.rust(), "cargo add opentelemetry opentelemetry_sdk opentelemetry-otlp"),
         ]);
     }
     all
@@ -134,7 +135,7 @@ pub(in crate::console) fn base(endpoint: &Endpoint, host: &str) -> String {
 }
 
 /// The name or address in the `Host` of a request, without its port; this machine's where it is none.
-fn name_of(host: &str) -> &str {
+pub(super) fn name_of(host: &str) -> &str {
     let port = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
     let name = port.map_or(host, |(name, _)| name);
     let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte));
@@ -377,6 +378,30 @@ using var provider = Sdk.CreateTracerProviderBuilder()
 
 using var source = new ActivitySource("{service}");
 using (source.StartActivity("first-export")) {{ }}"#
+        )
+    }
+
+    fn rust(&self) -> String {
+        let Self { base, service } = self;
+        format!(
+            r#"use opentelemetry::trace::{{Tracer as _, TracerProvider as _}};
+use opentelemetry_otlp::{{SpanExporter, WithExportConfig as _, WithHttpConfig as _}};
+use opentelemetry_sdk::{{Resource, trace::SdkTracerProvider}};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {{
+    let exporter = SpanExporter::builder()
+        .with_http()
+        .with_endpoint("{base}/v1/traces")
+        .with_headers([("api-key".to_owned(), "{SECRET}".to_owned())].into())
+        .build()?;
+    let provider = SdkTracerProvider::builder()
+        .with_resource(Resource::builder().with_service_name("{service}").build())
+        .with_batch_exporter(exporter)
+        .build();
+    drop(provider.tracer("{service}").start("first-export"));
+    provider.shutdown()?;
+    Ok(())
+}}"#
         )
     }
 }

@@ -11,6 +11,7 @@ use crate::console::guard::Fault;
 use crate::console::pages::live::{Columns, exports_table};
 use crate::console::parts::empty::empty;
 use crate::console::parts::list::paging;
+use crate::console::parts::number::counted;
 use crate::console::visit::{UrlQuery, Visit};
 
 /// Which page is wanted.
@@ -38,7 +39,7 @@ pub(super) async fn page(
     let content = html! {
         section.panel.table-panel {
             @if found.data.is_empty() {
-                (empty("No export in the log", "Every export that is refused is kept for a while, and a sample of those accepted.", &links))
+                (empty("No export in the log", "Exports that are refused are kept for a while, and a sample of those accepted.", &links))
             } @else {
                 div.panel-head {
                     h2 { "Requests" }
@@ -46,6 +47,9 @@ pub(super) async fn page(
                     div.push.actions { (links) }
                 }
                 (exports_table(&visit, &found.data, "Requests", Columns::OfOneKey))
+                @if found.not_logged > 0 {
+                    p.live-none { (counted(found.not_logged, "more export", "more exports")) " of this time are not in the log: they were too many." }
+                }
                 (paging(&visit.frame, &subject.path(At::Requests), Query::default(), found.data.len(), found.next_cursor.as_deref()))
             }
         }

@@ -32,21 +32,27 @@ pub(super) async fn page(
     visit: Visit,
     Path(id): Path<String>,
     UrlQuery(wanted): UrlQuery<Wanted>,
-) -> Result<Markup, Fault> {
+) -> Result<Response, Fault> {
     let subject = Subject::load(&visit, &id).await?;
+    if subject.is_revoked() || !visit.may("api.key.update") {
+        return Ok(Redirect::to(&visit.frame.href(&subject.path(At::Overview))).into_response());
+    }
     let above = if wanted.saved {
         note(Severity::Fine, &html! { span role="status" { "Saved" } })
     } else {
         html! {}
     };
     let typed = Typed::of_key(&subject.key);
-    form(&visit, &subject, &typed, None, &above).await
+    Ok(form(&visit, &subject, &typed, None, &above).await?.into_response())
 }
 
 /// `POST /keys/{id}/settings`
 pub(super) async fn save(visit: Visit, Path(id): Path<String>, sent: Form) -> Result<Response, Fault> {
     let subject = Subject::load(&visit, &id).await?;
-    let typed = Typed::of_form(&sent);
+    let mut typed = Typed::of_form(&sent);
+    if !may_limit(&visit, &subject) {
+        typed.limits = limits::lines(&subject.key.limits);
+    }
     let saved = match typed.patch(&subject.key) {
         Err(problem) => Err(problem),
         Ok(None) => Ok(()),
@@ -212,12 +218,7 @@ async fn form(
                         .help("Addresses and ranges such as 10.4.0.0/16, one on each line. Without one it may be used from anywhere.")
                         .lines(&typed.addresses, 2))
                     (expiry(field("expires_at", "Expires (UTC)").help("Empty: never. From then on exports are refused."), &typed.expires))
-                    @if subject.is_ingest() && visit.may("quota.update") {
-                        (limits::limits_editor("limits", &typed.limits, problem))
-                    } @else {
-                        // What is not edited is sent back as it is.
-                        input type="hidden" name="limits" value=(typed.limits);
-                    }
+                    @if may_limit(visit, subject) { (limits::limits_editor("limits", &typed.limits, problem)) }
                 }
                 div.panel-foot {
                     button.primary type="submit" { "Save changes" }
@@ -227,6 +228,11 @@ async fn form(
         }
     };
     subject.page(visit, At::Settings, &content).await
+}
+
+/// Whether the form has limits.
+fn may_limit(visit: &Visit, subject: &Subject) -> bool {
+    subject.is_ingest() && visit.may("quota.update")
 }
 
 /// A date and time, which browsers have a field of their own for.

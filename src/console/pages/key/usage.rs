@@ -121,13 +121,13 @@ pub(super) async fn panel(visit: &Visit, subject: &Subject, wanted: &Wanted, jum
                 form.push method="get" action={ (path) (fragment) } {
                     input type="hidden" name="range" value=(range.name());
                     @if let Some(secret) = wanted.secret { input type="hidden" name="secret" value=(secret); }
-                    select.small name="signal" aria-label="Signal" data-submit {
+                    select.small #usage-signal name="signal" aria-label="Signal" data-submit {
                         option value="" { "All signals" }
                         @for one in Signal::ALL {
                             option value=(one.as_str()) selected[signal == Some(one)] { (capital(one.as_str())) }
                         }
                     }
-                    select.small name="unit" aria-label="Unit" data-submit {
+                    select.small #usage-unit name="unit" aria-label="Unit" data-submit {
                         @for one in Unit::ALL {
                             option value=(one.name()) selected[one == unit] { (one.words()) }
                         }

@@ -45,14 +45,25 @@ pub(super) async fn page(visit: Visit, UrlQuery(wanted): UrlQuery<Wanted>) -> Re
 }
 
 fn head(visit: &Visit) -> Markup {
+    let (may_review, may_create) = (visit.may("api.key.update"), visit.may("api.key.create"));
+    let (review, import) = (visit.frame.here("/keys/review"), visit.frame.here("/keys/import"));
     html! {
         div.page-head.keys-head {
             div { h1 { "Keys" } p { "A key decides the project, grid and environment its telemetry belongs to." } }
             div.actions {
-                @if visit.may("api.key.update") { a.button.wide-only href=(visit.frame.here("/keys/review")) { "Review" } }
-                @if visit.may("api.key.create") {
-                    a.button.wide-only href=(visit.frame.here("/keys/import")) data-dialog { "Import" }
+                @if may_review { a.button.wide-only href=(review) { "Review" } }
+                @if may_create {
+                    a.button.wide-only href=(import) data-dialog { "Import" }
                     a.button.primary href=(visit.frame.here("/keys/new")) data-dialog data-new { (icon(Icon::Plus)) "Create key" }
+                }
+                @if may_review || may_create {
+                    details.menu.narrow-only data-popup {
+                        summary.icon-button aria-label="More" { (icon(Icon::More)) }
+                        ul {
+                            @if may_review { li { a href=(review) { "Review" } } }
+                            @if may_create { li { a href=(import) data-dialog { "Import" } } }
+                        }
+                    }
                 }
             }
         }
@@ -114,7 +125,6 @@ fn filters(visit: &Visit, wanted: &Wanted, choices: &Choices) -> Markup {
     html! {
         form.filters.key-filters method="get" action=(visit.frame.href("/keys")) {
             @if view != KeyCountOf::NotRevoked { input type="hidden" name="view" value=(view.as_str()); }
-            @if let Some(sort) = &wanted.sort { input type="hidden" name="sort" value=(sort); }
             div.search {
                 (icon(Icon::Search))
                 input type="search" name="q" value=[wanted.q.as_deref()] maxlength="100" placeholder="Name or key id"
@@ -128,6 +138,8 @@ fn filters(visit: &Visit, wanted: &Wanted, choices: &Choices) -> Markup {
             @if view == KeyCountOf::NotRevoked {
                 (pill("Status", "status", "Not revoked", wanted.status.as_deref(), &statuses))
             }
+            // Where there is no table there are no heads of columns to sort by.
+            div.sort { (pill("Sort", "sort", "As usual", wanted.sort.as_deref(), &sorts(wanted))) }
             noscript { button type="submit" { "Search" } }
             @if wanted.is_filtered() {
                 a.button.quiet-button href={ (visit.frame.href("/keys")) (wanted.of_view(view).as_str()) } { "Clear" }
@@ -136,12 +148,22 @@ fn filters(visit: &Visit, wanted: &Wanted, choices: &Choices) -> Markup {
     }
 }
 
+/// What the list can be sorted by, and what it is sorted by.
+fn sorts(wanted: &Wanted) -> Vec<(String, String)> {
+    let all = [("name", "Name"), ("-last_used_at", "Last used"), ("expires_at", "Expiry"), ("-created_at", "Newest")];
+    let mut all: Vec<_> = all.map(|(value, name)| (value.to_owned(), name.to_owned())).into();
+    if let Some(sort) = wanted.sort.as_ref().filter(|sort| all.iter().all(|(value, _)| value != *sort)) {
+        all.push((sort.clone(), "As chosen".to_owned()));
+    }
+    all
+}
+
 fn pill(label: &str, name: &str, all: &str, chosen: Option<&str>, choices: &[(String, String)]) -> Markup {
     let chosen = chosen.unwrap_or_default();
     html! {
         label.pill {
             span { (label) }
-            select name=(name) data-submit {
+            select id={ "filter-" (name) } name=(name) data-submit {
                 option value="" { (all) }
                 @for (value, words) in choices { option value=(value) selected[value == chosen] { (words) } }
             }

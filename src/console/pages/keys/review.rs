@@ -63,9 +63,11 @@ pub(super) async fn page(visit: Visit, UrlQuery(asked): UrlQuery<Asked>) -> Resu
 /// `POST /keys/review`: the key of the button is confirmed.
 pub(super) async fn confirm(visit: Visit, form: Form) -> Result<Redirect, Fault> {
     let id = form.text("id");
-    let _: KeyView = visit.api.command(&format!("/keys/{}/review", is_id(id).ok_or(Fault::NotFound)?)).await?;
+    let id = is_id(id).ok_or(Fault::NotFound)?;
+    let _: KeyView = visit.api.command(&format!("/keys/{id}/review")).await?;
     let query = Query::default().with("project", form.optional("project")).with("cursor", form.optional("cursor"));
-    Ok(Redirect::to(&format!("{}{}", visit.frame.href("/keys/review"), query.as_str())))
+    // Where one was, not at the top.
+    Ok(Redirect::to(&format!("{}{}#{id}", visit.frame.href("/keys/review"), query.as_str())))
 }
 
 /// So many keys stand on a page.
@@ -90,7 +92,7 @@ fn table(visit: &Visit, keys: &[ReviewView]) -> Markup {
             } }
             tbody {
                 @for key in keys {
-                    tr.two {
+                    tr.two #(key.id) {
                         th scope="row" {
                             a.name href=(visit.frame.href(&format!("/keys/{}", key.id))) { (key.name) }
                             span.meta { (key.id) }

@@ -146,6 +146,8 @@ fn sorted(visit: &Visit, wanted: &Wanted, name: &str, field: &str) -> Markup {
                 (name)
                 @if is_sorted { span.sort-arrow aria-hidden="true" { @if is_down { " ↓" } @else { " ↑" } } }
             }
+            // Where the heads are not seen nothing in them takes the focus.
+            span.head-word { (name) }
         }
     }
 }

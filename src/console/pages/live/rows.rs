@@ -6,7 +6,7 @@ use crate::admin::requests::RequestView;
 use crate::console::parts::chip::{self, Tone, chip};
 use crate::console::parts::icon::Icon;
 use crate::console::parts::number::{bytes, number};
-use crate::console::parts::time::exact;
+use crate::console::parts::time::{day, exact};
 use crate::console::visit::Visit;
 use crate::domain::Reason;
 
@@ -52,7 +52,10 @@ fn row(visit: &Visit, export: &RequestView, columns: Columns) -> Markup {
     let sender = export.service.as_deref().or(export.user_agent.as_deref()).unwrap_or("Unknown");
     html! {
         tr {
-            td { time.mono datetime=(export.at) title=(exact(&export.at)) { (export.at.get(11..19).unwrap_or_default()) } }
+            td {
+                time.mono datetime=(export.at) title=(exact(&export.at)) { (export.at.get(11..19).unwrap_or_default()) }
+                @if export.at.get(..10) != visit.now.to_string().get(..10) { span.meta { (day(&export.at)) } }
+            }
             td.live-outcome { (outcome(export)) }
             td.wide { (export.signal.as_deref().unwrap_or("–")) }
             @if all { td.wide { (tenant(visit, export)) } }

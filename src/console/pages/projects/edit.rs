@@ -28,30 +28,45 @@ struct Typed {
 
 /// `GET /projects/{project}/edit`
 pub(super) async fn form(visit: Visit, Path(slug): Path<String>) -> Result<Response, Fault> {
-    let project: ProjectView = visit.api.get(&format!("/projects/{}", segment(&slug))).await?;
-    let typed = Typed {
-        plan_ends_at: project.plan_ends_at.as_deref().map(to_type).unwrap_or_default(),
-        max_active_keys: project.max_active_keys.map(|most| most.to_string()).unwrap_or_default(),
-        limits: lines(&project.limits),
-        plan: project.plan.unwrap_or_default(),
-        name: project.name,
-        version: project.version,
-    };
+    let typed = Typed::of_project(find(&visit, &slug).await?);
     shown(&visit, &slug, &typed, None).await
+}
+
+async fn find(visit: &Visit, slug: &str) -> Result<ProjectView, Fault> {
+    visit.api.get(&format!("/projects/{}", segment(slug))).await
+}
+
+impl Typed {
+    fn of_project(project: ProjectView) -> Self {
+        Self {
+            plan_ends_at: project.plan_ends_at.as_deref().map(to_type).unwrap_or_default(),
+            max_active_keys: project.max_active_keys.map(|most| most.to_string()).unwrap_or_default(),
+            limits: lines(&project.limits),
+            plan: project.plan.unwrap_or_default(),
+            name: project.name,
+            version: project.version,
+        }
+    }
+
+    /// What is in `form`, and for what that does not ask, what `now` has.
+    fn of_form(form: &Form, now: &Self) -> Self {
+        let text = |name: &str, now: &str| if form.has(name) { form.text(name).to_owned() } else { now.to_owned() };
+        Self {
+            name: text("name", &now.name),
+            plan: text("plan", &now.plan),
+            plan_ends_at: text("plan_ends_at", &now.plan_ends_at),
+            max_active_keys: text("max_active_keys", &now.max_active_keys),
+            limits: text("limits", &now.limits).replace('\r', ""),
+            version: form.number("version").unwrap_or_default(),
+        }
+    }
 }
 
 /// `POST /projects/{project}/edit`
 pub(super) async fn save(visit: Visit, Path(slug): Path<String>, form: Form) -> Result<Response, Fault> {
-    let text = |name| form.text(name).to_owned();
-    let typed = Typed {
-        name: text("name"),
-        plan: text("plan"),
-        plan_ends_at: text("plan_ends_at"),
-        max_active_keys: text("max_active_keys"),
-        limits: text("limits"),
-        version: form.number("version").unwrap_or_default(),
-    };
-    let patch = match patch(&visit, &typed) {
+    let now = Typed::of_project(find(&visit, &slug).await?);
+    let typed = Typed::of_form(&form, &now);
+    let patch = match patch(&typed, &now) {
         Ok(patch) => patch,
         Err(problem) => return shown(&visit, &slug, &typed, Some(&*problem)).await,
     };
@@ -67,20 +82,28 @@ pub(super) fn may_change_terms(visit: &Visit) -> bool {
     is_of_installation(visit) && visit.may("quota.update")
 }
 
-/// The fields that the visitor may change.
-fn patch(visit: &Visit, typed: &Typed) -> Result<Map<String, Value>, Box<ProblemView>> {
+/// What differs from `now`: an end of the plan that is over is not sent again as if it were new.
+fn patch(typed: &Typed, now: &Typed) -> Result<Map<String, Value>, Box<ProblemView>> {
     let or_null = |text: &str| if text.is_empty() { Value::Null } else { json!(text) };
     let mut patch = Map::new();
-    if visit.may("project.update") {
-        patch.insert("name".to_owned(), json!(typed.name));
+    let mut put = |name: &str, value: Value| patch.insert(name.to_owned(), value);
+    if typed.name != now.name {
+        put("name", json!(typed.name));
     }
-    if may_change_terms(visit) {
-        let ends_at = if typed.plan.is_empty() { String::new() } else { from_typed(&typed.plan_ends_at) };
-        let most = typed.max_active_keys.parse::<u64>().map_or_else(|_| or_null(&typed.max_active_keys), Value::from);
-        patch.insert("plan".to_owned(), or_null(&typed.plan));
-        patch.insert("plan_ends_at".to_owned(), or_null(&ends_at));
-        patch.insert("max_active_keys".to_owned(), most);
-        patch.insert("limits".to_owned(), json!(read("limits", &typed.limits)?));
+    if typed.plan != now.plan {
+        put("plan", or_null(&typed.plan));
+    }
+    // Without a plan there is nothing that could end.
+    let ends = if typed.plan.is_empty() { "" } else { &typed.plan_ends_at };
+    if ends != now.plan_ends_at {
+        put("plan_ends_at", or_null(&from_typed(ends)));
+    }
+    if typed.max_active_keys != now.max_active_keys {
+        let number = typed.max_active_keys.parse::<u64>();
+        put("max_active_keys", number.map_or_else(|_| or_null(&typed.max_active_keys), Value::from));
+    }
+    if typed.limits != now.limits {
+        put("limits", json!(read("limits", &typed.limits)?));
     }
     Ok(patch)
 }

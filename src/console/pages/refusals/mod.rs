@@ -124,6 +124,11 @@ impl Wanted {
             .with("range", (range != Range::Day).then_some(range.facts().0))
     }
 
+    /// Whether one signal is looked for.
+    fn is_of_signal(&self) -> bool {
+        self.signal.as_deref().is_some_and(|signal| !signal.is_empty())
+    }
+
     /// Whether usage cannot tell what is looked for.
     fn is_searched(&self) -> bool {
         [&self.q, &self.reason, &self.cursor].into_iter().flatten().any(|text| !text.is_empty())

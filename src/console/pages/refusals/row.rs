@@ -99,6 +99,8 @@ fn exports(found: &Found, wanted: &Wanted, reason: Reason, groups: &[&RefusalVie
     let is_counted = |group: &RefusalView| !narrowed || group.key.is_some();
     // Usage is written down a little later than the groups are.
     let inside = sum(&mut groups.iter().filter(|group| is_counted(group) && !began_before(group)));
+    // A group counts the exports of all its signals together.
+    let inside = if wanted.is_of_signal() { 0 } else { inside };
     let claimed = sum(&mut groups.iter().filter(|group| !is_counted(group)));
     let least = u64::from(!groups.is_empty());
     (counted.max(inside) + claimed).max(least)
@@ -349,7 +351,7 @@ impl Row<'_> {
                     Way::Key => (may("api.key.view"), of_key(""), format!("Open {name}"), false),
                     Way::Enable => (may("api.key.update"), of_key("/enable"), "Enable…".to_owned(), true),
                     Way::Renew => (may("api.key.update"), of_key("/renew"), "Renew…".to_owned(), true),
-                    Way::Settings => (may("api.key.view"), of_key("/settings"), "Key settings".to_owned(), false),
+                    Way::Settings => (may("api.key.update"), of_key("/settings"), "Key settings".to_owned(), false),
                     Way::NewKey => {
                         (may("api.key.create"), Some(self.visit.frame.here("/keys/new")), "Create key".to_owned(), true)
                     }

@@ -59,6 +59,9 @@ pub(super) async fn new_form(visit: Visit, UrlQuery(wanted): UrlQuery<Wanted>) -
 /// `POST /roles/-/new`
 pub(super) async fn create(visit: Visit, form: Form) -> Result<Response, Fault> {
     let typed = Typed::of(&form);
+    if form.text("shown_kind") != typed.kind {
+        return Ok(new_shown(&visit, &typed, None));
+    }
     let filled = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let project = filled(form.text("of_project")).or_else(|| visit.me.project.clone());
     let new = NewRole {
@@ -76,16 +79,18 @@ pub(super) async fn create(visit: Visit, form: Form) -> Result<Response, Fault> 
 }
 
 fn new_shown(visit: &Visit, typed: &Typed, problem: Option<&ProblemView>) -> Response {
-    let separator = if visit.frame.project.is_empty() { "?" } else { "&" };
-    let of_kind = |kind: &str| format!("{}{separator}kind={kind}", visit.frame.here("/roles/-/new"));
     let project = &visit.frame.project;
     let body = html! {
-        nav.tabs.dialog-tabs aria-label="For whom" data-arrows {
-            @for (kind, words) in [("ingest", "For senders"), ("admin", "For people and scripts")] {
-                a href=(of_kind(kind)) data-dialog aria-current=[(typed.kind == kind).then_some("page")] { (words) }
+        // Another kind has other permissions: the form is shown anew, with what was typed.
+        input type="hidden" name="shown_kind" value=(typed.kind);
+        fieldset.field {
+            legend { "For whom" }
+            div.segments {
+                @for (kind, words) in [("ingest", "For senders"), ("admin", "For people and scripts")] {
+                    label { input type="radio" name="kind" value=(kind) checked[typed.kind == kind] data-submit data-unfinished; span { (words) } }
+                }
             }
         }
-        input type="hidden" name="kind" value=(typed.kind);
         (Field::new("slug", "Slug").help("a-z, 0-9 and hyphens. It never changes.").wrong(problem, "slug").line(&typed.slug, true))
         (Field::new("name", "Name").help("For people. The slug, if you leave it empty.").wrong(problem, "name").line(&typed.name, false))
         @if is_of_installation(visit) && !project.is_empty() {
@@ -141,8 +146,11 @@ fn permissions(visit: &Visit, typed: &Typed, problem: Option<&ProblemView>) -> M
     let may_give = |name: &str| visit.may(name) || (typed.kind == "ingest" && visit.may("api.key.create"));
     let ticked = |name: &str| typed.permissions.iter().any(|one| one == name);
     let errors = problem.map(|problem| problem.errors.as_slice()).unwrap_or_default();
+    let all = groups(&typed.kind).iter().flat_map(|group| group.permissions).map(|(one, _)| one.as_str());
     let others = others(&typed.kind, &typed.permissions).join("\n");
     html! {
+        // What the role has and the visitor may not give stays.
+        @for held in all.filter(|one| ticked(one) && !may_give(one)) { input type="hidden" name="permission" value=(held); }
         div.permission-groups {
             @for group in groups(&typed.kind) {
                 @let offered: Vec<_> = group.permissions.iter().filter(|(one, _)| may_give(one.as_str())).collect();

@@ -54,6 +54,14 @@ pub(super) async fn page(visit: Visit) -> Result<Markup, Fault> {
                     button type="submit" name="theme" value="dark" { "Dark" }
                 }
             }
+            section.panel aria-labelledby="shortcuts" {
+                div.panel-head { h2 #shortcuts { "Shortcuts" } span.meta { "/ goes to the search, n creates a key" } }
+                form.panel-body.theme-form method="post" action=(visit.frame.href("/shortcuts")) {
+                    input type="hidden" name="next" value=(visit.frame.href("/settings"));
+                    @if visit.frame.has_shortcuts { button type="submit" name="shortcuts" value="off" { "Switch shortcuts off" } }
+                    @else { button type="submit" name="shortcuts" value="on" { "Switch shortcuts on" } }
+                }
+            }
             section.panel aria-labelledby="endpoints" {
                 div.panel-head { h2 #endpoints { "Endpoints" } span.meta { "what senders are told" } }
                 dl.facts {

@@ -15,6 +15,7 @@ use crate::admin::webhooks::{WebhookView, WebhookWithSecret};
 use crate::console::api::{Api, Query};
 use crate::console::form::Form;
 use crate::console::guard::{Fault, of_field};
+use crate::console::parts::dialog::{Dialog, version_field};
 use crate::console::parts::field::{Field, rest_of};
 use crate::console::parts::icon::{Icon, icon};
 use crate::console::visit::Visit;
@@ -181,7 +182,8 @@ pub(super) async fn save(visit: Visit, Path(id): Path<String>, form: Form) -> Re
         url: Some(typed.url.clone()),
         events: Some(typed.events.clone()),
         note: Some(Some(typed.note.clone()).filter(|note| !note.is_empty())),
-        disabled: Some(typed.disabled),
+        // Enabled anew it would count as one that has not failed yet.
+        disabled: Some(typed.disabled).filter(|disabled| *disabled != (webhook.status == "disabled")),
     };
     let version = form.number("version").unwrap_or_default();
     let path = format!("/webhooks/{}", webhook.id);
@@ -196,25 +198,17 @@ pub(super) async fn save(visit: Visit, Path(id): Path<String>, form: Form) -> Re
 }
 
 fn edit_dialog(visit: &Visit, id: &str, typed: &Typed, version: u64, problem: Option<&ProblemView>) -> Markup {
-    let content = html! {
-        h1 { "Edit webhook" }
-        form method="post" action=(visit.frame.href(&format!("/settings/webhooks/{id}/edit"))) {
-            (visit.frame.form_fields())
-            input type="hidden" name="version" value=(version);
-            div.dialog-body {
-                (rest_of(problem, &["url", "events", "note"]))
-                (url(typed, problem))
-                (events(typed, problem))
-                (Field::new("note", "Note").wrong(problem, "note").lines(&typed.note, 2))
-                (Field::new("disabled", "Send nothing until it is enabled").tick("on", typed.disabled))
-            }
-            div.dialog-foot {
-                a.button href=(visit.frame.href(&format!("/settings/webhooks/{id}"))) data-close { "Cancel" }
-                button.primary type="submit" { "Save webhook" }
-            }
-        }
+    let back = format!("/settings/webhooks/{id}");
+    let body = html! {
+        (version_field(version, problem))
+        (url(typed, problem))
+        (events(typed, problem))
+        (Field::new("note", "Note").wrong(problem, "note").lines(&typed.note, 2))
+        (Field::new("disabled", "Send nothing until it is enabled").tick("on", typed.disabled))
     };
-    visit.dialog("Edit webhook", &content)
+    let path = format!("{back}/edit");
+    let dialog = Dialog::new("Edit webhook", &path, &back, "Save webhook");
+    visit.dialog("Edit webhook", &dialog.card(&visit.frame, problem, &["url", "events", "note"], &body))
 }
 
 /// A dialog that asks whether something is to be done.

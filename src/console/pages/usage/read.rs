@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::sums::{add, before, sum};
+use super::sums::{add, before, over, sum};
 use super::{By, Choice};
 use crate::admin::keys::KeyView;
 use crate::admin::terms::EffectiveLimit;
@@ -17,9 +17,11 @@ use crate::console::visit::Visit;
 pub(super) struct Usage {
     /// The sum of all.
     pub(super) total: UsageView,
-    /// The same by signal.
+    /// The same without the step that is not over yet.
+    pub(super) over: UsageView,
+    /// The sum of all by signal.
     pub(super) by_signal: BTreeMap<String, UsageView>,
-    /// That of the time before.
+    /// What [`Self::over`] was in the time before.
     pub(super) before: UsageView,
     /// How many groups there are.
     pub(super) groups: u64,
@@ -39,7 +41,9 @@ pub(super) struct Line {
     pub(super) rows: Vec<UsageView>,
     /// Its sum.
     pub(super) sum: UsageView,
-    /// Its sum in the time before, where that is known.
+    /// The same without the step that is not over yet.
+    pub(super) over: UsageView,
+    /// What that was in the time before, where that is known.
     pub(super) before: Option<UsageView>,
     /// Its quota for the month.
     pub(super) quota: Option<EffectiveLimit>,
@@ -60,7 +64,7 @@ pub(super) async fn usage(visit: &Visit, axis: &Axis, choice: Choice) -> Result<
     let project = Some(&visit.frame.project);
     let by_signal = axis.query().with("project", project).with("group_by", Some("signal"));
     let all = rows(&visit.api, &by_signal).await?;
-    let earlier = before(axis, choice.range).with("project", project);
+    let earlier = before(axis, choice.range, visit.now).with("project", project);
     let earlier: UsageTopView = visit.api.get(&format!("/usage/top{}", earlier.as_str())).await?;
     let (groups, lines) = match choice.by {
         By::Signal => (4, signals(visit, axis, choice, &all).await?),
@@ -70,7 +74,8 @@ pub(super) async fn usage(visit: &Visit, axis: &Axis, choice: Choice) -> Result<
     for row in &all {
         add(sums.entry(row.signal.clone().unwrap_or_default()).or_default(), row);
     }
-    Ok(Usage { total: sum(&all), by_signal: sums, before: sum(&earlier.data), groups, lines })
+    let over = over(axis, &all, visit.now);
+    Ok(Usage { total: sum(&all), over, by_signal: sums, before: sum(&earlier.data), groups, lines })
 }
 
 /// One line for each signal.
@@ -85,12 +90,19 @@ async fn signals(visit: &Visit, axis: &Axis, choice: Choice, all: &[UsageView]) 
             of: Some(UsageView { signal: Some(signal.to_owned()), ..UsageView::default() }),
             class,
             sum: sum(&rows),
+            over: over(axis, &rows, visit.now),
             rows,
             before: Some(earlier.data.iter().find(of).cloned().unwrap_or_default()),
             quota: None,
         }
     };
-    Ok(names.into_iter().zip(CLASSES).map(line).collect())
+    let mut lines: Vec<_> = names.into_iter().zip(CLASSES).map(line).collect();
+    // Of some that were refused nobody knows what they would have been.
+    let rest = others(all, &lines);
+    if rest.iter().any(|row| row.received > 0) {
+        lines.push(Line::of_others("No signal".to_owned(), rest));
+    }
+    Ok(lines)
 }
 
 /// A line for each of the groups with the most, and one for the others; and how many groups there are.
@@ -121,6 +133,7 @@ async fn groups(visit: &Visit, axis: &Axis, choice: Choice, all: &[UsageView]) -
             of: Some(group),
             class,
             sum: sum(&rows),
+            over: over(axis, &rows, visit.now),
             rows,
             before,
             quota,
@@ -136,14 +149,22 @@ async fn groups(visit: &Visit, axis: &Axis, choice: Choice, all: &[UsageView]) -
             1 => format!("Other, 1 {}", words.0),
             more => format!("Other, {more} {}", words.1),
         };
-        lines.push(Line { name, of: None, class: OTHERS, sum: sum(&rest), rows: rest, before: None, quota: None });
+        lines.push(Line::of_others(name, rest));
     }
     Ok((top.groups, lines))
 }
 
+impl Line {
+    /// What is left.
+    fn of_others(name: String, rows: Vec<UsageView>) -> Self {
+        let (sum, over) = (sum(&rows), UsageView::default());
+        Self { name, of: None, class: OTHERS, sum, over, rows, before: None, quota: None }
+    }
+}
+
 /// The groups of the time before, as far as there is room for them.
 async fn earlier(visit: &Visit, axis: &Axis, choice: Choice) -> Result<UsageTopView, Fault> {
-    let query = before(axis, choice.range).with("project", Some(&visit.frame.project));
+    let query = before(axis, choice.range, visit.now).with("project", Some(&visit.frame.project));
     let query = query.with("group_by", Some(choice.by.groups())).with("limit", Some(EARLIER));
     visit.api.get(&format!("/usage/top{}", query.as_str())).await
 }
@@ -227,6 +248,7 @@ mod tests {
             class: "c1",
             rows: vec![row("a", "logs", 4, 40), row("b", "logs", 2, 2), row("c", "logs", 9, 9)],
             sum: UsageView::default(),
+            over: UsageView::default(),
             before: None,
             quota: None,
         };

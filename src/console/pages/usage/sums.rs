@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::admin::usage::UsageView;
 use crate::console::api::Query;
 use crate::console::pages::usage_columns::{Axis, Range};
+use crate::domain::Timestamp;
 
 /// Adds `more` to `sum`.
 pub(in crate::console::pages) fn add(sum: &mut UsageView, more: &UsageView) {
@@ -39,16 +40,22 @@ pub(in crate::console::pages) const fn last(range: Range) -> &'static str {
     }
 }
 
-/// What to ask for the time of the same length before `axis`, in steps of the same length.
-pub(in crate::console::pages) fn before(axis: &Axis, range: Range) -> Query {
+/// What to ask for the time before `axis`, in steps of the same length: as many of them as are over at `now`.
+pub(in crate::console::pages) fn before(axis: &Axis, range: Range, now: Timestamp) -> Query {
     let (step, length) = match range {
         Range::Hour => ("minute", Duration::from_hours(1)),
         Range::Day => ("hour", Duration::from_hours(24)),
         Range::Week => ("hour", Duration::from_hours(7 * 24)),
         Range::Month => ("day", Duration::from_hours(30 * 24)),
     };
-    let from = axis.start.before(length);
-    Query::default().with("step", Some(step)).with("from", Some(from)).with("to", Some(axis.start))
+    let (from, to) = (axis.start.before(length), axis.present(now).before(length));
+    Query::default().with("step", Some(step)).with("from", Some(from)).with("to", Some(to))
+}
+
+/// Those of `rows` whose step is over at `now`, together: what the time before is held against.
+pub(in crate::console::pages) fn over(axis: &Axis, rows: &[UsageView], now: Timestamp) -> UsageView {
+    let present = axis.present(now);
+    sum(rows.iter().filter(|row| row.at.parse::<Timestamp>().is_ok_and(|at| at < present)))
 }
 
 #[cfg(test)]
@@ -76,12 +83,16 @@ mod tests {
     }
 
     #[test]
-    fn the_time_before_ends_where_this_one_begins() {
+    fn as_much_time_is_held_against_as_much() {
         let now = "2026-11-20T10:17:30Z".parse().expect("an instant");
         let axis = Axis::coarse(Range::Day, now);
+        // 23 hours are over, and so many are asked for.
         assert_eq!(
-            before(&axis, Range::Day).as_str(),
-            "?step=hour&from=2026-11-18T11%3A00%3A00.000000Z&to=2026-11-19T11%3A00%3A00.000000Z"
+            before(&axis, Range::Day, now).as_str(),
+            "?step=hour&from=2026-11-18T11%3A00%3A00.000000Z&to=2026-11-19T10%3A00%3A00.000000Z"
         );
+        let row = |at: &str, items| UsageView { at: at.to_owned(), items, ..UsageView::default() };
+        let rows = [row("2026-11-19T11:00:00Z", 1), row("2026-11-20T09:00:00Z", 2), row("2026-11-20T10:00:00Z", 4)];
+        assert_eq!(over(&axis, &rows, now).items, 3);
     }
 }

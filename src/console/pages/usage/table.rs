@@ -21,6 +21,8 @@ pub(super) fn table(visit: &Visit, choice: Choice, usage: &Usage) -> Markup {
     let by_signal = choice.by == By::Signal;
     let with_quota = choice.by == By::Tenant;
     let beside = if choice.unit == Unit::Bytes { Unit::Items } else { Unit::Bytes };
+    let unit = choice.unit;
+    let of = |all: &_, over: &_, before: &_| change(unit.of(all), unit.of(over), unit.of(before));
     let now = visit.now.to_string();
     let month = day(&now).split(' ').nth(1).unwrap_or_default().to_owned();
     html! {
@@ -34,7 +36,7 @@ pub(super) fn table(visit: &Visit, choice: Choice, usage: &Usage) -> Markup {
                             th.end scope="col" aria-sort="descending" { (choice.unit.words()) " " (icon(Icon::Down)) }
                             th.end scope="col" { (beside.words()) }
                             th.end scope="col" { "Refused exports" }
-                            th.end scope="col" title="Against the time of the same length before" { "Change" }
+                            th.end scope="col" title="Against the time of the same length before, as far as its hours or days are over" { "Change" }
                             @if with_quota { th scope="col" { (month) " quota" } }
                         } }
                         tbody {
@@ -50,7 +52,7 @@ pub(super) fn table(visit: &Visit, choice: Choice, usage: &Usage) -> Markup {
                                     td.end { strong { (amount(choice.unit, &line.sum)) } }
                                     td.end { (amount(beside, &line.sum)) }
                                     td.end { (number(line.sum.refused)) }
-                                    td.end { @if let Some(before) = &line.before { (change(choice.unit.of(&line.sum), choice.unit.of(before))) } @else { span.meta { "—" } } }
+                                    td.end { @if let Some(before) = &line.before { (of(&line.sum, &line.over, before)) } @else { span.meta { "—" } } }
                                     @if with_quota { td { (quota(line)) } }
                                 }
                             }
@@ -65,7 +67,7 @@ pub(super) fn table(visit: &Visit, choice: Choice, usage: &Usage) -> Markup {
                             td.end { (amount(choice.unit, &usage.total)) }
                             td.end { (amount(beside, &usage.total)) }
                             td.end { (number(usage.total.refused)) }
-                            td.end { (change(choice.unit.of(&usage.total), choice.unit.of(&usage.before))) }
+                            td.end { (of(&usage.total, &usage.over, &usage.before)) }
                             @if with_quota { td {} }
                         } }
                     }
@@ -83,7 +85,11 @@ fn name(visit: &Visit, choice: Choice, line: &Line) -> Markup {
     match (&line.of, choice.by) {
         (Some(of), By::Tenant) => {
             let query = alone(of, choice);
-            html! { a.name href={ (visit.frame.href("/usage")) (query.as_str()) } { (of_tenant(visit, of)) } }
+            let name = |part: &Option<String>| part.clone().unwrap_or_default();
+            html! {
+                a.name href={ (visit.frame.href("/usage")) (query.as_str()) } { (name(&of.project)) }
+                span.slash { " / " } (name(&of.grid)) " " (visit.environment(&name(&of.environment)))
+            }
         }
         (Some(of), By::Key) => html! {
             @if let Some(id) = &of.key { a.name href=(visit.frame.href(&format!("/keys/{id}"))) { (line.name) } } @else { (line.name) }
@@ -118,10 +124,10 @@ fn everything(by: By, groups: u64) -> String {
     }
 }
 
-/// `+8 %`, `−2 %`; from nothing, `new`.
-fn change(now: u64, before: u64) -> Markup {
+/// `+8 %`, `−2 %`; from nothing, `new`. `now` is what of `all` is held against `before`.
+fn change(all: u64, now: u64, before: u64) -> Markup {
     if before == 0 {
-        return html! { span.meta { @if now == 0 { "—" } @else { "new" } } };
+        return html! { span.meta { @if all == 0 { "—" } @else { "new" } } };
     }
     let apart = now.abs_diff(before);
     let percent = u128::from(apart) * 100 / u128::from(before);
@@ -151,7 +157,7 @@ mod tests {
             (5_000, 1, "&gt; 10 ×"),
         ];
         for (now, before, text) in cases {
-            let shown = change(now, before).into_string();
+            let shown = change(now, now, before).into_string();
             assert!(shown.contains(&format!(">{text}<")), "{now} {before}: {shown}");
         }
     }
