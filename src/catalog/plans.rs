@@ -63,13 +63,14 @@ pub trait Plans {
     /// Up to `limit` projects whose plan has ended at `now`, and of whose end nobody has been told.
     async fn ended_plans(&self, now: Timestamp, limit: u32) -> Result<Vec<Project>, CatalogError>;
 
-    /// Writes down that the end of a plan at `ended_at` was told of, with the messages that tell of it, both or neither. `false`, and
-    /// nothing is written, where that was done already, or where the end is another one now.
+    /// Writes down that the end of a plan at `ended_at` was told of, with the messages that tell of it and an entry of the audit log, all
+    /// or nothing. `false`, and nothing is written, where that was done already, or where the end is another one now.
     async fn told_plan_end(
         &self,
         project: &Slug,
         ended_at: Timestamp,
         deliveries: &[Delivery],
+        by: &Actor,
     ) -> Result<bool, CatalogError>;
 }
 
@@ -310,9 +311,10 @@ impl Plans for Store {
         project: &Slug,
         ended_at: Timestamp,
         deliveries: &[Delivery],
+        by: &Actor,
     ) -> Result<bool, CatalogError> {
         self.bounded(async {
-            let mut transaction = self.pool.begin_with(self.dialect.begin_write()).await?;
+            let mut writing = self.write(by).await?;
             let update = query(
                 "UPDATE projects
                  SET plan_end_told = $2
@@ -320,13 +322,16 @@ impl Plans for Store {
             )
             .bind(project.as_str())
             .bind(ended_at.micros());
-            if update.execute(&mut *transaction).await?.rows_affected() == 0 {
+            if update.execute(writing.connection()).await?.rows_affected() == 0 {
                 return Ok(false);
             }
             for delivery in deliveries {
-                insert_delivery(&mut transaction, delivery).await?;
+                insert_delivery(writing.connection(), delivery).await?;
             }
-            transaction.commit().await?;
+            let target = Target { kind: TargetKind::Project, id: project.to_string(), project: Some(project.clone()) };
+            let ended = fields(json!({ "plan_ends_at": ended_at.to_string() }));
+            writing.append(Action::PlanEnded, &target, None, Some(ended)).await?;
+            writing.commit().await?;
             Ok(true)
         })
         .await

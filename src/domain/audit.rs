@@ -169,6 +169,8 @@ names! {
     ProjectSuspended = "project.suspended",
     /// A suspended project was resumed.
     ProjectResumed = "project.resumed",
+    /// A project's plan ended, and with it what the project may send.
+    PlanEnded = "plan.ended",
     /// The limits of a tenant were changed.
     TenantEdited = "tenant.edited",
     /// A plan was made.

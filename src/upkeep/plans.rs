@@ -11,7 +11,7 @@ use super::webhooks::courier::pending;
 use super::webhooks::message::{Event, message};
 use crate::catalog::{Catalog, Subscriber};
 use crate::domain::webhook::{EventId, EventKind};
-use crate::domain::{Clock, Project, Random, Slug, Timestamp};
+use crate::domain::{Actor, Clock, Project, Random, Slug, Timestamp};
 use crate::observe::jobs::Job;
 
 /// Looks for plans that have ended.
@@ -85,7 +85,8 @@ impl Herald {
         let wants = |one: &&Subscriber| one.webhook.wants(kind, Some(&project.slug));
         let told = subscribers.iter().filter(wants);
         let deliveries: Vec<_> = told.map(|one| pending(&one.webhook, id, kind.as_str(), &payload, now)).collect();
-        if self.catalog.told_plan_end(&project.slug, ended_at, &deliveries).await? {
+        let by = Actor::system("plans", now);
+        if self.catalog.told_plan_end(&project.slug, ended_at, &deliveries, &by).await? {
             tracing::info!(project = %project.slug, %ended_at, "a plan has ended: exports of its project are refused");
         }
         Ok(())

@@ -240,8 +240,9 @@ impl Plans for Watched {
         project: &Slug,
         ended_at: Timestamp,
         deliveries: &[Delivery],
+        by: &Actor,
     ) -> Result<bool, CatalogError> {
-        self.inner()?.told_plan_end(project, ended_at, deliveries).await
+        self.inner()?.told_plan_end(project, ended_at, deliveries, by).await
     }
 }
 

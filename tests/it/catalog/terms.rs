@@ -8,7 +8,7 @@ use gridgate::domain::key::KeyEdit;
 use gridgate::domain::limit::{Scope, Terms};
 use gridgate::domain::plan::PlanEdit;
 use gridgate::domain::project::{ProjectChange, ProjectEdit, ProjectRefused, Suspension};
-use gridgate::domain::{Binding, Changed, Key, KeyChange, Limits, Plan, Project, Tenant, Timestamp};
+use gridgate::domain::{Actor, Binding, Changed, Key, KeyChange, Limits, Plan, Project, Tenant, Timestamp};
 use serde_json::{Value, json};
 
 use super::{Fresh, at, by, key, on_both, project, slug, with_grids};
@@ -323,7 +323,12 @@ async fn the_end_of_a_plan_is_told_once(fresh: Arc<Fresh>) {
     };
     assert!(ended(49).await.is_empty());
     assert_eq!(ended(50).await, ["shop"]);
-    let told = async |micros| catalog.told_plan_end(&slug("shop"), at(micros), &[]).await.expect("an answer");
+    let told = async |micros| {
+        catalog
+            .told_plan_end(&slug("shop"), at(micros), &[], &Actor::system("plans", at(micros)))
+            .await
+            .expect("an answer")
+    };
     // Meanwhile it could have got another end.
     assert!(!told(49).await);
     assert!(told(50).await);

@@ -49,6 +49,11 @@ async fn the_end_of_a_plan_is_told_once_and_anew_where_it_has_another() {
         json!({"project": "shop", "name": "shop", "plan": "trial", "plan_ends_at": "2026-11-21T10:23:00.000000Z"});
     assert_eq!(events[0]["data"], data);
     assert!(told(&server, &mut receiver).await.is_empty());
+    // Whoever asks later why exports were refused finds it in the audit log, once.
+    let log = server.get("/audit-events?action=plan.ended&project=shop").await.expect(200);
+    let [entry] = log["data"].as_array().expect("entries").as_slice() else { panic!("{log}") };
+    assert_eq!((&entry["actor"]["via"], &entry["target"]["id"]), (&json!("system"), &json!("shop")));
+    assert_eq!(entry["after"], json!({"plan_ends_at": "2026-11-21T10:23:00.000000Z"}));
     // A node that finds the database gone tells of it later.
     server.patch("/projects/shop", "*", &json!({"plan_ends_at": "2026-11-21T10:24:00Z"})).await.expect(200);
     server.clock.advance(Duration::from_mins(1));
