@@ -23,6 +23,7 @@ on_both!(
     what_is_old_is_taken_away,
     no_scope_reads_what_is_not_its_own,
     exports_are_counted_by_secret_while_there_are_two,
+    tenants_have_what_their_keys_used_before_there_were_sums,
 );
 
 const MINUTE: i64 = 60_000_000;
@@ -361,6 +362,24 @@ async fn no_scope_reads_what_is_not_its_own(fresh: Arc<Fresh>) {
     }
     let used = catalog.used(&ScopeId::Project(slug("project-7")), at(30 * DAY), at(40 * DAY)).await.expect("an answer");
     assert_eq!(used[Signal::Logs.index()].exports, 100);
+}
+
+/// As in a database of the version before, in which there was usage already.
+async fn tenants_have_what_their_keys_used_before_there_were_sums(fresh: Arc<Fresh>) {
+    let catalog = fresh.migrated().await;
+    let mut counted = refused(0, Reason::KeyInvalid, 7);
+    for (key, signal) in [(1, Signal::Logs), (2, Signal::Logs), (2, Signal::Traces)] {
+        counted.extend(accepted(0, &tenant("shop", "web"), key, signal, 3));
+        counted.extend(accepted(HOUR, &tenant("shop", "pos"), key + 2, signal, 4));
+    }
+    assert!(catalog.record_usage(&flush(1, 1), &counted).await.expect("it is written"));
+    let by_tenant =
+        filter(Step::Hour, &[Dimension::Project, Dimension::Grid, Dimension::Environment, Dimension::Signal]);
+    let written = all(&*catalog, &by_tenant).await;
+    assert_eq!(exports(&written, Fate::Accepted), 21);
+    assert_eq!(exports(&written, Fate::Refused(Reason::KeyInvalid)), 7);
+    fresh.execute("DROP TABLE tenant_usage; DELETE FROM _sqlx_migrations WHERE version = 15").await;
+    assert_eq!(all(&*fresh.migrated().await, &by_tenant).await, written);
 }
 
 async fn exports_are_counted_by_secret_while_there_are_two(fresh: Arc<Fresh>) {
