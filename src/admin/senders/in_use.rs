@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use super::Known;
 use crate::admin::AdminState;
+use crate::admin::body::present;
 use crate::admin::caller::Caller;
 use crate::admin::check::Check;
 use crate::admin::page::{Parameters, parameter};
@@ -16,7 +17,7 @@ use crate::domain::{Key, KeyChange, KeyStatus, Permission, SecretState, Timestam
 #[serde(default, deny_unknown_fields)]
 pub(in crate::admin) struct Forced {
     /// Also if the key is in use.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub force: Option<bool>,
 }

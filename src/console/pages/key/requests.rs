@@ -8,10 +8,9 @@ use super::{At, Subject};
 use crate::admin::requests::RequestsView;
 use crate::console::api::Query;
 use crate::console::guard::Fault;
-use crate::console::pages::live::{Columns, exports_table};
+use crate::console::pages::live::{Columns, exports_table, not_logged};
 use crate::console::parts::empty::empty;
 use crate::console::parts::list::paging;
-use crate::console::parts::number::counted;
 use crate::console::visit::{UrlQuery, Visit};
 
 /// Which page is wanted.
@@ -47,9 +46,7 @@ pub(super) async fn page(
                     div.push.actions { (links) }
                 }
                 (exports_table(&visit, &found.data, "Requests", Columns::OfOneKey))
-                @if found.not_logged > 0 {
-                    p.live-none { (counted(found.not_logged, "more export", "more exports")) " of this time are not in the log: they were too many." }
-                }
+                (not_logged(found.not_logged))
                 (paging(&visit.frame, &subject.path(At::Requests), Query::default(), found.data.len(), found.next_cursor.as_deref()))
             }
         }

@@ -18,7 +18,7 @@ use crate::console::parts::tabs::{Tab, tabs};
 use crate::console::visit::{UrlQuery, Visit};
 use crate::domain::Reason;
 use filter::Wanted;
-pub(super) use rows::{Columns, exports_table};
+pub(super) use rows::{Columns, exports_table, not_logged};
 
 pub(super) fn routes() -> Router<Console> {
     Router::new().route("/live", get(page)).merge(feed::routes()).merge(search::routes())

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use crate::admin::requests::RequestView;
 use crate::console::parts::chip::{self, Tone, chip};
 use crate::console::parts::icon::Icon;
-use crate::console::parts::number::{bytes, number};
+use crate::console::parts::number::{bytes, counted, number};
 use crate::console::parts::time::{day, exact};
 use crate::console::visit::Visit;
 use crate::domain::Reason;
@@ -43,6 +43,15 @@ pub(in crate::console::pages) fn exports_table(
                 } }
                 tbody data-live-rows { @for export in exports { (row(visit, export, columns)) } }
             }
+        }
+    }
+}
+
+/// How many exports of the same time found no room in the log.
+pub(in crate::console::pages) fn not_logged(exports: u64) -> Markup {
+    html! {
+        @if exports > 0 {
+            p.live-none { (counted(exports, "more export", "more exports")) " of this time are not in the log: they were too many." }
         }
     }
 }

@@ -5,13 +5,12 @@ use axum::routing::get;
 use maud::{Markup, html};
 
 use super::filter::{self, Wanted};
-use super::{Columns, exports_table, head};
+use super::{Columns, exports_table, head, not_logged};
 use crate::console::Console;
 use crate::console::guard::Fault;
 use crate::console::layout::{Section, Shell};
 use crate::console::parts::empty::empty;
 use crate::console::parts::list::paging;
-use crate::console::parts::number::counted;
 use crate::console::visit::{UrlQuery, Visit};
 
 pub(super) fn routes() -> Router<Console> {
@@ -33,9 +32,7 @@ async fn page(visit: Visit, UrlQuery(wanted): UrlQuery<Wanted>) -> Result<Markup
                 @if found.data.is_empty() { (empty("No export found", "None in the log fits these filters. The log keeps a sample of accepted exports.", &html! {})) }
                 @else { (exports_table(&visit, &found.data, "Request log", Columns::All)) }
                 (paging(&visit.frame, "/requests", query(), found.data.len(), found.next_cursor.as_deref()))
-                @if found.not_logged > 0 {
-                    p.live-none { (counted(found.not_logged, "more export", "more exports")) " of this time are not in the log: they were too many." }
-                }
+                (not_logged(found.not_logged))
             }
             },
         }
